@@ -1,0 +1,49 @@
+"""Design: an AUL program with what its host parameters stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kernelwright.aul.syntax import Program
+
+
+@dataclass(frozen=True)
+class Binding:
+    """Host parameter ``name`` is filled from ``source``: "input" (``key`` = position in the call),
+    "parameter" (``key`` = state-dict name) or "constant" (``key`` = name in Design.constants)."""
+
+    name: str
+    source: str
+    key: int | str
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """Host parameter ``name`` receives output ``shape``, ``dtype``; in the Model's output order."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Design:
+    """What the Designer hands to the Coder.
+
+    The host's parameters are the bindings in order, then the outputs in order. ``state`` lists
+    every parameter and buffer of the Model as (name, shape, dtype, "parameter" | "buffer"), used or
+    not, in state-dict order: a candidate must offer exactly these names. ``input_count`` is the
+    number of positional arguments of the call, used or not.
+    """
+
+    program: Program
+    bindings: tuple[Binding, ...]
+    outputs: tuple[OutputSpec, ...]
+    structure: str  # "tensor" | "tuple" | "list"
+    input_count: int
+    state: tuple[tuple[str, tuple[int, ...], str, str], ...] = ()
+    constants: Mapping[str, np.ndarray] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""AUL kernels as vector loops for a CPU core."""
