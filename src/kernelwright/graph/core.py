@@ -95,8 +95,10 @@ class Node:
 
 
 def _attr_text(attrs: Mapping[str, Any]) -> str:
-    shown = {k: (f"<{v.dtype}{list(v.shape)}>" if isinstance(v, np.ndarray) and v.ndim else v)
-             for k, v in attrs.items()}
+    shown = {
+        k: (f"<{v.dtype}{list(v.shape)}>" if isinstance(v, np.ndarray) and v.ndim else v)
+        for k, v in attrs.items()
+    }
     return str(shown) if shown else ""
 
 
