@@ -39,8 +39,8 @@ class RunResult:
 class LoadedModel(Protocol):
     """A reference Model, constructed once, its weights fixed. Every method leaves the Model and the
     given arrays as they were. Faults of the task file raise ReferenceBroken with one clear message
-    (what, in which file and line, what to do) and a ``check`` out of: syntax, no_model,
-    no_get_inputs, init_raises, inputs_raise, inputs_not_tensors, forward_raises,
+    (what, in which file and line, what to do) and a ``check`` out of: syntax, module_raises,
+    no_model, no_get_inputs, init_raises, inputs_raise, inputs_not_tensors, forward_raises,
     outputs_not_tensors.
     """
 
@@ -50,7 +50,7 @@ class LoadedModel(Protocol):
         """``get_inputs()`` after seeding the framework's and NumPy's and Python's generators."""
 
     def run(self, inputs: Sequence[Value]) -> RunResult:
-        """The framework's own result in its own dtypes (eager, default settings, eval as written)."""
+        """The framework's own result in its own dtypes (eager, default settings, as written)."""
 
     def truth(self, inputs: Sequence[Value]) -> list[np.ndarray]:
         """The same computation with every float tensor and weight cast to float64; integer and
@@ -70,10 +70,10 @@ class LoadedModel(Protocol):
 class Framework:
     """``package`` is what must be importable, ``extra`` the pip extra that brings it.
 
-    ``load(source, path)`` gives a LoadedModel. ``load_candidate(entry, init_inputs, state, device)``
-    gives (callable on native values, prepare_us or None): constructs ModelNew(*init_inputs) (or
-    takes ``kernel``), fills state by name strictly (raises ``StateMismatch``), calls ``prepare()``
-    once if there is one. ``to_native(array, device)``, ``to_numpy(tensor)`` and
+    ``load(source, path)`` gives a LoadedModel.
+    ``load_candidate(entry, init_inputs, state, device)`` gives (callable on native values,
+    prepare_us or None): constructs ModelNew(*init_inputs) (or takes ``kernel``), fills state by
+    name strictly (raises ``StateMismatch``), calls ``prepare()`` once if there is one. ``to_native(array, device)``, ``to_numpy(tensor)`` and
     ``flatten(native result) -> (list of native tensors, structure)`` convert.
     ``synchronize(device)`` waits for the device. ``set_threads(n)`` sets intra-op threads.
     """
