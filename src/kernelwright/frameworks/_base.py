@@ -73,7 +73,8 @@ class Framework:
     ``load(source, path)`` gives a LoadedModel.
     ``load_candidate(entry, init_inputs, state, device)`` gives (callable on native values,
     prepare_us or None): constructs ModelNew(*init_inputs) (or takes ``kernel``), fills state by
-    name strictly (raises ``StateMismatch``), calls ``prepare()`` once if there is one. ``to_native(array, device)``, ``to_numpy(tensor)`` and
+    name strictly (raises ``StateMismatch``), calls ``prepare()`` once if there is one.
+    ``to_native(array, device)``, ``to_numpy(tensor)`` and
     ``flatten(native result) -> (list of native tensors, structure)`` convert.
     ``synchronize(device)`` waits for the device. ``set_threads(n)`` sets intra-op threads.
     """

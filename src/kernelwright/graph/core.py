@@ -7,7 +7,7 @@ Arrays are NumPy arrays; bfloat16 is ``ml_dtypes.bfloat16``.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -69,8 +69,10 @@ class Node:
     """One value. Compared by identity. Every op has exactly one output tensor.
 
     Leaf ops: "input" (attrs: name, index), "parameter" (attrs: name; a parameter or buffer of the
-    Model, by its state-dict name), "constant" (attrs: value, an ndarray; 0-d for a scalar),
-    "iota" (attrs: shape, axis, dtype: the index along one axis).
+    Model, by its state-dict name), "constant" (attrs: value, an ndarray; 0-d for a scalar; exact,
+    present for a scalar float: the number before it was rounded to the dtype, so that the float64
+    truth and wider computations do not see the rounding), "iota" (attrs: shape, axis, dtype: the
+    index along one axis).
     A multi-output framework op becomes one "call" node an output (attrs: target, output_index,
     arguments), see ``graph.ops.call``.
     """
@@ -119,18 +121,7 @@ class Graph:
 
     def nodes(self) -> list[Node]:
         """All nodes that the outputs need, operands first, each once."""
-        done: dict[int, Node] = {}
-        stack: list[tuple[Node, bool]] = [(n, False) for n in reversed(self.outputs)]
-        while stack:
-            node, ready = stack.pop()
-            if node.id in done:
-                continue
-            if ready:
-                done[node.id] = node
-            else:
-                stack.append((node, True))
-                stack.extend((n, False) for n in reversed(node.inputs) if n.id not in done)
-        return list(done.values())
+        return list(walk(self.outputs))
 
     def __str__(self) -> str:
         body = "\n".join(f"  {n!r}" for n in self.nodes())
@@ -149,7 +140,8 @@ class OpDef:
     combination. ``meaning(*arrays, **attrs)`` is the op in NumPy: in float64 when given float64.
     ``decompose(builder, inputs, attrs)`` rewrites it to simpler ops; None for a primitive.
     ``kind`` is what the scheduler sees: "elementwise", "reduction" (attrs: axes, keepdims),
-    "view" (moves no data), "leaf", "composite" (has a decomposition), "call" (opaque).
+    "view" (moves no data), "movement" (concat, pad), "leaf", "composite" (has a decomposition),
+    "call" (opaque; matmul is one).
     """
 
     name: str
@@ -181,10 +173,28 @@ class Builder:
         return Node("parameter", (), {"name": name}, type)
 
     def constant(self, value: Any, dtype: str) -> Node:
-        array = np.asarray(value).astype(DTYPES[dtype])
-        return Node("constant", (), {"value": array}, TensorType(array.shape, dtype))
+        """``value`` (a number or an array) rounded to ``dtype``; a scalar float keeps its exact
+        value in the attribute ``exact``."""
+        with np.errstate(over="ignore"):
+            array = np.asarray(value).astype(DTYPES[dtype])
+        attrs: dict[str, Any] = {"value": array}
+        if array.ndim == 0 and is_float(dtype):
+            attrs["exact"] = float(value)
+        return Node("constant", (), attrs, TensorType(array.shape, dtype))
 
 
-def walk(nodes: Sequence[Node]) -> Iterator[Node]:
-    """The nodes that ``nodes`` need, operands first."""
-    yield from Graph("", [], [], list(nodes)).nodes()
+def walk(nodes: Sequence[Node], known: Container[int] = ()) -> Iterator[Node]:
+    """The nodes that ``nodes`` need, operands first, each once; without the ones whose id is in
+    ``known`` and what only those need. Not recursive: a Graph may be deeper than Python's stack."""
+    done: set[int] = set()
+    stack: list[tuple[Node, bool]] = [(n, False) for n in reversed(nodes)]
+    while stack:
+        node, ready = stack.pop()
+        if node.id in done or node.id in known:
+            continue
+        if ready:
+            done.add(node.id)
+            yield node
+        else:
+            stack.append((node, True))
+            stack.extend((n, False) for n in reversed(node.inputs) if n.id not in done)

@@ -1,4 +1,7 @@
-"""All ops, one module a family; each module binds ``OPS``, a tuple of OpDef."""
+"""All ops, one module a family; each module binds ``OPS``, a tuple of OpDef.
+
+A module whose name starts with an underscore holds what several families share.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,8 @@ def all_ops() -> dict[str, OpDef]:
     """Op name -> definition, over every module of this folder."""
     table: dict[str, OpDef] = {}
     for info in pkgutil.iter_modules(__path__):
+        if info.name.startswith("_"):
+            continue
         module = importlib.import_module(f"{__name__}.{info.name}")
         for definition in module.OPS:
             if definition.name in table:
