@@ -1,1 +1,173 @@
+"""The builtin Designer: a Graph becomes a Design.
 
+normalize -> plan (what stands in memory) -> region (what one kernel computes, over shared
+dimensions) -> space (loops in memory order) -> kernels, tiles (AUL)
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from kernelwright.aul import syntax as aul
+from kernelwright.compiler.design import Binding, Design, OutputSpec
+from kernelwright.compiler.schedule.kernels import RegionEmitter
+from kernelwright.compiler.schedule.machine import Machine, machine
+from kernelwright.compiler.schedule.normalize import normalize
+from kernelwright.compiler.schedule.plan import (
+    CallStep,
+    KernelStep,
+    Limits,
+    Planner,
+    call_attributes,
+    plan,
+)
+from kernelwright.compiler.schedule.symbols import SizeTable
+from kernelwright.graph.core import Graph, Node
+from kernelwright.schema import Target
+
+StateEntry = tuple[str, tuple[int, ...], str, str]
+
+
+def design(
+    graph: Graph, target: Target, *, state: Sequence[StateEntry] = (), threads: int = 1
+) -> Design:
+    """The scheduler's first choice for ``graph`` on ``target``.
+
+    ``state`` lists the Model's parameters and buffers (name, shape, dtype, kind), used or not.
+    Raises UnsupportedError for an op that has neither a lowering nor a library call.
+    """
+    return Scheduler(normalize(graph), machine(target, threads), tuple(state)).run()
+
+
+class Scheduler:
+    def __init__(self, graph: Graph, machine: Machine, state: tuple[StateEntry, ...]) -> None:
+        self.graph, self.machine, self.state = graph, machine, state
+        self.table = SizeTable(n.shape for n in graph.inputs)
+        self.names: dict[int, str] = {}
+        self.used: set[str] = {*self.table.names.values(), "U", "CORE"}
+        self.constants: dict[str, np.ndarray] = {}
+
+    def run(self) -> Design:
+        limits = Limits(self.machine.resident, self.machine.cores)
+        steps = plan(self.graph, self.table, limits)
+        base = identifier(self.graph.name)
+        inputs, bindings = self.name_inputs()
+        outputs = self.name_outputs()
+        host: list[aul.HostStatement] = []
+        kernels: list[aul.Kernel] = []
+        tunables: list[aul.Tunable] = []
+        count = sum(isinstance(s, KernelStep) for s in steps)
+        for number, step in enumerate(steps):
+            host.extend(self.workspaces(step))
+            if isinstance(step, CallStep):
+                host.append(self.call(step))
+                continue
+            suffix = f"_{number}" if count > 1 else ""
+            name = self.unique(f"{base}_kernel{suffix}")
+            emitted = RegionEmitter(step.region, self.machine, name, self.names, suffix).run()
+            kernels.extend(emitted.kernels)
+            tunables.extend(emitted.tunables)
+            host.extend(emitted.host)
+        params = [self.host_param(n, name, False) for n, name in inputs]
+        params += [self.host_param(n, name, True) for n, name in zip(self.graph.outputs, outputs)]
+        program = aul.Program(
+            (*self.table.declarations(), *tunables),
+            tuple(kernels),
+            aul.Host(base, tuple(params), tuple(host)),
+            f"{self.graph.name}: designed by the builtin scheduler.",
+        )
+        specs = tuple(
+            OutputSpec(name, n.shape, n.dtype) for n, name in zip(self.graph.outputs, outputs)
+        )
+        return Design(
+            program, tuple(bindings), specs, self.graph.structure, len(self.graph.inputs),
+            self.state, self.constants, tuple(self.graph.notes),
+        )  # fmt: skip
+
+    # ---- names -------------------------------------------------------------------------------
+
+    def unique(self, wanted: str) -> str:
+        name, number = identifier(wanted), 1
+        while name in self.used:
+            number += 1
+            name = f"{identifier(wanted)}_{number}"
+        self.used.add(name)
+        return name
+
+    def name_inputs(self) -> tuple[list[tuple[Node, str]], list[Binding]]:
+        """Host parameters for the leaves that are read, with what fills them."""
+        named: list[tuple[Node, str]] = []
+        bindings: list[Binding] = []
+        for node in self.leaves():
+            if node.op == "input":
+                name = self.unique(node.attrs["name"])
+                bindings.append(Binding(name, "input", node.attrs["index"]))
+            elif node.op == "parameter":
+                name = self.unique(node.attrs["name"])
+                bindings.append(Binding(name, "parameter", node.attrs["name"]))
+            else:
+                name = self.unique("constant")
+                self.constants[name] = node.attrs["value"]
+                bindings.append(Binding(name, "constant", name))
+            self.names[node.id] = name
+            named.append((node, name))
+        return named, bindings
+
+    def leaves(self) -> Iterable[Node]:
+        rank = {"input": 0, "parameter": 1, "constant": 2}
+        found = [
+            n
+            for n in self.graph.nodes()
+            if n.op in ("input", "parameter") or (n.op == "constant" and self.needs_memory(n))
+        ]
+        return sorted(found, key=lambda n: (rank[n.op], n.attrs.get("index", 0)))
+
+    def needs_memory(self, constant: Node) -> bool:
+        if constant.type.size > 1:
+            return True
+        return any(constant in n.inputs and Planner.is_call(n) for n in self.graph.nodes())
+
+    def name_outputs(self) -> list[str]:
+        names = []
+        for number, node in enumerate(self.graph.outputs):
+            wanted = "out" if len(self.graph.outputs) == 1 else f"out{number}"
+            self.names[node.id] = self.unique(wanted)
+            names.append(self.names[node.id])
+        return names
+
+    def host_param(self, node: Node, name: str, output: bool) -> aul.Param:
+        shape = tuple(self.table.symbol(e).expr for e in node.shape)
+        return aul.Param(name, node.dtype, shape, output=output)
+
+    # ---- steps -------------------------------------------------------------------------------
+
+    def workspaces(self, step: KernelStep | CallStep) -> list[aul.HostStatement]:
+        """Memory for the tensors of a step that are no outputs of the program."""
+        nodes = step.nodes if isinstance(step, CallStep) else [r.node for r in step.region.roots]
+        out: list[aul.HostStatement] = []
+        for node in nodes:
+            if node.id not in self.names:
+                self.names[node.id] = self.unique("stored")
+                shape = tuple(self.table.symbol(e).expr for e in node.shape)
+                out.append(aul.Workspace(self.names[node.id], shape, node.dtype))
+        return out
+
+    def call(self, step: CallStep) -> aul.FrameworkCall:
+        return aul.FrameworkCall(
+            step.target,
+            tuple(self.names[n.id] for n in step.nodes),
+            tuple(self.names[n.id] for n in step.inputs),
+            call_attributes(step),
+        )
+
+
+def identifier(text: str) -> str:
+    """``text`` as a Python name."""
+    name = re.sub(r"\W", "_", text) or "op"
+    if name[0].isdigit() or keyword.iskeyword(name):
+        name = "op_" + name
+    return name

@@ -1,0 +1,101 @@
+"""Dimensions by identity: which axis of which tensor runs over the same index.
+
+An axis is a tuple of atomic dimensions, slowest first; an axis of size 1 is the empty tuple. A
+reshape only regroups atomic dimensions, an elementwise op makes the dimensions of its operands
+equal, an expand makes a fresh one. So a whole chain of ops with transposes, reshapes and broadcasts
+between them is one loop nest over atomic dimensions, found without moving a view anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kernelwright.compiler.schedule.symbols import SizeTable, Symbol, product
+
+Axis = tuple[int, ...]
+Axes = tuple[Axis, ...]
+
+
+class DimConflict(Exception):
+    """Two axes cannot run over the same index."""
+
+
+class Dims:
+    """Union-find over dimension ids, each of which may be refined into a tuple of smaller ones."""
+
+    def __init__(self, sizes: SizeTable) -> None:
+        self.table = sizes
+        self.size: list[Symbol] = []
+        self.parent: list[int] = []
+        self.parts: dict[int, Axis] = {}
+
+    def copy(self) -> Dims:
+        twin = Dims(self.table)
+        twin.size, twin.parent = list(self.size), list(self.parent)
+        twin.parts = dict(self.parts)
+        return twin
+
+    def fresh(self, size: Symbol) -> Axis:
+        """An axis of one new dimension, or the empty axis when its size is 1."""
+        if size.value == 1:
+            return ()
+        self.size.append(size)
+        self.parent.append(len(self.parent))
+        return (len(self.parent) - 1,)
+
+    def find(self, dim: int) -> int:
+        while self.parent[dim] != dim:
+            dim = self.parent[dim]
+        return dim
+
+    def resolve(self, axis: Axis) -> Axis:
+        """The axis in today's atomic dimensions."""
+        out: list[int] = []
+        for dim in axis:
+            root = self.find(dim)
+            if root in self.parts:
+                out.extend(self.resolve(self.parts[root]))
+            else:
+                out.append(root)
+        return tuple(out)
+
+    def extent(self, axis: Axis) -> Symbol:
+        return product(self.size[d] for d in self.resolve(axis))
+
+    def split(self, dim: int, outer: Symbol) -> None:
+        """Refines an atomic dimension into (outer, rest); raises DimConflict if it does not divide."""
+        whole = self.size[dim].value
+        if whole % outer.value:
+            raise DimConflict(f"{whole} is not a multiple of {outer.value}")
+        inner = whole // outer.value
+        named = self.table.symbol(inner)
+        # A part that is no size of an input must follow from those that are.
+        if named.literal and not self.size[dim].literal:
+            named = self.size[dim].floordiv(outer)
+        self.parts[dim] = (*self.fresh(outer), *self.fresh(named))
+
+    def unify(self, left: Axis, right: Axis) -> None:
+        """Makes two axes run over the same index, refining where their parts differ."""
+        a, b = list(self.resolve(left)), list(self.resolve(right))
+        while a and b:
+            x, y = a[0], b[0]
+            if x == y:
+                a.pop(0), b.pop(0)
+                continue
+            sx, sy = self.size[x].value, self.size[y].value
+            if sx == sy:
+                # A named size is worth more than a literal.
+                keep, drop = (y, x) if self.size[x].literal else (x, y)
+                self.parent[drop] = keep
+                a.pop(0), b.pop(0)
+            elif sx > sy:
+                self.split(x, self.size[y])
+                a[:1] = self.resolve((x,))
+            else:
+                self.split(y, self.size[x])
+                b[:1] = self.resolve((y,))
+        if a or b:
+            raise DimConflict("axes of different extents")
+
+    def flatten(self, axes: Sequence[Axis]) -> Axis:
+        return tuple(d for axis in axes for d in self.resolve(axis))

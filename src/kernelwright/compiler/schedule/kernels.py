@@ -1,0 +1,469 @@
+"""Loop structure: a region becomes one or two AUL kernels with their launches.
+
+Three shapes cover everything. *Elementwise*: one tile a core. *Rows*: a core holds whole reduced
+rows on chip. *Stream*: a long reduction is read once in steps, split over cores when there are few
+results; partial results meet in a second launch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kernelwright.aul import syntax as aul
+from kernelwright.compiler.schedule.machine import Machine
+from kernelwright.compiler.schedule.region import Region, Value
+from kernelwright.compiler.schedule.space import LoopDim, Space
+from kernelwright.compiler.schedule.symbols import Symbol, product
+from kernelwright.compiler.schedule.tiles import (
+    COMBINE,
+    REDUCE,
+    TileDim,
+    TileRef,
+    TileWriter,
+    compute_dtype,
+    identity,
+)
+from kernelwright.graph.core import is_float
+
+CORE = aul.CoreIdx()
+
+
+@dataclass
+class Emitted:
+    """What one region adds to a program."""
+
+    kernels: list[aul.Kernel] = field(default_factory=list)
+    host: list[aul.HostStatement] = field(default_factory=list)
+    tunables: list[aul.Tunable] = field(default_factory=list)
+
+
+class RegionEmitter:
+    def __init__(
+        self,
+        region: Region,
+        machine: Machine,
+        name: str,
+        names: Mapping[int, str],
+        suffix: str,
+    ) -> None:
+        self.region, self.machine, self.name, self.names = region, machine, name, names
+        self.space = Space(region)
+        self.suffix = suffix
+        self.out = Emitted()
+
+    def run(self) -> Emitted:
+        if not self.space.reduced:
+            self.elementwise()
+        elif any(self.region.big(r.node) for r in self.region.reductions()):
+            self.stream()
+        else:
+            self.rows()
+        return self.out
+
+    # ---- shared ------------------------------------------------------------------------------
+
+    def tunable(self, name: str, default: int, choices: Sequence[int]) -> Symbol:
+        full = name + self.suffix
+        listed = tuple(sorted({*choices, default}))
+        self.out.tunables.append(aul.Tunable(full, default, listed))
+        return Symbol(default, aul.Name(full))
+
+    def decode(
+        self, linear: aul.IntExpr, parts: Sequence[tuple[LoopDim, Symbol]]
+    ) -> dict[LoopDim, aul.IntExpr]:
+        """A linear index as one index a part, the last part fastest."""
+        out: dict[LoopDim, aul.IntExpr] = {}
+        inner = Symbol.of(1)
+        real = [(d, n) for d, n in parts if not (n.literal and n.value == 1)]
+        for position, (dim, count) in enumerate(reversed(real)):
+            value = linear
+            if not (inner.literal and inner.value == 1):
+                value = aul.Binary("//", value, inner.expr)
+            if position < len(real) - 1:
+                value = aul.Binary("%", value, count.expr)
+            out[dim] = value
+            inner = inner * count
+        for dim, _ in parts:
+            out.setdefault(dim, aul.Int(0))
+        return out
+
+    def named(self, body: list[aul.Statement], name: str, value: aul.IntExpr) -> aul.IntExpr:
+        """Binds a longer expression to a name."""
+        if isinstance(value, aul.Int | aul.Name):
+            return value
+        body.append(aul.Assign(name, value))
+        return aul.Name(name)
+
+    def finish_kernel(
+        self, name: str, writer: TileWriter, body: Sequence[aul.Statement], cores: Symbol
+    ) -> None:
+        kernel = aul.Kernel(name, tuple(writer.params.values()), tuple(body))
+        self.out.kernels.append(kernel)
+        args = tuple(writer.arguments[p] for p in writer.params)
+        self.out.host.append(aul.Launch(name, cores.expr, args))
+
+    def write_roots(self, writer: TileWriter) -> None:
+        for root, strides in zip(self.region.roots, self.space.stores):
+            value = root.value
+            while value.op == "alias":
+                value = value.args[0]
+            direct = value.kind == "load" and id(value) not in writer.tiles
+            ref = writer.load(value) if direct else writer.operand(root.value)
+            writer.store(ref, root, strides)
+
+    def tiles_kernel(
+        self, name: str, blocks: Sequence[tuple[LoopDim, Symbol | None]], serial: bool
+    ) -> None:
+        """One tile a step: ``blocks`` gives each LoopDim's extent in a tile (None: an index).
+        ``serial``: a core takes several steps one after the other."""
+        whole = [(d, b) for d, b in blocks if b is not None and b == d.size]
+        parts = [
+            (d, d.size if b is None else d.size.cdiv(b)) for d, b in blocks if (d, b) not in whole
+        ]
+        steps = product(n for _, n in parts)
+        body: list[aul.Statement] = []
+        linear: aul.IntExpr = CORE
+        cores = steps
+        inner = body
+        if serial and parts:
+            per_core = self.tunable("ROWS", self.rows_per_core(steps), (1, 4, 16, 64))
+            cores = steps.cdiv(per_core)
+            body.append(aul.Assign("first", aul.Binary("*", CORE, per_core.expr)))
+            left = aul.Binary("-", steps.expr, aul.Name("first"))
+            linear = aul.Binary("+", aul.Name("first"), aul.Name("i"))
+            inner = []
+            body.append(aul.Loop("i", aul.Call("min", (per_core.expr, left)), ()))
+        positions = self.decode(self.named(inner, "step", linear) if parts else linear, parts)
+        tiled: list[TileDim] = []
+        index: dict[LoopDim, aul.IntExpr] = {}
+        for number, (dim, block) in enumerate(blocks):
+            if (dim, block) in whole:
+                tiled.append(TileDim(dim, dim.size))
+            elif block is None:
+                index[dim] = self.named(inner, f"p{number}", positions[dim])
+            else:
+                start = aul.Binary("*", positions[dim], block.expr)
+                tiled.append(TileDim(dim, block, self.named(inner, f"s{number}", start)))
+        writer = TileWriter(self.space, tiled, index, self.names)
+        self.write_roots(writer)
+        inner.extend(writer.body)
+        if inner is not body:
+            loop = body.pop()
+            assert isinstance(loop, aul.Loop)
+            body.append(aul.Loop(loop.var, loop.iterations, tuple(inner)))
+        self.finish_kernel(name, writer, body, cores)
+
+    def rows_per_core(self, steps: Symbol) -> int:
+        row = product(d.size for d in self.space.dims).value // max(1, steps.value)
+        wanted = max(1, self.machine.flat * 2 // max(1, row))
+        fair = max(1, -(-steps.value // (self.machine.cores * 4)))
+        return min(wanted, fair)
+
+    # ---- elementwise -------------------------------------------------------------------------
+
+    def elementwise(self) -> None:
+        dims = self.space.dims
+        blocks: list[tuple[LoopDim, Symbol | None]] = [(d, None) for d in dims]
+        if len(dims) == 1:
+            default = block_for(dims[0].size.value, self.machine.flat, self.machine.cores)
+            block = self.tunable("BLOCK", default, choices_around(self.machine.flat))
+            blocks[0] = (dims[0], block)
+        elif dims:
+            wide = block_for(dims[-1].size.value, self.machine.wide, 1)
+            high = block_for(dims[-2].size.value, max(1, self.machine.area // wide), 1)
+            tn = self.tunable("TN", wide, choices_around(self.machine.wide))
+            tm = self.tunable("TM", high, (1, 4, 16))
+            blocks[-2:] = [(dims[-2], tm), (dims[-1], tn)]
+        self.tiles_kernel(self.name, blocks, serial=False)
+
+    # ---- rows --------------------------------------------------------------------------------
+
+    def rows(self) -> None:
+        dims = self.space.dims
+        last_reduced = max(i for i, d in enumerate(dims) if d.reduced)
+        first_reduced = min(i for i, d in enumerate(dims) if d.reduced)
+        row = product(d.size for d in dims if d.reduced).value
+        blocks: list[tuple[LoopDim, Symbol | None]] = [
+            (d, d.size if d.reduced else None) for d in dims
+        ]
+        if last_reduced < len(dims) - 1:
+            budget = max(16, self.machine.resident // 2 // row)
+            width = block_for(dims[-1].size.value, min(256, budget), 1)
+            block = self.tunable("TI", width, (32, 64, 128, 256))
+            blocks[-1] = (dims[-1], block)
+        elif not self.machine.serial_rows and first_reduced > 0:
+            outer = dims[first_reduced - 1]
+            high = block_for(outer.size.value, max(1, self.machine.area // row), 1)
+            block = self.tunable("TM", high, (1, 2, 4, 8))
+            blocks[first_reduced - 1] = (outer, block)
+        self.tiles_kernel(self.name, blocks, serial=self.machine.serial_rows)
+
+    # ---- stream ------------------------------------------------------------------------------
+
+    def stream(self) -> None:
+        stream = StreamEmitter(self)
+        stream.run()
+
+
+class StreamEmitter:
+    """A long reduction: every core folds its share of the reduced steps into accumulators."""
+
+    def __init__(self, parent: RegionEmitter) -> None:
+        self.parent = parent
+        self.space, self.region, self.machine = parent.space, parent.region, parent.machine
+        self.reductions = self.region.reductions()
+        self.kept = [d for d in self.space.dims if not d.reduced]
+        self.folded = [d for d in self.space.dims if d.reduced]
+
+    def blocks(self) -> dict[LoopDim, Symbol]:
+        """The tile's extent along each LoopDim that it holds; the others are indices."""
+        last = self.space.dims[-1]
+        out: dict[LoopDim, Symbol] = {}
+        if not last.reduced:
+            wide = block_for(last.size.value, self.machine.wide, 1)
+            out[last] = self.parent.tunable("TN", wide, choices_around(self.machine.wide))
+            inner = self.folded[-1]
+            high = block_for(inner.size.value, self.machine.rows, 1)
+            out[inner] = self.parent.tunable("TK", high, (16, 32, 64))
+            return out
+        room = self.machine.stream
+        for dim in reversed(self.folded):
+            if dim.size.value * 2 <= room and dim is not self.folded[0]:
+                out[dim] = dim.size
+                room //= dim.size.value
+            else:
+                default = block_for(dim.size.value, room, 1)
+                out[dim] = self.parent.tunable("TK", default, choices_around(default))
+                break
+        return out
+
+    def run(self) -> None:
+        blocks = self.blocks()
+        steps = {d: d.size.cdiv(blocks[d]) if d in blocks else d.size for d in self.space.dims}
+        outer = next((d for d in self.folded if steps[d].value > 1), self.folded[0])
+        places = product(steps[d] for d in self.kept)
+        split_value = max(1, min(steps[outer].value, -(-self.machine.cores // places.value)))
+        body: list[aul.Statement] = []
+        if split_value > 1:
+            split = self.parent.tunable(
+                "SPLIT", split_value, (split_value, max(1, split_value // 2), split_value * 2)
+            )
+        else:
+            split = Symbol.of(1)
+        position: aul.IntExpr = CORE
+        share: aul.IntExpr = aul.Int(0)
+        if split_value > 1:
+            share = self.parent.named(body, "share", aul.Binary("//", CORE, places.expr))
+            position = self.parent.named(body, "place", aul.Binary("%", CORE, places.expr))
+            if places.literal and places.value == 1:
+                body.clear()
+                share, position = CORE, aul.Int(0)
+        where = self.parent.decode(position, [(d, steps[d]) for d in self.kept])
+        index: dict[LoopDim, aul.IntExpr] = {}
+        starts: dict[LoopDim, aul.IntExpr] = {}
+        for number, dim in enumerate(self.kept):
+            if dim in blocks:
+                start = aul.Binary("*", where[dim], blocks[dim].expr)
+                starts[dim] = self.parent.named(body, f"s{number}", start)
+            else:
+                index[dim] = self.parent.named(body, f"p{number}", where[dim])
+        self.fold(body, blocks, steps, outer, split, share, index, starts, places)
+
+    def fold(
+        self,
+        body: list[aul.Statement],
+        blocks: dict[LoopDim, Symbol],
+        steps: dict[LoopDim, Symbol],
+        outer: LoopDim,
+        split: Symbol,
+        share: aul.IntExpr,
+        index: dict[LoopDim, aul.IntExpr],
+        starts: dict[LoopDim, aul.IntExpr],
+        places: Symbol,
+    ) -> None:
+        """The loops over the reduced steps, innermost body first."""
+        inner: list[aul.Statement] = []
+        loops: list[tuple[str, aul.IntExpr]] = []
+        for number, dim in enumerate(self.folded):
+            whole = dim in blocks and blocks[dim] == dim.size
+            if whole:
+                continue
+            var = f"k{number}"
+            step: aul.IntExpr = aul.Name(var)
+            count: aul.IntExpr = steps[dim].expr
+            if dim is outer and not split.literal:
+                chunk = self.parent.named(body, "chunk", steps[dim].cdiv(split).expr)
+                first = self.parent.named(body, "first", aul.Binary("*", share, chunk))
+                left = aul.Binary("-", steps[dim].expr, first)
+                count = aul.Call("max", (aul.Int(0), aul.Call("min", (chunk, left))))
+                step = aul.Binary("+", first, step)
+            loops.append((var, count))
+            if dim in blocks:
+                start = aul.Binary("*", step, blocks[dim].expr)
+                starts[dim] = self.parent.named(inner, f"t{number}_start", start)
+            else:
+                index[dim] = self.parent.named(inner, f"q{number}", step)
+        tiled = [
+            TileDim(d, blocks[d], None if blocks[d] == d.size and d.reduced else starts.get(d))
+            for d in self.space.dims
+            if d in blocks
+        ]
+        writer = TileWriter(self.space, tiled, index, self.parent.names)
+        sums = [self.accumulator(writer, r) for r in self.reductions]
+        body.extend(writer.body)
+        writer.body = []
+        for reduction, acc in zip(self.reductions, sums):
+            self.accumulate(writer, reduction, acc)
+        nest: list[aul.Statement] = inner + writer.body
+        for var, count in reversed(loops):
+            nest = [aul.Loop(var, count, tuple(nest))]
+        body.extend(nest)
+        writer.body, writer.tiles = [], {}
+        if split.literal:
+            self.epilogue(writer, self.rounded(writer, sums))
+            body.extend(writer.body)
+            self.parent.finish_kernel(self.parent.name, writer, body, places)
+        else:
+            partials = self.store_partials(writer, sums, split, share)
+            body.extend(writer.body)
+            name = self.parent.name + "_partial"
+            self.parent.finish_kernel(name, writer, body, places * split)
+            self.second_launch(partials, split)
+
+    def accumulator(self, writer: TileWriter, reduction: Value) -> TileRef:
+        """Float sums and products are carried in float64: one addition a step, so it costs nothing,
+        and the error no longer grows with the number of steps."""
+        dtype = compute_dtype(reduction.dtype)
+        op = REDUCE[reduction.op]
+        if is_float(dtype) and op in ("sum", "prod"):
+            dtype = "float64"
+        kept = tuple(not t.dim.reduced for t in writer.tiled)
+        return writer.new_tile("acc", kept, dtype, identity(op, dtype))
+
+    def accumulate(self, writer: TileWriter, reduction: Value, acc: TileRef) -> None:
+        op = REDUCE[reduction.op]
+        ref = writer.operand(reduction.args[0])
+        wanted = (True,) * len(writer.tiled)
+        if ref.present != wanted:
+            ref = writer.emit("vbroadcast_op", "", writer.new_tile("b", wanted, ref.dtype), ref)
+        for axis in reversed(range(len(writer.tiled))):
+            if writer.tiled[axis].dim.reduced:
+                ref = writer.reduce_axis(ref, op, axis)
+        ref = writer.convert(ref, acc.dtype)
+        writer.emit("vbinary_op", COMBINE[op], acc, acc, ref)
+
+    def rounded(self, writer: TileWriter, sums: Sequence[TileRef]) -> list[TileRef]:
+        return [
+            writer.convert(acc, compute_dtype(r.dtype)) for r, acc in zip(self.reductions, sums)
+        ]
+
+    def epilogue(self, writer: TileWriter, results: Sequence[TileRef]) -> None:
+        """The roots, from the finished reductions. Tiles loaded inside the loop are out of scope."""
+        for reduction, ref in zip(self.reductions, results):
+            writer.tiles[id(reduction)] = ref
+        self.parent.write_roots(writer)
+
+    def store_partials(
+        self, writer: TileWriter, sums: Sequence[TileRef], split: Symbol, share: aul.IntExpr
+    ) -> list[str]:
+        """Every core's accumulators as rows of workspaces [split, kept...]."""
+        names = []
+        for acc in sums:
+            name = f"partial{self.parent.suffix}_{len(names)}"
+            names.append(name)
+            shape = (split, *(d.size for d in self.kept))
+            exprs = tuple(s.expr for s in shape)
+            self.parent.out.host.append(aul.Workspace(name, exprs, acc.dtype))
+            index: list[aul.IntExpr | aul.Slice] = [share]
+            clip = False
+            dims = list(exprs)
+            for dim in self.space.dims:
+                tile = next((t for t in writer.tiled if t.dim == dim), None)
+                if dim.reduced and tile is not None:
+                    index.append(aul.Slice(aul.Int(0), aul.Int(1)))
+                    dims.insert(len(index) - 1, aul.Int(1))
+                elif tile is not None and tile.start is not None:
+                    clip = True
+                    stop = aul.Binary("+", tile.start, tile.extent.expr)
+                    index.append(aul.Slice(tile.start, stop))
+                elif not dim.reduced:
+                    index.append(writer.index[dim])
+            writer.params[name] = aul.Param(name, acc.dtype, tuple(dims), output=True)
+            writer.arguments[name] = name
+            place = aul.Place(name, tuple(index))
+            writer.body.append(aul.Copy(place, aul.Place(acc.name), None, clip))
+        return names
+
+    def second_launch(self, partials: Sequence[str], split: Symbol) -> None:
+        """Folds the partial results and writes the roots."""
+        blocks: dict[LoopDim, Symbol] = {}
+        if self.kept:
+            last = self.kept[-1]
+            width = block_for(last.size.value, 128, 1)
+            blocks[last] = self.parent.tunable("TF", width, (64, 128, 256))
+        steps = [(d, d.size.cdiv(blocks[d]) if d in blocks else d.size) for d in self.kept]
+        body: list[aul.Statement] = []
+        where = self.parent.decode(CORE, steps)
+        tiled: list[TileDim] = []
+        index: dict[LoopDim, aul.IntExpr] = {}
+        for number, dim in enumerate(self.kept):
+            if dim in blocks:
+                start = aul.Binary("*", where[dim], blocks[dim].expr)
+                tiled.append(
+                    TileDim(dim, blocks[dim], self.parent.named(body, f"s{number}", start))
+                )
+            else:
+                index[dim] = self.parent.named(body, f"p{number}", where[dim])
+        for dim in self.folded:
+            index[dim] = aul.Int(0)
+        parts = LoopDim((-1,), split, True)
+        tiled.insert(0, TileDim(parts, split))
+        writer = TileWriter(self.space, tiled, index, self.parent.names, extra=[parts])
+        results = [
+            self.fold_partial(writer, name, reduction, split)
+            for name, reduction in zip(partials, self.reductions)
+        ]
+        self.epilogue(writer, results)
+        body.extend(writer.body)
+        cores = product(n for _, n in steps)
+        self.parent.finish_kernel(self.parent.name + "_finish", writer, body, cores)
+
+    def fold_partial(
+        self, writer: TileWriter, name: str, reduction: Value, split: Symbol
+    ) -> TileRef:
+        """Loads [split, tile...] of a workspace and folds its first axis."""
+        op = REDUCE[reduction.op]
+        dtype = compute_dtype(reduction.dtype)
+        acc_dtype = "float64" if is_float(dtype) and op in ("sum", "prod") else dtype
+        index: list[aul.IntExpr | aul.Slice] = [aul.Slice(aul.Int(0), split.expr)]
+        pad = None
+        for dim in self.kept:
+            tile = next((t for t in writer.tiled if t.dim == dim), None)
+            if tile is None:
+                index.append(writer.index[dim])
+            else:
+                assert tile.start is not None
+                pad = 0.0
+                stop = aul.Binary("+", tile.start, tile.extent.expr)
+                index.append(aul.Slice(tile.start, stop))
+        loaded = writer.new_tile("x", (True,) * len(writer.tiled), acc_dtype)
+        shape = (split.expr, *(d.size.expr for d in self.kept))
+        writer.params[name] = aul.Param(name, acc_dtype, shape)
+        writer.arguments[name] = name
+        place = aul.Place(name, tuple(index))
+        writer.body.append(aul.Copy(aul.Place(loaded.name), place, pad))
+        return writer.convert(writer.reduce_axis(loaded, op, 0), dtype)
+
+
+def block_for(extent: int, wanted: int, pieces: int) -> int:
+    """A power of two near ``wanted`` that gives at least ``pieces`` blocks and wastes little."""
+    limit = max(1, min(wanted, -(-extent // pieces)))
+    block = 1
+    while block < limit:
+        block *= 2
+    return block
+
+
+def choices_around(default: int) -> tuple[int, ...]:
+    return tuple(sorted({max(1, default // 4), max(1, default // 2), default, default * 2}))

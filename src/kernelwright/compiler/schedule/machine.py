@@ -1,0 +1,36 @@
+"""What the scheduler knows of a target: how much a core keeps on chip and how wide tiles should be.
+
+These are starting points that tuning may change; nothing here affects what is computed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kernelwright.schema import Target
+
+
+@dataclass(frozen=True)
+class Machine:
+    """``cores``: independent pieces of work that fill the machine. ``flat``: elements a core of a
+    one-dimensional elementwise kernel. ``wide``: columns of a two-dimensional tile; ``area``: its
+    elements. ``resident``: longest row kept on chip. ``stream``: elements of one step of a long
+    reduction; ``rows``: rows of such a step when the innermost dimension is kept. ``serial_rows``:
+    True when one core takes rows one after the other, False when a tile holds several rows.
+    """
+
+    cores: int
+    flat: int
+    wide: int
+    area: int
+    resident: int
+    stream: int
+    rows: int
+    serial_rows: bool
+
+
+def machine(target: Target, threads: int) -> Machine:
+    """``threads`` is the number of CPU threads; other targets ignore it."""
+    if target.backend == "cpu":
+        return Machine(threads, 16384, 4096, 16384, 65536, 8192, 64, True)
+    return Machine(528, 2048, 512, 2048, 16384, 4096, 32, False)

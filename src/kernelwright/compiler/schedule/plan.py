@@ -1,0 +1,188 @@
+"""Which tensors stand in memory, and which kernel or library call makes each of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from kernelwright.compiler.schedule.region import Cut, JoinRefused, Region
+from kernelwright.compiler.schedule.symbols import SizeTable
+from kernelwright.graph.core import Graph, Node
+from kernelwright.graph.ops import op_definition
+
+MAX_STREAMS = 12  # loads and stores of one kernel; more cost registers and prefetch streams
+JOIN_WINDOW = 6  # how many of the latest kernels a new root may join
+
+
+@dataclass(eq=False)
+class KernelStep:
+    region: Region
+
+
+@dataclass(eq=False)
+class CallStep:
+    """A framework op: ``nodes`` are its outputs that are needed, ``arguments`` JSON-ready."""
+
+    target: str
+    nodes: list[Node]
+    inputs: tuple[Node, ...]
+    arguments: Any
+
+
+Step = KernelStep | CallStep
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a target keeps on chip. ``resident_elements``: the longest row that one core holds.
+    ``min_cores``: fewer independent rows than this leave the machine idle."""
+
+    resident_elements: int
+    min_cores: int
+
+
+class Planner:
+    def __init__(self, graph: Graph, table: SizeTable, limits: Limits) -> None:
+        self.graph, self.table, self.limits = graph, table, limits
+        self.steps: list[Step] = []
+        self.producer: dict[int, int] = {}  # node id -> index of the step that stores it
+        self.stored_nodes: dict[int, Node] = {}
+
+    def run(self) -> list[Step]:
+        for node in self.graph.nodes():
+            if self.is_call(node):
+                self.materialise(node)
+        for node in self.graph.outputs:
+            self.materialise(node)
+        return self.steps
+
+    @staticmethod
+    def is_call(node: Node) -> bool:
+        return op_definition(node.op).kind in ("call", "movement")
+
+    def is_leaf(self, node: Node) -> bool:
+        return node.op in ("input", "parameter")
+
+    def materialise(self, node: Node) -> None:
+        """Adds the steps that store ``node``, those that it waits for first."""
+        waiting = [node]
+        while waiting:
+            current = waiting[-1]
+            if current.id in self.producer or (self.is_leaf(current) and current is not node):
+                waiting.pop()
+                continue
+            try:
+                self.call(current) if self.is_call(current) else self.place(current)
+                waiting.pop()
+            except Cut as cut:
+                if cut.node is current or len(waiting) > 10_000:
+                    raise AssertionError(f"no schedule for {current!r}") from None
+                waiting.append(cut.node)
+
+    def call(self, node: Node) -> None:
+        for operand in node.inputs:
+            if operand.id not in self.producer and not self.is_leaf(operand):
+                raise Cut(operand)
+        target, arguments = call_target(node)
+        for index, step in enumerate(self.steps):
+            same = isinstance(step, CallStep) and step.target == target
+            if same and step.arguments == arguments and step.inputs == node.inputs:
+                step.nodes.append(node)
+                self.producer[node.id] = index
+                return
+        self.producer[node.id] = len(self.steps)
+        self.steps.append(CallStep(target, [node], node.inputs, arguments))
+
+    def place(self, node: Node) -> None:
+        """Joins ``node`` to a recent kernel that shares its data, or makes a new one."""
+        first = max(0, len(self.steps) - JOIN_WINDOW)
+        for index in reversed(range(first, len(self.steps))):
+            step = self.steps[index]
+            if isinstance(step, KernelStep) and self.join(step, index, node):
+                return
+        region = Region(self.table, self.may_read(len(self.steps)), self.big)
+        region.add_root(node)
+        self.producer[node.id] = len(self.steps)
+        self.steps.append(KernelStep(region))
+
+    def join(self, step: KernelStep, index: int, node: Node) -> bool:
+        trial = step.region.copy()
+        trial.stored = self.may_read(index)
+        before = len(trial.loads)
+        had_reductions = bool(trial.reductions())
+        had_dims = trial.all_dims()
+        try:
+            trial.add_root(node)
+        except (Cut, JoinRefused):
+            return False
+        shares = len(trial.loads) - before < self.fresh_loads(node, index)
+        if not shares or len(trial.loads) + len(trial.roots) > MAX_STREAMS:
+            return False
+        if len(trial.all_dims()) != len({d for x in had_dims for d in trial.dims.resolve((x,))}):
+            return False
+        if not had_reductions and trial.reductions():
+            return False
+        step.region = trial
+        self.producer[node.id] = index
+        return True
+
+    def fresh_loads(self, node: Node, index: int) -> int:
+        """How many loads ``node`` would need on its own."""
+        alone = Region(self.table, self.may_read(index), self.big)
+        try:
+            alone.add_root(node)
+        except (Cut, JoinRefused):
+            return 0
+        return len(alone.loads)
+
+    def may_read(self, index: int) -> Callable[[Node], bool]:
+        def stored(node: Node) -> bool:
+            if self.is_leaf(node):
+                return True
+            if node.id not in self.producer:
+                return False
+            if self.producer[node.id] >= index:
+                raise JoinRefused
+            return True
+
+        return stored
+
+    def big(self, reduction: Node) -> bool:
+        """Whether the operand's row is too long, or there are too few rows, to keep rows whole."""
+        operand = reduction.inputs[0]
+        row = prod(operand.shape[a] for a in reduction.attrs["axes"])
+        rows = operand.type.size // max(1, row)
+        if row > self.limits.resident_elements:
+            return True
+        return rows < self.limits.min_cores and operand.type.size > 32 * 1024
+
+
+def call_target(node: Node) -> tuple[str, Any]:
+    """The framework op of a call-like node and its arguments, JSON-ready."""
+    if node.op == "call":
+        return node.attrs["target"], node.attrs["arguments"]
+    tensors = [{"input": i} for i in range(len(node.inputs))]
+    if node.op == "matmul":
+        return "aten.matmul.default", tensors
+    if node.op == "concat":
+        return "aten.cat.default", [tensors, node.attrs["axis"]]
+    if node.op == "pad":
+        widths: list[int] = []
+        for low, high in reversed(list(zip(node.attrs["low"], node.attrs["high"]))):
+            widths += [low, high]
+        return "aten.constant_pad_nd.default", [tensors[0], widths, node.attrs["value"]]
+    raise Cut(node)
+
+
+def call_attributes(step: CallStep) -> str:
+    """JSON for ``U.framework_call``: the arguments, and which of the op's outputs are wanted."""
+    wanted = [n.attrs.get("output_index", 0) for n in step.nodes]
+    return json.dumps({"arguments": step.arguments, "outputs": wanted}, sort_keys=True)
+
+
+def plan(graph: Graph, table: SizeTable, limits: Limits) -> Sequence[Step]:
+    """The steps of ``graph`` in order."""
+    return Planner(graph, table, limits).run()

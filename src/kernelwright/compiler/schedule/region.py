@@ -1,0 +1,411 @@
+"""Region: the part of a Graph that one kernel computes, as values over shared dimensions.
+
+A region starts at a root (a tensor that must stand in memory) and grows toward the buffers that it
+reads. What cannot live in one loop nest raises ``Cut``: the planner then puts that node into memory
+and tries again, so that every attempt is simpler than the one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kernelwright.compiler.schedule.dims import Axes, Axis, DimConflict, Dims
+from kernelwright.compiler.schedule.symbols import SizeTable, Symbol, product
+from kernelwright.graph.core import Node
+from kernelwright.graph.ops import op_definition
+
+
+class Cut(Exception):
+    """``node`` must be computed by a kernel of its own and stored."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(f"%{node.id} {node.op}")
+        self.node = node
+
+
+class JoinRefused(Exception):
+    """A root cannot be added to this region; it needs another one."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A strided window on a stored tensor: one stride (in elements) an axis, and an offset."""
+
+    buffer: Node
+    shape: tuple[int, ...]
+    strides: tuple[Symbol, ...]
+    offset: Symbol
+
+    def key(self) -> tuple[object, ...]:
+        return (
+            self.buffer.id,
+            self.shape,
+            tuple(s.value for s in self.strides),
+            self.offset.value,
+        )
+
+
+def contiguous(buffer: Node, table: SizeTable) -> View:
+    """The whole tensor, row-major."""
+    extents = [table.symbol(e) for e in buffer.shape]
+    strides = tuple(product(extents[i + 1 :]) for i in range(len(extents)))
+    return View(buffer, buffer.shape, strides, Symbol.of(0))
+
+
+def sliced(view: View, node: Node, table: SizeTable) -> View:
+    """``view`` seen through a "slice" or "flip" node."""
+    strides, offset = list(view.strides), view.offset
+    if node.op == "slice":
+        for i, (start, step) in enumerate(zip(node.attrs["starts"], node.attrs["steps"])):
+            offset = offset + table.symbol(start) * strides[i] if start else offset
+            strides[i] = strides[i] * Symbol.of(step)
+    else:
+        for axis in node.attrs["axes"]:
+            last = table.symbol(view.shape[axis]) - Symbol.of(1)
+            offset = offset + last * strides[axis]
+            strides[axis] = strides[axis] * Symbol.of(-1)
+    return View(view.buffer, node.shape, tuple(strides), offset)
+
+
+@dataclass(eq=False)
+class Value:
+    """One tensor inside the region. ``kind``: load, const, iota, map, reduce."""
+
+    kind: str
+    op: str
+    args: tuple[Value, ...]
+    axes: Axes
+    dtype: str
+    node: Node
+    attrs: dict[str, Any] = field(default_factory=dict)
+    view: View | None = None
+    reduced: Axis = ()  # the dimensions that a reduce folds
+
+
+@dataclass(eq=False)
+class Root:
+    node: Node
+    value: Value
+
+
+WINDOWS = ("slice", "flip")
+
+
+class Region:
+    """``stored(node)`` says whether a node's tensor may be read from memory here: True, False
+    (must be computed inside), or raises JoinRefused. ``big(reduction)`` says whether a reduction is
+    too long to keep its operand on chip."""
+
+    def __init__(
+        self,
+        table: SizeTable,
+        stored: Callable[[Node], bool],
+        big: Callable[[Node], bool],
+    ) -> None:
+        self.table, self.stored, self.big = table, stored, big
+        self.dims = Dims(table)
+        self.memo: dict[int, Value] = {}
+        self.loads: dict[tuple[object, ...], Value] = {}
+        self.roots: list[Root] = []
+        self.axes_seen: set[Axes] = set()
+
+    def copy(self) -> Region:
+        twin = Region(self.table, self.stored, self.big)
+        twin.dims = self.dims.copy()
+        twin.memo, twin.loads = dict(self.memo), dict(self.loads)
+        twin.roots = list(self.roots)
+        twin.axes_seen = set(self.axes_seen)
+        return twin
+
+    # ---- growing -----------------------------------------------------------------------------
+
+    def add_root(self, node: Node) -> None:
+        """Computes ``node`` in this region; raises Cut or JoinRefused."""
+        value = self.build(node, self.memo, self.loads)
+        self.roots.append(Root(node, value))
+        self.check_reductions()
+
+    def build(self, node: Node, memo: dict[int, Value], loads: dict[Any, Value]) -> Value:
+        """The value of ``node``, operands first, without recursion over the graph's depth."""
+        stack = [(node, False)]
+        while stack:
+            current, ready = stack.pop()
+            if current.id in memo:
+                continue
+            view = self.window(current)
+            if view is not None:
+                memo[current.id] = self.load(view, loads, current)
+            elif ready:
+                memo[current.id] = self.compute(current, memo)
+            else:
+                stack.append((current, True))
+                stack.extend((n, False) for n in reversed(current.inputs))
+        return memo[node.id]
+
+    def window(self, node: Node) -> View | None:
+        """A view of memory that gives ``node`` without computing, if there is one."""
+        chain = []
+        base = node
+        while base.op in WINDOWS and not self.is_stored(base):
+            chain.append(base)
+            base = base.inputs[0]
+        if not self.is_stored(base):
+            if chain:
+                raise Cut(base)
+            return None
+        view = contiguous(base, self.table)
+        for step in reversed(chain):
+            view = sliced(view, step, self.table)
+        return view
+
+    def is_stored(self, node: Node) -> bool:
+        if node.op == "constant":
+            return node.type.size > 1
+        return self.stored(node)
+
+    def load(self, view: View, loads: dict[Any, Value], node: Node) -> Value:
+        if view.key() in loads:
+            return loads[view.key()]
+        axes = tuple(self.dims.fresh(self.table.symbol(e)) for e in view.shape)
+        value = Value("load", "load", (), axes, view.buffer.dtype, node, view=view)
+        loads[view.key()] = value
+        return self.note(value)
+
+    def note(self, value: Value) -> Value:
+        self.axes_seen.add(value.axes)
+        return value
+
+    def compute(self, node: Node, memo: dict[int, Value]) -> Value:
+        args = [memo[n.id] for n in node.inputs]
+        kind = op_definition(node.op).kind
+        if node.op == "constant":
+            return self.note(Value("const", "const", (), ((),) * len(node.shape), node.dtype, node))
+        if node.op == "iota":
+            return self.iota(node)
+        if kind == "reduction":
+            return self.reduce(node, args[0])
+        if node.op in ("reshape", "transpose", "expand"):
+            return self.regroup(node, args[0])
+        if kind == "elementwise":
+            return self.map(node, args)
+        raise Cut(node)
+
+    def iota(self, node: Node) -> Value:
+        axes = tuple(self.dims.fresh(self.table.symbol(e)) for e in node.shape)
+        return self.note(Value("iota", "iota", (), axes, node.dtype, node, dict(node.attrs)))
+
+    def reduce(self, node: Node, operand: Value) -> Value:
+        reduced: tuple[int, ...] = ()
+        for axis in node.attrs["axes"]:
+            reduced += operand.axes[axis]
+        kept: list[Axis] = []
+        for i, axis_dims in enumerate(operand.axes):
+            if i not in node.attrs["axes"]:
+                kept.append(axis_dims)
+            elif node.attrs.get("keepdims"):
+                kept.append(())
+        value = Value("reduce", node.op, (operand,), tuple(kept), node.dtype, node)
+        value.reduced = reduced
+        return self.note(value)
+
+    def regroup(self, node: Node, operand: Value) -> Value:
+        """A view op: the same value under other axes."""
+        if node.op == "transpose":
+            axes = tuple(operand.axes[a] for a in node.attrs["axes"])
+        elif node.op == "expand":
+            axes = self.expanded(node, operand)
+        else:
+            axes_or_none = self.reshaped(node, operand)
+            if axes_or_none is None:
+                raise Cut(node.inputs[0])
+            axes = axes_or_none
+        if operand.kind == "const":
+            return self.note(Value("const", "const", (), axes, operand.dtype, operand.node))
+        return self.note(Value("map", "alias", (operand,), axes, operand.dtype, node))
+
+    def expanded(self, node: Node, operand: Value) -> Axes:
+        missing = len(node.shape) - len(operand.axes)
+        axes: list[Axis] = []
+        for i, extent in enumerate(node.shape):
+            source = operand.axes[i - missing] if i >= missing else ()
+            if self.dims.extent(source).value == extent:
+                axes.append(source)
+            else:
+                axes.append(self.dims.fresh(self.table.symbol(extent)))
+        return tuple(axes)
+
+    def reshaped(self, node: Node, operand: Value) -> Axes | None:
+        """The operand's dimensions grouped anew; None when the groups do not nest."""
+        saved = self.dims.copy()
+        axes = tuple(self.dims.fresh(self.table.symbol(e)) for e in node.shape)
+        try:
+            self.dims.unify(self.dims.flatten(operand.axes), self.dims.flatten(axes))
+        except DimConflict:
+            self.dims = saved
+            return None
+        return axes
+
+    # ---- elementwise -------------------------------------------------------------------------
+
+    def map(self, node: Node, args: Sequence[Value]) -> Value:
+        arguments = list(args)
+        for i in range(len(arguments)):
+            if not self.align(arguments[: i + 1], len(node.shape)):
+                arguments[i] = self.clone(node.inputs[i], arguments[i])
+                if not self.align(arguments[: i + 1], len(node.shape)):
+                    raise Cut(node.inputs[i])
+        axes = self.common_axes(arguments, len(node.shape))
+        value = Value("map", node.op, tuple(arguments), axes, node.dtype, node, dict(node.attrs))
+        return self.note(value)
+
+    def common_axes(self, args: Sequence[Value], rank: int) -> Axes:
+        axes: list[Axis] = [()] * rank
+        for arg in args:
+            for i, axis in enumerate(arg.axes):
+                if axis:
+                    axes[rank - len(arg.axes) + i] = axis
+        return tuple(axes)
+
+    def align(self, args: Sequence[Value], rank: int) -> bool:
+        """Makes the operands' axes equal, NumPy-aligned at the right; False (and nothing changed)
+        when that would make two dimensions of one tensor the same."""
+        saved = self.dims.copy()
+        try:
+            for i in range(1, rank + 1):
+                present = [a.axes[-i] for a in args if len(a.axes) >= i and a.axes[-i]]
+                for axis in present[1:]:
+                    self.dims.unify(present[0], axis)
+        except DimConflict:
+            self.dims = saved
+            return False
+        if any(self.repeats(axes) for axes in self.axes_seen):
+            self.dims = saved
+            return False
+        return True
+
+    def repeats(self, axes: Axes) -> bool:
+        flat = self.dims.flatten(axes)
+        return len(set(flat)) != len(flat)
+
+    def clone(self, node: Node, value: Value) -> Value:
+        """``node`` computed once more over dimensions of its own, if that is cheap; else Cut."""
+        if self.window(node) is None and not self.cheap(value):
+            raise Cut(node)
+        return self.build(node, {}, {})
+
+    def cheap(self, value: Value) -> bool:
+        seen: set[int] = set()
+        stack = [value]
+        while stack:
+            current = stack.pop()
+            if id(current) in seen:
+                continue
+            seen.add(id(current))
+            if current.kind == "reduce" or len(seen) > 24:
+                return False
+            stack.extend(current.args)
+        return True
+
+    # ---- what the whole region runs over -----------------------------------------------------
+
+    def live(self) -> list[Value]:
+        """The values that the roots need, operands first."""
+        return ordered(root.value for root in self.roots)
+
+    def reductions(self) -> list[Value]:
+        return [v for v in self.live() if v.kind == "reduce" and v.reduced]
+
+    def reduced_dims(self) -> frozenset[int]:
+        found = self.reductions()
+        return frozenset(self.dims.resolve(found[0].reduced)) if found else frozenset()
+
+    def all_dims(self) -> frozenset[int]:
+        """Every dimension of a load, an iota, a reduction's operand or a root."""
+        out: set[int] = set()
+        for value in self.live():
+            if value.kind in ("load", "iota"):
+                out.update(self.dims.flatten(value.axes))
+            if value.kind == "reduce":
+                out.update(self.dims.flatten(value.args[0].axes))
+        for root in self.roots:
+            out.update(self.dims.flatten(root.value.axes))
+        return frozenset(out)
+
+    def check_reductions(self) -> None:
+        found = self.reductions()
+        if not found:
+            return
+        sets = [frozenset(self.dims.resolve(r.reduced)) for r in found]
+        for one, first in zip(found, sets):
+            for two, second in zip(found, sets):
+                if first != second:
+                    self.separate(one, two)
+        whole = self.all_dims()
+        for reduction in found:
+            if frozenset(self.dims.flatten(reduction.args[0].axes)) != whole:
+                raise Cut(reduction.node)
+        if any(self.big(r.node) for r in found):
+            self.check_streaming(found, sets[0])
+
+    def separate(self, one: Value, two: Value) -> None:
+        """Two reductions over different dimensions: the inner one goes to memory."""
+        if depends(two, one):
+            raise Cut(one.node)
+        if depends(one, two):
+            raise Cut(two.node)
+        if len(self.roots) > 1:
+            raise JoinRefused
+        raise Cut(one.node if one.node is not self.roots[0].node else two.node)
+
+    def check_streaming(self, found: Sequence[Value], reduced: frozenset[int]) -> None:
+        """A long reduction is passed over once: nothing may need its result while it runs."""
+        for one in found:
+            for two in found:
+                if one is not two and depends(two, one):
+                    raise Cut(one.node)
+        for root in self.roots:
+            if reduced & set(self.dims.flatten(root.value.axes)):
+                if len(self.roots) > 1:
+                    raise JoinRefused
+                raise Cut(found[0].node)
+
+    def presence(self, value: Value) -> frozenset[int]:
+        """The dimensions along which ``value`` really differs."""
+        memo: dict[int, frozenset[int]] = {}
+        for current in ordered([value]):
+            dims = frozenset(self.dims.flatten(current.axes))
+            if current.kind == "const":
+                memo[id(current)] = frozenset()
+            elif current.kind == "iota":
+                axis = current.axes[current.attrs["axis"]]
+                memo[id(current)] = frozenset(self.dims.resolve(axis))
+            elif current.kind == "load":
+                memo[id(current)] = dims
+            else:
+                union = frozenset().union(*(memo[id(a)] for a in current.args))
+                if current.kind == "reduce":
+                    union -= frozenset(self.dims.resolve(current.reduced))
+                memo[id(current)] = union
+        return memo[id(value)]
+
+
+def ordered(values: Iterable[Value]) -> list[Value]:
+    """All values that these need, operands first, each once."""
+    done: dict[int, Value] = {}
+    stack = [(v, False) for v in reversed(list(values))]
+    while stack:
+        value, ready = stack.pop()
+        if id(value) in done:
+            continue
+        if ready:
+            done[id(value)] = value
+        else:
+            stack.append((value, True))
+            stack.extend((a, False) for a in reversed(value.args) if id(a) not in done)
+    return list(done.values())
+
+
+def depends(value: Value, on: Value) -> bool:
+    return any(v is on for v in ordered([value])) and value is not on

@@ -1,0 +1,110 @@
+"""Integers that remember how they came about: a value for decisions, an AUL expression for text.
+
+Every dimension that the inputs have becomes a named ``Size`` of the design, so that a printed kernel
+can bind it from the arguments' shapes. Dimensions of equal value share a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kernelwright.aul import syntax as aul
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """``value`` for the sizes at hand and ``expr`` for any sizes. Folds literals as it goes."""
+
+    value: int
+    expr: aul.IntExpr
+
+    @staticmethod
+    def of(value: int) -> Symbol:
+        return Symbol(value, aul.Int(value))
+
+    @property
+    def literal(self) -> bool:
+        return isinstance(self.expr, aul.Int)
+
+    def __mul__(self, other: Symbol) -> Symbol:
+        if self.literal and other.literal:
+            return Symbol.of(self.value * other.value)
+        for one, rest in ((self, other), (other, self)):
+            if one.literal and one.value == 1:
+                return rest
+            if one.literal and one.value == 0:
+                return one
+        return Symbol(self.value * other.value, aul.Binary("*", self.expr, other.expr))
+
+    def __add__(self, other: Symbol) -> Symbol:
+        if self.literal and other.literal:
+            return Symbol.of(self.value + other.value)
+        if self.literal and self.value == 0:
+            return other
+        if other.literal and other.value == 0:
+            return self
+        return Symbol(self.value + other.value, aul.Binary("+", self.expr, other.expr))
+
+    def __sub__(self, other: Symbol) -> Symbol:
+        if self.literal and other.literal:
+            return Symbol.of(self.value - other.value)
+        if other.literal and other.value == 0:
+            return self
+        return Symbol(self.value - other.value, aul.Binary("-", self.expr, other.expr))
+
+    def floordiv(self, other: Symbol) -> Symbol:
+        if self.literal and other.literal:
+            return Symbol.of(self.value // other.value)
+        if other.literal and other.value == 1:
+            return self
+        return Symbol(self.value // other.value, aul.Binary("//", self.expr, other.expr))
+
+    def mod(self, other: Symbol) -> Symbol:
+        if other.literal and other.value == 1:
+            return Symbol.of(0)
+        return Symbol(self.value % other.value, aul.Binary("%", self.expr, other.expr))
+
+    def cdiv(self, other: Symbol) -> Symbol:
+        if self.literal and other.literal:
+            return Symbol.of(-(-self.value // other.value))
+        if other.literal and other.value == 1:
+            return self
+        value = -(-self.value // other.value)
+        return Symbol(value, aul.Call("cdiv", (self.expr, other.expr)))
+
+    def minimum(self, other: Symbol) -> Symbol:
+        if self.literal and other.literal:
+            return Symbol.of(min(self.value, other.value))
+        return Symbol(min(self.value, other.value), aul.Call("min", (self.expr, other.expr)))
+
+
+def product(factors: Iterable[Symbol]) -> Symbol:
+    total = Symbol.of(1)
+    for factor in factors:
+        total = total * factor
+    return total
+
+
+class SizeTable:
+    """The named sizes of one design, by value, in the order in which the inputs show them."""
+
+    LETTERS = ("M", "N", "K", "P", "Q", "R", "S", "T")
+
+    def __init__(self, shapes: Iterable[tuple[int, ...]]) -> None:
+        self.names: dict[int, str] = {}
+        for shape in shapes:
+            for extent in shape:
+                if extent > 1 and extent not in self.names:
+                    n = len(self.names)
+                    letter = self.LETTERS[n % len(self.LETTERS)]
+                    self.names[extent] = letter + (str(n // len(self.LETTERS)) if n >= 8 else "")
+
+    def symbol(self, extent: int) -> Symbol:
+        """The named size of this value, or a literal."""
+        if extent in self.names:
+            return Symbol(extent, aul.Name(self.names[extent]))
+        return Symbol.of(extent)
+
+    def declarations(self) -> tuple[aul.Declaration, ...]:
+        return tuple(aul.Size(name, value) for value, name in self.names.items())

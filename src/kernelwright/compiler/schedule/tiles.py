@@ -1,0 +1,415 @@
+"""Writes one region's values as AUL statements on tiles."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kernelwright.aul import syntax as aul
+from kernelwright.compiler.schedule.region import Root, Value, View
+from kernelwright.compiler.schedule.space import LoopDim, Space, Strides
+from kernelwright.compiler.schedule.symbols import Symbol, product
+from kernelwright.errors import UnsupportedError
+from kernelwright.graph.core import DTYPES, Node, is_float
+
+UNARY = {name: name for name in aul.UNARY_OPS} | {
+    "log": "ln",
+    "reciprocal": "rec",
+    "logical_not": "not",
+    "bitwise_not": "not",
+}
+BINARY = {name: name for name in ["add", "sub", "mul", "div", "pow", "fmod", "atan2", "copysign"]} | {
+    "maximum": "max",
+    "minimum": "min",
+    "remainder": "mod",
+    "floor_divide": "floordiv",
+    "logical_and": "and",
+    "logical_or": "or",
+    "logical_xor": "xor",
+    "bitwise_and": "and",
+    "bitwise_or": "or",
+    "bitwise_xor": "xor",
+    "left_shift": "shl",
+    "right_shift": "shr",
+}
+SCALAR = {
+    "add": "adds",
+    "sub": "subs",
+    "mul": "muls",
+    "div": "divs",
+    "pow": "pows",
+    "maximum": "maxs",
+    "minimum": "mins",
+}
+SCALAR_LEFT = SCALAR | {"sub": "rsubs", "div": "rdivs"}
+REDUCE = {
+    "sum": "sum",
+    "prod": "prod",
+    "amax": "max",
+    "amin": "min",
+    "any": "any",
+    "all": "all",
+}
+COMBINE = {"sum": "add", "prod": "mul", "max": "max", "min": "min", "any": "or", "all": "and"}
+
+
+def compute_dtype(dtype: str) -> str:
+    """Half types are computed in float32 and rounded once, when they are stored."""
+    return "float32" if dtype in ("float16", "bfloat16") else dtype
+
+
+def identity(op: str, dtype: str) -> float | int | bool:
+    """The value that leaves a reduction unchanged."""
+    if op in ("any", "all"):
+        return op == "all"
+    if op in ("sum", "prod"):
+        return 0 if op == "sum" else 1
+    if dtype == "bool":
+        return op == "min"
+    if is_float(dtype):
+        return -math.inf if op == "max" else math.inf
+    info = np.iinfo(DTYPES[dtype])
+    return int(info.min) if op == "max" else int(info.max)
+
+
+@dataclass(frozen=True)
+class TileDim:
+    """A LoopDim of which a tile holds ``extent`` elements from ``start`` on (None: all of it)."""
+
+    dim: LoopDim
+    extent: Symbol
+    start: aul.IntExpr | None = None
+
+    @property
+    def blocked(self) -> bool:
+        return self.start is not None
+
+
+@dataclass(frozen=True)
+class TileRef:
+    """A tile in scope: which of the tile dimensions it differs along, and its dtype."""
+
+    name: str
+    present: tuple[bool, ...]
+    dtype: str
+
+
+class TileWriter:
+    """Statements for the values of one space. ``tiled``: the tile dimensions in order; ``index``:
+    an integer for each other LoopDim. ``names`` maps a stored node's id to its host buffer.
+    ``extra``: LoopDims in front that no value of the space has (a workspace's split)."""
+
+    def __init__(
+        self,
+        space: Space,
+        tiled: Sequence[TileDim],
+        index: Mapping[LoopDim, aul.IntExpr],
+        names: Mapping[int, str],
+        extra: Sequence[LoopDim] = (),
+    ) -> None:
+        self.space, self.tiled, self.index, self.names = space, list(tiled), dict(index), names
+        self.dims = [*extra, *space.dims]
+        self.counter: dict[str, int] = {}
+        self.params: dict[str, aul.Param] = {}
+        self.arguments: dict[str, str] = {}  # kernel parameter -> host buffer
+        self.body: list[aul.Statement] = []
+        self.tiles: dict[int, TileRef] = {}
+
+    # ---- tiles and names ---------------------------------------------------------------------
+
+    def fresh(self, prefix: str) -> str:
+        number = self.counter.get(prefix, 0)
+        self.counter[prefix] = number + 1
+        return f"{prefix}{number}"
+
+    def shape(self, present: Sequence[bool]) -> tuple[aul.IntExpr, ...]:
+        if not self.tiled:
+            return (aul.Int(1),)
+        return tuple(
+            t.extent.expr if there else aul.Int(1) for t, there in zip(self.tiled, present)
+        )
+
+    def new_tile(
+        self, prefix: str, present: Sequence[bool], dtype: str, value: float | None = None
+    ) -> TileRef:
+        ref = TileRef(self.fresh(prefix), tuple(present), dtype)
+        self.body.append(aul.Tile(ref.name, self.shape(present), dtype, "VecBuf", value))
+        return ref
+
+    def present(self, value: Value) -> tuple[bool, ...]:
+        dims = self.space.presence[id(value)]
+        return tuple(t.dim.atoms[0] in dims for t in self.tiled)
+
+    def emit(self, family: str, op: str, dst: TileRef, *srcs: TileRef, **attrs: Any) -> TileRef:
+        places = tuple(aul.Place(s.name) for s in srcs)
+        listed = tuple(sorted(attrs.items()))
+        self.body.append(aul.VectorOp(family, op, aul.Place(dst.name), places, listed))
+        return dst
+
+    # ---- memory ------------------------------------------------------------------------------
+
+    def place(self, name: str, strides: Strides, offset: Symbol, dtype: str, output: bool) -> (
+        tuple[aul.Place, bool]
+    ):  # fmt: skip
+        """Where a tile stands in a buffer, and whether the slice may pass the buffer's end. Adds
+        the kernel parameter: one dimension a LoopDim of the access."""
+        shape: list[Symbol] = []
+        steps: list[Symbol] = []
+        index: list[aul.IntExpr | aul.Slice] = []
+        partial = False
+        tiled = {t.dim: t for t in self.tiled}
+        for dim in self.dims:
+            here = dim.atoms[0] in strides
+            tile = tiled.get(dim)
+            if not here and tile is None:
+                continue
+            shape.append(dim.size if here else Symbol.of(1))
+            steps.append(strides[dim.atoms[-1]] if here else Symbol.of(1))
+            if tile is None:
+                index.append(self.index[dim])
+            elif not here:
+                index.append(aul.Slice(aul.Int(0), aul.Int(1)))
+            elif tile.start is None:
+                index.append(aul.Slice(aul.Int(0), dim.size.expr))
+            else:
+                partial = True
+                stop = aul.Binary("+", tile.start, tile.extent.expr)
+                index.append(aul.Slice(tile.start, stop))
+        if not self.tiled:
+            shape.append(Symbol.of(1))
+            steps.append(Symbol.of(1))
+            index.append(aul.Slice(aul.Int(0), aul.Int(1)))
+        param = self.parameter(name, shape, steps, offset, dtype, output)
+        return aul.Place(param, tuple(index)), partial
+
+    def parameter(
+        self,
+        buffer: str,
+        shape: Sequence[Symbol],
+        steps: Sequence[Symbol],
+        offset: Symbol,
+        dtype: str,
+        output: bool,
+    ) -> str:
+        natural = [product(shape[i + 1 :]).value for i in range(len(shape))]
+        plain = offset.value == 0 and all(
+            n == s.value or e.value == 1 for n, s, e in zip(natural, steps, shape)
+        )
+        param = aul.Param(
+            buffer,
+            dtype,
+            tuple(s.expr for s in shape),
+            None if plain else tuple(s.expr for s in steps),
+            aul.Int(0) if plain else offset.expr,
+            output,
+        )
+        name, number = buffer, 1
+        while name in self.params and self.params[name] != rename(param, name):
+            number += 1
+            name = f"{buffer}_{number}"
+        self.params[name] = rename(param, name)
+        self.arguments[name] = buffer
+        return name
+
+    def load(self, value: Value) -> TileRef:
+        """The tile of a load, in its memory dtype."""
+        view = value.view
+        assert isinstance(view, View)
+        name = self.names[view.buffer.id]
+        strides = self.space.loads[id(value)]
+        place, partial = self.place(name, strides, view.offset, view.buffer.dtype, False)
+        ref = self.new_tile("x", self.present(value), view.buffer.dtype)
+        pad = 0.0 if partial else None
+        self.body.append(aul.Copy(aul.Place(ref.name), place, pad))
+        return ref
+
+    def store(self, ref: TileRef, root: Root, strides: Strides) -> None:
+        """Writes a root's tile, broadcast and rounded to the tensor's dtype."""
+        wanted = tuple(t.dim.atoms[0] in strides for t in self.tiled)
+        if ref.present != wanted:
+            ref = self.emit("vbroadcast_op", "", self.new_tile("b", wanted, ref.dtype), ref)
+        if ref.dtype != root.node.dtype:
+            ref = self.emit("vcast_op", "", self.new_tile("c", wanted, root.node.dtype), ref)
+        name = self.names[root.node.id]
+        place, partial = self.place(name, strides, Symbol.of(0), root.node.dtype, True)
+        self.body.append(aul.Copy(place, aul.Place(ref.name), None, partial))
+
+    # ---- values ------------------------------------------------------------------------------
+
+    def operand(self, value: Value) -> TileRef:
+        """The tile that holds ``value`` in its compute dtype; writes what it needs."""
+        for current in self.pending(value):
+            self.tiles[id(current)] = self.write(current)
+        return self.tiles[id(value)]
+
+    def pending(self, value: Value) -> list[Value]:
+        """The values still to be written for ``value``, operands first."""
+        out: dict[int, Value] = {}
+        stack = [(value, False)]
+        while stack:
+            current, ready = stack.pop()
+            if id(current) in self.tiles or id(current) in out:
+                continue
+            if ready:
+                out[id(current)] = current
+            else:
+                stack.append((current, True))
+                stack.extend((a, False) for a in reversed(current.args))
+        return list(out.values())
+
+    def write(self, value: Value) -> TileRef:
+        if value.kind == "load":
+            return self.convert(self.load(value), compute_dtype(value.dtype))
+        if value.kind == "const":
+            return self.constant(value)
+        if value.kind == "iota":
+            return self.iota(value)
+        if value.kind == "reduce":
+            return self.reduce(value)
+        return self.map(value)
+
+    def convert(self, ref: TileRef, dtype: str) -> TileRef:
+        if ref.dtype == dtype:
+            return ref
+        return self.emit("vcast_op", "", self.new_tile("c", ref.present, dtype), ref)
+
+    def constant(self, value: Value) -> TileRef:
+        dtype = compute_dtype(value.dtype)
+        number = constant_number(value.node)
+        ref = self.new_tile("k", (False,) * len(self.tiled), dtype)
+        return self.emit("vfill_op", "", ref, value=number)
+
+    def iota(self, value: Value) -> TileRef:
+        """Index along an axis: the sum over its LoopDims of position times stride."""
+        atoms = self.space.region.dims.resolve(value.axes[value.attrs["axis"]])
+        total: TileRef | None = None
+        dtype = compute_dtype(value.dtype)
+        step = Symbol.of(1)
+        for atom in reversed(atoms):
+            dim = next(d for d in self.space.dims if atom in d.atoms)
+            term = self.iota_term(dim, dtype)
+            if step.value != 1:
+                factor = aul_number(step)
+                term = self.emit(
+                    "vectorscalar_op", "muls", self.new_tile("i", term.present, dtype), term,
+                    factor=factor,
+                )  # fmt: skip
+            step = step * dim.size
+            total = term if total is None else self.binary("add", total, term, dtype)
+        if total is None:
+            total = self.emit(
+                "vfill_op", "", self.new_tile("k", (False,) * len(self.tiled), dtype), value=0
+            )
+        return total
+
+    def iota_term(self, dim: LoopDim, dtype: str) -> TileRef:
+        for axis, tile in enumerate(self.tiled):
+            if tile.dim == dim:
+                present = tuple(i == axis for i in range(len(self.tiled)))
+                start = tile.start if tile.start is not None else aul.Int(0)
+                ref = self.new_tile("i", present, dtype)
+                return self.emit("viota_op", "", ref, axis=axis, start=start)
+        ref = self.new_tile("i", (False,) * len(self.tiled), dtype)
+        return self.emit("viota_op", "", ref, axis=0, start=self.index[dim])
+
+    def reduce(self, value: Value) -> TileRef:
+        """A reduction whose whole extent the tile holds."""
+        ref = self.operand(value.args[0])
+        for axis in reversed(range(len(self.tiled))):
+            if self.tiled[axis].dim.reduced:
+                ref = self.reduce_axis(ref, REDUCE[value.op], axis)
+        return ref
+
+    def reduce_axis(self, ref: TileRef, op: str, axis: int) -> TileRef:
+        tile = self.tiled[axis]
+        if not ref.present[axis]:
+            wanted = tuple(there or i == axis for i, there in enumerate(ref.present))
+            ref = self.emit("vbroadcast_op", "", self.new_tile("b", wanted, ref.dtype), ref)
+        kept = tuple(there and i != axis for i, there in enumerate(ref.present))
+        out = self.new_tile("r", kept, ref.dtype)
+        if not tile.blocked:
+            return self.emit("vreduce_op", op, out, ref, axis=axis)
+        assert tile.start is not None
+        left = aul.Binary("-", tile.dim.size.expr, tile.start)
+        valid = aul.Call("min", (tile.extent.expr, left))
+        return self.emit("vreduce_op", op, out, ref, axis=axis, valid=valid)
+
+    def map(self, value: Value) -> TileRef:
+        if value.op == "alias":
+            return self.tiles[id(value.args[0])]
+        if value.op == "cast":
+            return self.cast(value)
+        if value.op == "where":
+            refs = [self.tiles[id(a)] for a in value.args]
+            out = self.new_tile("t", union(refs), compute_dtype(value.dtype))
+            return self.emit("vselect_op", "", out, *refs)
+        if len(value.args) == 1 and value.op in UNARY:
+            ref = self.tiles[id(value.args[0])]
+            out = self.new_tile("t", ref.present, compute_dtype(value.dtype))
+            return self.emit("vunary_op", UNARY[value.op], out, ref)
+        if value.op in aul.COMPARE_OPS:
+            refs = [self.tiles[id(a)] for a in value.args]
+            return self.emit(
+                "vcompare_op", value.op, self.new_tile("t", union(refs), "bool"), *refs
+            )
+        if value.op in BINARY:
+            return self.binary_map(value)
+        raise UnsupportedError(f"the builtin designer has no AUL for op {value.op!r}")
+
+    def cast(self, value: Value) -> TileRef:
+        return self.convert(self.tiles[id(value.args[0])], compute_dtype(value.dtype))
+
+    def binary(self, op: str, left: TileRef, right: TileRef, dtype: str) -> TileRef:
+        return self.emit(
+            "vbinary_op", op, self.new_tile("t", union([left, right]), dtype), left, right
+        )
+
+    def binary_map(self, value: Value) -> TileRef:
+        left, right = value.args
+        dtype = compute_dtype(value.dtype)
+        for one, other, table in ((right, left, SCALAR), (left, right, SCALAR_LEFT)):
+            constant = one.kind == "const" and other.kind != "const"
+            if constant and one is left and value.op == "pow":
+                continue
+            if constant and value.op in table and value.dtype != "bool":
+                ref = self.tiles[id(other)]
+                return self.emit(
+                    "vectorscalar_op", table[value.op], self.new_tile("t", ref.present, dtype),
+                    ref, factor=constant_factor(one.node, self.space),
+                )  # fmt: skip
+        return self.binary(BINARY[value.op], self.tiles[id(left)], self.tiles[id(right)], dtype)
+
+
+def union(refs: Sequence[TileRef]) -> tuple[bool, ...]:
+    return tuple(any(flags) for flags in zip(*(r.present for r in refs)))
+
+
+def rename(param: aul.Param, name: str) -> aul.Param:
+    return aul.Param(
+        name, param.dtype, param.shape, param.strides, param.offset, param.output, param.loc
+    )
+
+
+def constant_number(node: Node) -> float | int | bool:
+    """A scalar constant as a Python number."""
+    number = node.attrs["value"].reshape(-1)[0]
+    if node.dtype == "bool":
+        return bool(number)
+    return float(number) if is_float(node.dtype) else int(number)
+
+
+def aul_number(symbol: Symbol) -> Any:
+    """A factor that follows the sizes."""
+    return symbol.value if symbol.literal else symbol.expr
+
+
+def constant_factor(node: Node, space: Space) -> Any:
+    """A scalar constant as a factor; one that counts elements follows the sizes."""
+    extents = node.attrs.get("extents")
+    if extents is not None:
+        return aul_number(product(space.region.table.symbol(e) for e in extents))
+    return constant_number(node)
