@@ -1,0 +1,90 @@
+"""Values across the border between NumPy arrays and torch tensors, bit by bit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from kernelwright.frameworks._base import Value
+
+# NumPy (through ml_dtypes) and torch know these dtypes by the same name, but neither converts
+# them to the other's: the bits pass through an integer of the same width.
+_BITS: dict[str, tuple[np.dtype, type[np.generic]]] = {
+    "bfloat16": (np.dtype(ml_dtypes.bfloat16), np.int16),
+    "float8_e4m3fn": (np.dtype(ml_dtypes.float8_e4m3fn), np.uint8),
+    "float8_e4m3fnuz": (np.dtype(ml_dtypes.float8_e4m3fnuz), np.uint8),
+    "float8_e5m2": (np.dtype(ml_dtypes.float8_e5m2), np.uint8),
+    "float8_e5m2fnuz": (np.dtype(ml_dtypes.float8_e5m2fnuz), np.uint8),
+}
+
+
+def dtype_text(dtype: Any) -> str:
+    """The name after the dot: "float32" for ``torch.float32``."""
+    return str(dtype).removeprefix("torch.")
+
+
+def to_native(value: Value, device: str) -> Any:
+    """``value`` as a tensor on ``device``; a Python number, bool or None stays what it is. On the
+    CPU the tensor shares the array's memory where it can (writable, positive strides)."""
+    import torch
+
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    array = np.asarray(value)
+    if not array.flags.writeable or any(stride < 0 for stride in array.strides):
+        array = array.copy()
+    if array.dtype.byteorder == ">":
+        array = array.astype(array.dtype.newbyteorder("="))
+    for name, (dtype, bits) in _BITS.items():
+        if array.dtype == dtype:
+            tensor = torch.from_numpy(array.view(bits)).view(getattr(torch, name))
+            return tensor.to(device)
+    return torch.from_numpy(array).to(device)
+
+
+def to_numpy(tensor: Any) -> np.ndarray:
+    """The elements of a plain tensor (``torch.Tensor`` or ``Parameter``) as an array, which may
+    share the tensor's memory. Raises TypeError for anything else, subclasses too: what a subclass
+    answers when asked for its elements is its own code's choice."""
+    import torch
+
+    if type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        kind = f"{type(tensor).__module__}.{type(tensor).__qualname__}"
+        raise TypeError(f"a plain torch.Tensor is needed, not {kind}")
+    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_meta:
+        raise TypeError(f"a dense tensor is needed, not {tensor.layout} on {tensor.device}")
+    host = tensor.detach().resolve_conj().resolve_neg().cpu()
+    name = dtype_text(host.dtype)
+    if name in _BITS:
+        dtype, bits = _BITS[name]
+        return host.view(getattr(torch, np.dtype(bits).name)).numpy().view(dtype)
+    return host.numpy()
+
+
+def flatten(result: Any) -> tuple[list[Any], str]:
+    """A native result as (tensors in order, "tensor" | "tuple" | "list"). Raises TypeError for a
+    dict, a nested sequence, or an element that is no tensor."""
+    import torch
+
+    if isinstance(result, torch.Tensor):
+        return [result], "tensor"
+    if not isinstance(result, tuple | list):
+        raise TypeError(f"a tensor, or a tuple or list of tensors, is needed, not {_kind(result)}")
+    for index, item in enumerate(result):
+        if not isinstance(item, torch.Tensor):
+            raise TypeError(f"element {index} of {_kind(result)} is {_kind(item)}, no tensor")
+    return list(result), "list" if isinstance(result, list) else "tuple"
+
+
+def _kind(value: Any) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+def clones(values: Sequence[Any]) -> list[Any]:
+    """Copies of the tensors, so that a Model that writes to its inputs harms nobody."""
+    import torch
+
+    return [v.clone() if isinstance(v, torch.Tensor) else v for v in values]
