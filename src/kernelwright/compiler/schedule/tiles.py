@@ -22,7 +22,9 @@ UNARY = {name: name for name in aul.UNARY_OPS} | {
     "logical_not": "not",
     "bitwise_not": "not",
 }
-BINARY = {name: name for name in ["add", "sub", "mul", "div", "pow", "fmod", "atan2", "copysign"]} | {
+BINARY = {
+    name: name for name in ["add", "sub", "mul", "div", "pow", "fmod", "atan2", "copysign"]
+} | {
     "maximum": "max",
     "minimum": "min",
     "remainder": "mod",
