@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kernelwright.aul import syntax as aul
 from kernelwright.compiler.schedule.symbols import SizeTable, Symbol, product
 
 Axis = tuple[int, ...]
@@ -68,11 +69,10 @@ class Dims:
         if whole % outer.value:
             raise DimConflict(f"{whole} is not a multiple of {outer.value}")
         inner = whole // outer.value
-        named = self.table.symbol(inner)
-        # A part that is no size of an input must follow from those that are.
-        if named.literal and not self.size[dim].literal:
-            named = self.size[dim].floordiv(outer)
-        self.parts[dim] = (*self.fresh(outer), *self.fresh(named))
+        # A part of a named size follows from it; a part of a literal is one until it meets a name.
+        whole_size = self.size[dim]
+        rest = Symbol.of(inner) if whole_size.literal else whole_size.floordiv(outer)
+        self.parts[dim] = (*self.fresh(outer), *self.fresh(rest))
 
     def unify(self, left: Axis, right: Axis) -> None:
         """Makes two axes run over the same index, refining where their parts differ."""
@@ -84,8 +84,7 @@ class Dims:
                 continue
             sx, sy = self.size[x].value, self.size[y].value
             if sx == sy:
-                # A named size is worth more than a literal.
-                keep, drop = (y, x) if self.size[x].literal else (x, y)
+                keep, drop = sorted((x, y), key=self.plainness)
                 self.parent[drop] = keep
                 a.pop(0), b.pop(0)
             elif sx > sy:
@@ -96,6 +95,11 @@ class Dims:
                 b[:1] = self.resolve((y,))
         if a or b:
             raise DimConflict("axes of different extents")
+
+    def plainness(self, dim: int) -> int:
+        """Of two equal sizes the name is kept before the expression, and that before the literal."""
+        size = self.size[dim]
+        return 0 if isinstance(size.expr, aul.Name) else 2 if size.literal else 1
 
     def flatten(self, axes: Sequence[Axis]) -> Axis:
         return tuple(d for axis in axes for d in self.resolve(axis))

@@ -221,7 +221,8 @@ class StreamEmitter:
         last = self.space.dims[-1]
         out: dict[LoopDim, Symbol] = {}
         if not last.reduced:
-            wide = block_for(last.size.value, self.machine.wide, 1)
+            pieces = self.machine.cores if self.machine.serial_rows else 1
+            wide = block_for(last.size.value, self.machine.wide, pieces)
             out[last] = self.parent.tunable("TN", wide, choices_around(self.machine.wide))
             inner = self.folded[-1]
             high = block_for(inner.size.value, self.machine.rows, 1)

@@ -14,6 +14,7 @@ from kernelwright.graph.core import Graph, Node
 from kernelwright.graph.ops import op_definition
 
 MAX_STREAMS = 12  # loads and stores of one kernel; more cost registers and prefetch streams
+COLUMNS = 64
 JOIN_WINDOW = 6  # how many of the latest kernels a new root may join
 
 
@@ -155,7 +156,9 @@ class Planner:
         operand = reduction.inputs[0]
         row = prod(operand.shape[a] for a in reduction.attrs["axes"])
         rows = operand.type.size // max(1, row)
-        if row > self.limits.resident_elements:
+        inner = prod(operand.shape[max(reduction.attrs["axes"], default=-1) + 1 :])
+        # With kept elements inside, a tile is at least COLUMNS of them wide.
+        if row * (COLUMNS if inner > 1 else 1) > self.limits.resident_elements:
             return True
         return rows < self.limits.min_cores and operand.type.size > 32 * 1024
 

@@ -237,9 +237,10 @@ class Region:
         return tuple(axes)
 
     def reshaped(self, node: Node, operand: Value) -> Axes | None:
-        """The operand's dimensions grouped anew; None when the groups do not nest."""
+        """The operand's dimensions grouped anew; None when the groups do not nest. The new extents
+        are literals, so that names come from the operand and not from equal numbers."""
         saved = self.dims.copy()
-        axes = tuple(self.dims.fresh(self.table.symbol(e)) for e in node.shape)
+        axes = tuple(self.dims.fresh(Symbol.of(e)) for e in node.shape)
         try:
             self.dims.unify(self.dims.flatten(operand.axes), self.dims.flatten(axes))
         except DimConflict:

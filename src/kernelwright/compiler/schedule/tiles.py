@@ -260,8 +260,14 @@ class TileWriter:
                 out[id(current)] = current
             else:
                 stack.append((current, True))
-                stack.extend((a, False) for a in reversed(current.args))
+                stack.extend((a, False) for a in reversed(current.args) if a.kind != "const")
         return list(out.values())
+
+    def tile_of(self, value: Value) -> TileRef:
+        """The tile of a value already written; a constant is written when it is first needed."""
+        if id(value) not in self.tiles:
+            self.tiles[id(value)] = self.constant(value)
+        return self.tiles[id(value)]
 
     def write(self, value: Value) -> TileRef:
         if value.kind == "load":
@@ -342,19 +348,19 @@ class TileWriter:
 
     def map(self, value: Value) -> TileRef:
         if value.op == "alias":
-            return self.tiles[id(value.args[0])]
+            return self.tile_of(value.args[0])
         if value.op == "cast":
             return self.cast(value)
         if value.op == "where":
-            refs = [self.tiles[id(a)] for a in value.args]
+            refs = [self.tile_of(a) for a in value.args]
             out = self.new_tile("t", union(refs), compute_dtype(value.dtype))
             return self.emit("vselect_op", "", out, *refs)
         if len(value.args) == 1 and value.op in UNARY:
-            ref = self.tiles[id(value.args[0])]
+            ref = self.tile_of(value.args[0])
             out = self.new_tile("t", ref.present, compute_dtype(value.dtype))
             return self.emit("vunary_op", UNARY[value.op], out, ref)
         if value.op in aul.COMPARE_OPS:
-            refs = [self.tiles[id(a)] for a in value.args]
+            refs = [self.tile_of(a) for a in value.args]
             return self.emit(
                 "vcompare_op", value.op, self.new_tile("t", union(refs), "bool"), *refs
             )
@@ -363,7 +369,7 @@ class TileWriter:
         raise UnsupportedError(f"the builtin designer has no AUL for op {value.op!r}")
 
     def cast(self, value: Value) -> TileRef:
-        return self.convert(self.tiles[id(value.args[0])], compute_dtype(value.dtype))
+        return self.convert(self.tile_of(value.args[0]), compute_dtype(value.dtype))
 
     def binary(self, op: str, left: TileRef, right: TileRef, dtype: str) -> TileRef:
         return self.emit(
@@ -378,12 +384,12 @@ class TileWriter:
             if constant and one is left and value.op == "pow":
                 continue
             if constant and value.op in table and value.dtype != "bool":
-                ref = self.tiles[id(other)]
+                ref = self.tile_of(other)
                 return self.emit(
                     "vectorscalar_op", table[value.op], self.new_tile("t", ref.present, dtype),
                     ref, factor=constant_factor(one.node, self.space),
                 )  # fmt: skip
-        return self.binary(BINARY[value.op], self.tiles[id(left)], self.tiles[id(right)], dtype)
+        return self.binary(BINARY[value.op], self.tile_of(left), self.tile_of(right), dtype)
 
 
 def union(refs: Sequence[TileRef]) -> tuple[bool, ...]:
