@@ -1,0 +1,237 @@
+"""What a job does to itself before it runs anything untrusted: limits, namespaces, privileges.
+
+Everything here runs in a freshly forked, single-threaded child. Bubblewrap has built the outer
+world already (read-only system, no network, no home); this adds what each *job* has for itself:
+a process namespace, a private /tmp, its readable paths, and no privileges. System calls that Python
+does not wrap are made through libc; numbers are from the kernel's uapi headers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import platform
+import resource
+import shutil
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+HOST = "/host"  # where bubblewrap shows the whole machine to the zygote, and to no job
+COPY_BYTES = 256 << 20  # a readable path that must be copied may not be larger than this
+
+CLONE_NEWNS, CLONE_NEWIPC = 0x00020000, 0x08000000
+CLONE_NEWUSER, CLONE_NEWPID = 0x10000000, 0x20000000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND = 1, 2, 4, 32, 4096
+MS_REC, MS_PRIVATE, MS_RELATIME = 16384, 1 << 18, 1 << 21
+MNT_DETACH = 2
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
+PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
+SIGKILL = 9
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one job may use. ``wall_s`` bounds its whole life; ``cpu_s`` its processor seconds.
+
+    ``memory_bytes`` is address space a process (not applied where CUDA devices exist, since the
+    driver reserves far more than it uses); ``file_bytes`` the largest file and the size of /tmp;
+    ``processes`` counts threads too. None means no limit.
+    """
+
+    wall_s: float | None = 600.0
+    cpu_s: float | None = 1200.0
+    memory_bytes: int | None = 16 << 30
+    file_bytes: int | None = 8 << 30
+    processes: int | None = 256
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def prctl(option: int, value: int) -> None:
+    _check(_libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), f"prctl {option}")
+
+
+def die_with_parent(by: int = SIGKILL) -> None:
+    """Has the kernel send signal ``by`` to this process when the one that forked it ends."""
+    prctl(PR_SET_PDEATHSIG, by)
+
+
+def adopt_orphans() -> None:
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def unshare(flags: int) -> None:
+    _check(_libc.unshare(ctypes.c_int(flags)), "unshare")
+
+
+def mount(source: str | None, target: str, kind: str | None, flags: int, data: str = "") -> None:
+    encoded = [None if text is None else text.encode() for text in (source, target, kind)]
+    result = _libc.mount(*encoded, ctypes.c_ulong(flags), data.encode() or None)
+    _check(result, f"mount {source} on {target}")
+
+
+def read_only(path: str) -> None:
+    """Makes the mount at ``path`` read-only and keeps its other flags (a user namespace must)."""
+    has = os.statvfs(path).f_flag
+    keep = has & (MS_NOSUID | MS_NODEV | os.ST_NOEXEC | os.ST_NOATIME | os.ST_NODIRATIME)
+    relative = MS_RELATIME if has & os.ST_RELATIME else 0
+    mount(None, path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | keep | relative)
+
+
+def unmount(target: str) -> None:
+    _check(_libc.umount2(target.encode(), MNT_DETACH), f"unmount {target}")
+
+
+def as_machine_root() -> bool:
+    """Whether root here may mount and become any user, without a user namespace of its own.
+
+    False for an ordinary user and for the "root" of a user namespace (a rootless container).
+    """
+    if os.geteuid() != 0:
+        return False
+    with open("/proc/self/status", encoding="ascii") as text:
+        caps = next(line for line in text if line.startswith("CapEff"))
+    first, _, count = Path("/proc/self/uid_map").read_text().split()[:3]
+    may_mount = bool(int(caps.split()[1], 16) >> 21 & 1)  # CAP_SYS_ADMIN
+    return may_mount and first == "0" and int(count) >= 0x80000000
+
+
+def new_namespaces() -> None:
+    """Mount, IPC and process namespaces for one job; a user namespace too for an ordinary user.
+
+    The next fork becomes process 1 of the namespace. Raises OSError where it is not allowed.
+    """
+    flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWPID
+    if as_machine_root():
+        unshare(flags)
+    else:
+        uid, gid = os.geteuid(), os.getegid()
+        unshare(flags | CLONE_NEWUSER)
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+    mount(None, "/", None, MS_REC | MS_PRIVATE)
+
+
+def private_view(readable: Sequence[str], tmp_bytes: int | None) -> None:
+    """Own /tmp, /dev/shm and /proc, the readable paths where they are on the host, and no more."""
+    size = f",size={tmp_bytes}" if tmp_bytes else ""
+    for place in ("/tmp", "/dev/shm"):
+        mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777" + size)
+    for path in readable:
+        _show(path)
+    if os.path.isdir(HOST):
+        try:
+            unmount(HOST)
+        except OSError:  # inherited mounts are locked in a user namespace: cover it instead
+            mount("tmpfs", HOST, "tmpfs", MS_NOSUID | MS_NODEV | MS_RDONLY, "size=4k")
+    # A nested user namespace may not mount a fresh /proc over a masked one. The outer one shows
+    # only this sandbox, and another job's entries cannot be opened across user namespaces.
+    with contextlib.suppress(OSError):
+        mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV)
+    for place in ("/dev", "/"):
+        read_only(place)
+
+
+def _show(path: str) -> None:
+    source = HOST + path
+    info = os.stat(source)
+    if stat.S_ISDIR(info.st_mode):
+        os.makedirs(path, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        Path(path).touch()
+    if as_machine_root() and not _world_readable(source):
+        _copy(source, path)  # the job's own user could not open it
+        return
+    mount(source, path, None, MS_BIND | MS_REC)
+    read_only(path)
+
+
+def _world_readable(path: str) -> bool:
+    entries = [path]
+    if os.path.isdir(path):
+        entries += [os.path.join(root, n) for root, d, f in os.walk(path) for n in d + f]
+    for entry in entries:
+        mode = os.lstat(entry).st_mode
+        need = 0o5 if stat.S_ISDIR(mode) else 0o4
+        if mode & need != need:
+            return False
+    return True
+
+
+def _copy(source: str, path: str) -> None:
+    if os.path.isdir(source):
+        total = sum(
+            os.lstat(os.path.join(root, name)).st_size
+            for root, _, names in os.walk(source)
+            for name in names
+        )
+        if total > COPY_BYTES:
+            raise OSError(f"{path} is readable by its owner only and too large to copy")
+        mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
+        shutil.copytree(source, path, dirs_exist_ok=True, symlinks=True)
+        for root, dirs, names in os.walk(path):
+            for name in dirs + names:
+                entry = os.path.join(root, name)
+                if not os.path.islink(entry):
+                    os.chmod(entry, 0o755)
+        os.chmod(path, 0o755)
+        read_only(path)
+    else:
+        shutil.copyfile(source, path)
+        os.chmod(path, 0o444)
+
+
+def drop_privileges() -> None:
+    """For good: another user (when root), no capabilities, none to be gained by exec."""
+    if as_machine_root():
+        # A user of its own for each job: siblings cannot be signalled or traced, and the limit on
+        # processes counts (the kernel does not apply it to root).
+        user = 0x70000000 + int.from_bytes(os.urandom(3), "little")
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+        prctl(PR_SET_DUMPABLE, 1)  # lost by the change of user; /proc/self is unreadable without
+    else:
+        for capability in range(64):
+            if _libc.prctl(PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0) != 0:
+                break
+        header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3
+        _check(_libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+
+
+def apply_limits(limits: Limits, *, jailed: bool, cuda: bool) -> None:
+    """Sets rlimits of the calling process. Jailed jobs alone get the limit on processes: elsewhere
+    the kernel would count every process of the user against it."""
+    _limit(resource.RLIMIT_CORE, 0)
+    if limits.cpu_s is not None:
+        _limit(resource.RLIMIT_CPU, max(1, int(limits.cpu_s + 0.999)))
+    if limits.memory_bytes is not None and not cuda:
+        _limit(resource.RLIMIT_AS, limits.memory_bytes)
+    if limits.file_bytes is not None:
+        _limit(resource.RLIMIT_FSIZE, limits.file_bytes)
+    if limits.processes is not None and jailed and _kernel() >= (5, 14):
+        _limit(resource.RLIMIT_NPROC, limits.processes)
+
+
+def _limit(which: int, value: int) -> None:
+    _, hard = resource.getrlimit(which)
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    resource.setrlimit(which, (value, value))
+
+
+def _kernel() -> tuple[int, int]:
+    major, minor = platform.release().split(".")[:2]
+    return int(major), int("".join(c for c in minor if c.isdigit()) or 0)
