@@ -54,6 +54,17 @@ def model_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     return platform.processor() or platform.machine()
 
 
+def flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
+    """Names of instruction-set extensions as Linux prints them ("avx2", "asimd"); may be empty."""
+    try:
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.lower().startswith(("flags", "features")):
+                return frozenset(line.split(":", 1)[1].split())
+    except OSError:
+        pass
+    return frozenset()
+
+
 def cache_bytes(directory: Path = _CPU_DIRECTORY) -> dict[str, int]:
     """Data caches that the usable cores reach: level -> bytes summed over distinct caches.
 
