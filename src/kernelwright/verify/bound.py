@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from kernelwright.graph.core import DTYPES, Graph, Node
 from kernelwright.graph.ops import op_definition
 
@@ -21,19 +23,25 @@ quarter of itself in the cache, which alone explains 0.75; see docs/judge.md."""
 LIGHT_CACHES = 4  # working sets of at least so many last-level caches are refused, not flagged
 
 _TRANSCENDENTAL_FLOPS = 10
-_TRANSCENDENTAL = frozenset(
-    "exp exp2 expm1 log log2 log1p log10 sin cos tan asin acos atan sinh cosh tanh erf erfc "
-    "sigmoid softplus gelu silu mish pow atan2 lgamma digamma".split()
-)
+_TRANSCENDENTAL_NAMES = """
+    exp exp2 expm1 log log2 log1p log10 sin cos tan asin acos atan sinh cosh tanh erf erfc
+    asinh acosh atanh sigmoid softplus logsigmoid logaddexp logsumexp softmax log_softmax
+    cross_entropy gelu silu mish elu selu celu tanhshrink pow atan2
+"""
+_TRANSCENDENTAL = frozenset(_TRANSCENDENTAL_NAMES.split())
 # Framework ops that read every element of their operands to make any output.
-_DENSE = frozenset(
-    "mm bmm addmm baddbmm linear convolution conv1d conv2d conv3d softmax _softmax log_softmax "
-    "_log_softmax native_layer_norm layer_norm native_group_norm group_norm native_batch_norm "
-    "_native_batch_norm_legit_no_training batch_norm rms_norm cumsum cumprod sort topk "
-    "scaled_dot_product_attention _scaled_dot_product_flash_attention_for_cpu".split()
-)
+_DENSE_NAMES = """
+    mm bmm addmm baddbmm linear convolution conv1d conv2d conv3d softmax _softmax
+    log_softmax _log_softmax native_layer_norm layer_norm native_group_norm group_norm
+    native_batch_norm _native_batch_norm_legit_no_training batch_norm rms_norm cumsum
+    cumprod sort topk scaled_dot_product_attention
+    _scaled_dot_product_flash_attention_for_cpu
+"""
+_DENSE = frozenset(_DENSE_NAMES.split())
 # Framework ops that may read no more of their first operand than they give out.
-_GATHERS = frozenset("embedding index_select gather index take select take_along_dim".split())
+_GATHERS = frozenset(
+    ("embedding", "index_select", "gather", "index", "take", "select", "take_along_dim")
+)
 
 
 @dataclass(frozen=True)
@@ -129,15 +137,13 @@ def minimal_traffic(graph: Graph) -> Traffic:
     moved += sum(n.type.nbytes for n in outputs.values() if n.op not in ("input", "parameter"))
     distinct = _distinct_elements(nodes)
     structured = _structured(nodes)
-    flops = sum(
-        _flops(n, min(needed[n.id], distinct[n.id]), structured) for n in nodes if n.inputs
-    )
+    flops = sum(_flops(n, min(needed[n.id], distinct[n.id]), structured) for n in nodes if n.inputs)
     return Traffic(int(moved), float(flops))
 
 
 def compute_dtype(graph: Graph) -> str:
-    """The precision of the work: that of the widest matrix product's operands, else the outputs'."""
-    products = [n.inputs[0].dtype for n in graph.nodes() if n.op == "matmul"]
+    """The precision of the work: the widest matrix product's operands', else the outputs'."""
+    products = [n.inputs[0].dtype for n in graph.nodes() if n.op in ("matmul", "linear")]
     found = products or [n.dtype for n in graph.outputs]
     return max(found, key=lambda name: DTYPES[name].itemsize, default="float32")
 
@@ -167,15 +173,30 @@ def _asked_of(operand: Node, user: Node, needed: float, structured: frozenset[in
         if name in _GATHERS and operand is user.inputs[0]:
             return needed
         return operand.type.size * share if name in _DENSE or name in _GATHERS else 0.0
+    if user.op in ("tril", "triu"):
+        return _kept_share(user) * needed
+    if user.op in ("any", "all"):  # the first hit settles them
+        return 0.0
+    if user.op == "nll_loss" and operand is user.inputs[0]:  # one score a target
+        return min(operand.type.size, user.inputs[1].type.size) * share
     masked = any(n.id in structured for n in user.inputs) and user.op in ("where", "mul")
     if masked and operand.id not in structured:
         return 0.0
     kind = op_definition(user.op).kind
-    if kind == "view" and user.op != "expand":
+    if user.op == "diag" or (kind == "view" and user.op != "expand"):
         return min(needed, operand.type.size)
     if kind == "elementwise" and operand.type.size == user.type.size:
         return needed
     return operand.type.size * share
+
+
+def _kept_share(triangle: Node) -> float:
+    """The share of elements on the kept side of tril's or triu's diagonal."""
+    rows, columns = triangle.shape[-2:]
+    diagonal = triangle.attrs.get("diagonal", 0)
+    below = np.clip(np.arange(rows) + diagonal + (triangle.op == "tril"), 0, columns)
+    kept = below.sum() if triangle.op == "tril" else rows * columns - below.sum()
+    return float(kept / max(1, rows * columns))
 
 
 def _asked_by_slices(node: Node, users: Sequence[Node], needed: Mapping[int, float]) -> float:
@@ -221,11 +242,11 @@ def _structured(nodes: Sequence[Node]) -> frozenset[int]:
 
 def _flops(node: Node, elements: float, structured: frozenset[int]) -> float:
     kind = op_definition(node.op).kind
-    if node.op == "matmul":
+    if node.op in ("matmul", "linear"):
         inner = node.inputs[0].shape[-1]
         plain = not any(n.id in structured for n in node.inputs)
         return elements * (2 * inner if plain else 1)
-    if kind == "elementwise":
+    if kind in ("elementwise", "composite"):
         return elements * (_TRANSCENDENTAL_FLOPS if node.op in _TRANSCENDENTAL else 1)
     if kind == "reduction":
         share = elements / node.type.size if node.type.size else 0.0

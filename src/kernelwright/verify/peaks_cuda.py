@@ -1,6 +1,6 @@
 """Child process that measures one GPU through torch and prints one JSON line.
 
-    python -m kernelwright.verify.peaks_cuda INDEX
+python -m kernelwright.verify.peaks_cuda INDEX
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ typedef int64_t ivec __attribute__((vector_size(WIDTH), may_alias));
 typedef float fvec __attribute__((vector_size(WIDTH)));
 typedef double dvec __attribute__((vector_size(WIDTH)));
 
-#define RUNS 7
+#define RUNS 12
 #define RUN_SECONDS 0.02
 #define FORGET() __asm__ volatile("" ::: "memory")
 
