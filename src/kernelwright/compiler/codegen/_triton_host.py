@@ -1,0 +1,487 @@
+"""The wrapper of a generated Triton file: sizes, launches, and ``class ModelNew``."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kernelwright.aul.syntax import (
+    Binary,
+    Const,
+    CoreNum,
+    FrameworkCall,
+    Int,
+    IntExpr,
+    Launch,
+    Name,
+    Param,
+    Size,
+    Workspace,
+)
+from kernelwright.compiler.codegen import _triton_ops as ops
+from kernelwright.compiler.codegen._triton_index import evaluate, host_text, names_in
+from kernelwright.compiler.codegen._triton_kernel import PrintedKernel
+from kernelwright.compiler.design import Binding, Design
+from kernelwright.errors import UnsupportedError
+
+LAUNCH = '''class Launch(NamedTuple):
+    """One launch: pointer types of its tensors, grid size, all its other arguments."""
+
+    kernel: object
+    pointers: tuple
+    grid: tuple
+    arguments: dict
+'''
+
+WARPS = '''def num_warps(*elements):
+    """Warps per program for its largest tile: about 16 elements per thread."""
+    return 4 if max(elements) <= 2048 else 8 if max(elements) <= 8192 else 16
+'''
+
+PADDED = '''def padded(size, least=1):
+    """The size of a Triton tensor that holds ``size`` elements."""
+    return max(least, triton.next_power_of_2(size))
+'''
+
+
+@dataclass(frozen=True)
+class HostText:
+    """``sections`` of the file after the kernels; ``files`` that lie beside it."""
+
+    sections: tuple[str, ...]
+    files: Mapping[str, bytes]
+
+
+class HostPrinter:
+    """``values``: every declared name's value for the sizes that the design was made for.
+    ``framework``: "torch" or "numpy". ``warps``: overrides the choice by tile size."""
+
+    def __init__(
+        self,
+        design: Design,
+        kernels: Mapping[str, PrintedKernel],
+        values: Mapping[str, int],
+        framework: str,
+        options: Mapping[str, int],
+        wide: bool,
+    ) -> None:
+        self.design, self.kernels, self.values = design, kernels, dict(values)
+        self.framework, self.options, self.wide = framework, options, wide
+        self.host = design.program.host
+        outputs = {o.name for o in design.outputs}
+        self.params = {p.name: p for p in self.host.params}
+        self.tensors = [p for p in self.host.params if p.name not in outputs]
+        self.bindings = {b.name: b for b in design.bindings}
+        self.names = [
+            d.name for d in design.program.declarations if isinstance(d, Size | Const)
+        ] + [s.name for s in self.host.body if isinstance(s, CoreNum)]
+        for p in self.tensors:
+            if p.name not in self.bindings:
+                raise UnsupportedError(f"host parameter {p.name!r} is bound to nothing")
+
+    def print(self) -> HostText:
+        sections = [LAUNCH]
+        if not self.options.get("num_warps") and self.kernels:
+            sections.append(WARPS)
+        if any(k.padded for k in self.kernels.values()):
+            sections.append(PADDED)
+        shapes = _tuple(_tuple(str(self._value(e)) for e in p.shape or ()) for p in self.tensors)
+        names = ", ".join(p.name for p in self.tensors) or "none"
+        sections.append(
+            f"# Shapes of the tensors that this file was made for: {names}.\nSHAPES = {shapes}\n"
+        )
+        sections += [self.sizes(), self.launches()]
+        if any(isinstance(s, FrameworkCall) for s in self.host.body):
+            sections.append(
+                'def output(result, index):\n    """One of a framework op\'s results."""\n'
+                "    chosen = result[index] if isinstance(result, (tuple, list)) else result\n"
+                "    return chosen.contiguous()\n"
+            )
+        files = dict(_constant_files(self.design.constants))
+        if files:
+            sections.append(_constant_reader(self.design.constants))
+        if self.framework == "numpy":
+            sections.append(_CONVERSIONS)
+        sections.append(self.model())
+        return HostText(tuple(sections), files)
+
+    def _value(self, expr: IntExpr) -> int:
+        return evaluate(expr, self.values)
+
+    # ---- sizes
+
+    def sizes(self) -> str:
+        """``def sizes(shapes)``: every Size and Const, and the core numbers."""
+        lines, known = [], set()
+        for d in self.design.program.declarations:
+            if isinstance(d, Size):
+                lines.append(f"{d.name} = {self._size_source(d)}")
+                known.add(d.name)
+        lines = _unpack(lines, self.tensors)
+        expected = _tuple(_shape(p) for p in self.tensors)
+        later = [
+            f"{d.name} = {host_text(d.value)}"
+            for d in self.design.program.declarations
+            if isinstance(d, Const)
+        ]
+        needs = set().union(*(names_in(e) for p in self.tensors for e in p.shape or ()))
+        check = [
+            f"expected = {expected}",
+            "if shapes != expected:",
+            '    raise ValueError(f"tensors of shapes {shapes} do not fit {expected}")',
+        ]
+        later_first = needs - known
+        lines += (later + check if later_first else check + later) if self.tensors else later
+        lines += [
+            f"{s.name} = {host_text(s.value)}" for s in self.host.body if isinstance(s, CoreNum)
+        ]
+        if not self.wide and self._buffers():
+            counts = _maximal(map(_elements, self._buffers()))
+            most = counts[0] if len(counts) == 1 else f"max({', '.join(counts)})"
+            lines += [
+                f"if {most} >= 2**31:",
+                '    raise ValueError("these kernels index in 32 bits: at most 2**31 elements")',
+            ]
+        lines.append(f"return {_tuple(self.names)}")
+        body = "\n".join("    " + line for line in lines)
+        doc = '    """Every size that depends on the shapes of the tensors."""'
+        return f"@functools.lru_cache(maxsize=256)\ndef sizes(shapes):\n{doc}\n{body}\n"
+
+    def _buffers(self) -> list[tuple[IntExpr, ...]]:
+        found = [p.shape for p in self.host.params if p.shape]
+        return found + [s.shape for s in self.host.body if isinstance(s, Workspace) and s.shape]
+
+    def _size_source(self, size: Size) -> str:
+        for t, p in enumerate(self.tensors):
+            for d, dim in enumerate(p.shape or ()):
+                if dim == Name(size.name):
+                    return f"shapes[{t}][{d}]"
+        for t, p in enumerate(self.tensors):
+            for d, dim in enumerate(p.shape or ()):
+                factor = _factor_of(dim, size.name)
+                if factor:
+                    return f"shapes[{t}][{d}] // {factor}"
+        return str(size.default)
+
+    def _take_sizes(self, used: Iterable[str]) -> str | None:
+        wanted = set(used)
+        if not wanted & set(self.names):
+            return None
+        return f"{_tuple(self.names, bare=True)} = sizes(shapes)"
+
+    # ---- launches
+
+    def launches(self) -> str:
+        calls = [s for s in self.host.body if isinstance(s, Launch)]
+        lines = []
+        for launch in calls:
+            kernel = self.kernels[launch.kernel]
+            pointers = _tuple(f'"{ops.POINTERS[p.dtype or "float32"]}"' for p in kernel.params)
+            arguments = [f"{n}={n}" for n in kernel.static]
+            least = f", {kernel.least}" if kernel.least > 1 else ""
+            arguments += [f"{n}=padded({host_text(e)}{least})" for n, e in kernel.padded.items()]
+            arguments += self._options(kernel)
+            lines += [
+                "    Launch(",
+                f"        kernel={launch.kernel},",
+                f"        pointers={pointers},",
+                f"        grid=({host_text(launch.cores)},),",
+                f"        arguments=dict({', '.join(arguments)}),",
+                "    ),",
+            ]
+        body = ["return ("] + lines + [")"] if lines else ["return ()"]
+        take = self._take_sizes(_words(body))
+        text = "\n".join("    " + line for line in ([take] if take else []) + body)
+        doc = '    """Every launch, in order, for tensors of these shapes."""'
+        return f"@functools.lru_cache(maxsize=256)\ndef launches(shapes):\n{doc}\n{text}\n"
+
+    def _options(self, kernel: PrintedKernel) -> list[str]:
+        shown = []
+        if self.options.get("num_warps"):
+            shown.append(f"num_warps={self.options['num_warps']}")
+        else:
+            texts = dict.fromkeys(self._tile_elements(kernel, shape) for shape in kernel.tiles)
+            shown.append(f"num_warps=num_warps({', '.join(_maximal(texts))})")
+        if self.options.get("num_stages"):
+            shown.append(f"num_stages={self.options['num_stages']}")
+        return shown
+
+    def _tile_elements(self, kernel: PrintedKernel, shape: Sequence[str]) -> str:
+        least = f", {kernel.least}" if kernel.least > 1 else ""
+        factors = [
+            f"padded({host_text(kernel.padded[s])}{least})" if s in kernel.padded else s
+            for s in shape
+        ]
+        return " * ".join(factors) or "1"
+
+    # ---- ModelNew
+
+    def model(self) -> str:
+        forward = self.forward()
+        if self.framework == "torch":
+            head = "class ModelNew(torch.nn.Module):\n"
+        else:
+            head = "class ModelNew:\n"
+        return head + self.constructor() + "\n" + forward
+
+    def constructor(self) -> str:
+        lines = ["def __init__(self, *arguments, **keywords):"]
+        if self.framework == "torch":
+            lines.append("    super().__init__()")
+        elif not self.design.state:
+            lines.append("    pass")
+        for name, shape, dtype, kind in self.design.state:
+            lines += self._declare(name, shape, dtype, kind)
+        return "\n".join(f"    {line}" for line in lines) + "\n"
+
+    def _declare(self, name: str, shape: tuple[int, ...], dtype: str, kind: str) -> list[str]:
+        *path, last = name.split(".")
+        if self.framework == "numpy":
+            holder = "self"
+            lines = []
+            for part in path:
+                lines.append(f'    if not hasattr({holder}, "{part}"):')
+                lines.append(f"        {holder}.{part} = types.SimpleNamespace()")
+                holder += f".{part}"
+            kind_text = "np.uint16" if dtype == "bfloat16" else f'"{dtype}"'
+            return [*lines, f"    {holder}.{last} = np.zeros({shape}, dtype={kind_text})"]
+        lines = ["    holder = self"] if path else []
+        for part in path:
+            lines.append(f'    if not hasattr(holder, "{part}"):')
+            lines.append(f'        holder.add_module("{part}", torch.nn.Module())')
+            lines.append(f'    holder = holder.get_submodule("{part}")')
+        holder = "holder" if path else "self"
+        tensor = f"torch.zeros({shape}, dtype=torch.{dtype})"
+        if kind == "parameter":
+            value = f"torch.nn.Parameter({tensor}, requires_grad=False)"
+            return [*lines, f'    {holder}.register_parameter("{last}", {value})']
+        return [*lines, f'    {holder}.register_buffer("{last}", {tensor})']
+
+    def forward(self) -> str:
+        arguments = self._arguments()
+        lines = []
+        for p in self.tensors:
+            lines.append(f"{p.name} = {self._source(self.bindings[p.name], arguments)}")
+        on_device = self._body()
+        if self.tensors:
+            first = self.tensors[0].name
+            shapes = _tuple(f"tuple({p.name}.shape)" for p in self.tensors)
+            lines.append(f"shapes = {shapes}")
+            lines.append(f"device = {first}.device")
+        else:
+            lines.append("shapes = ()")
+            lines.append('device = torch.device("cuda" if torch.cuda.is_available() else "cpu")')
+        take = self._take_sizes(_words(on_device))
+        lines += [take] if take else []
+        guard = self.tensors[0].name if self.tensors else None
+        if guard:
+            lines.append(f"with torch.cuda.device_of({guard}):  # does nothing for CPU tensors")
+            lines += [f"    {line}" for line in on_device]
+        else:
+            lines += on_device
+        lines.append(f"return {self._result()}")
+        text = [f"def forward({', '.join(['self', *arguments])}):"] + [f"    {x}" for x in lines]
+        if self.framework == "numpy":
+            text += ["", "__call__ = forward"]
+        return "\n".join(f"    {line}" if line else "" for line in text) + "\n"
+
+    def _arguments(self) -> list[str]:
+        by_position = {b.key: b.name for b in reversed(self.design.bindings) if b.source == "input"}
+        return [by_position.get(i, f"unused{i}") for i in range(self.design.input_count)]
+
+    def _source(self, binding: Binding, arguments: Sequence[str]) -> str:
+        if binding.source == "input":
+            argument = arguments[int(binding.key)]
+            return (
+                f"{argument}.contiguous()" if self.framework == "torch" else f"tensor({argument})"
+            )
+        if binding.source == "constant":
+            device = ""
+            near = next((b for b in self.design.bindings if b.source != "constant"), None)
+            if near is not None:
+                device = f"{near.name}.device"
+            else:
+                device = 'torch.device("cuda" if torch.cuda.is_available() else "cpu")'
+            return f'constant("{binding.key}", {device})'
+        key = str(binding.key)
+        if self.framework == "numpy":
+            return f"tensor(self.{key})"
+        kinds = {name: kind for name, _, _, kind in self.design.state}
+        if all(part.isidentifier() for part in key.split(".")):
+            return f"self.{key}.contiguous()"
+        getter = "get_parameter" if kinds.get(key, "parameter") == "parameter" else "get_buffer"
+        return f'self.{getter}("{key}").contiguous()'
+
+    def _body(self) -> list[str]:
+        """Allocations, launches and framework calls, in order."""
+        made_by_call = {d for s in self.host.body if isinstance(s, FrameworkCall) for d in s.dst}
+        lines, number = [], 0
+        for o in self.design.outputs:
+            if o.name not in made_by_call:
+                lines.append(self._allocate(o.name, self.params[o.name].shape or (), o.dtype))
+        if any(isinstance(s, Launch) for s in self.host.body):
+            lines.append("run = launches(shapes)")
+        for s in self.host.body:
+            if isinstance(s, Workspace) and s.name not in made_by_call:
+                lines.append(self._allocate(s.name, s.shape, s.dtype))
+            elif isinstance(s, FrameworkCall):
+                lines += self._call(s)
+            elif isinstance(s, Launch):
+                tensors = ", ".join(s.args)
+                lines.append(
+                    f"{s.kernel}[run[{number}].grid]({tensors}, **run[{number}].arguments)"
+                )
+                number += 1
+        return lines or ["pass"]
+
+    def _allocate(self, name: str, shape: Sequence[IntExpr], dtype: str) -> str:
+        text = _tuple(host_text(e) for e in shape)
+        return f"{name} = torch.empty({text}, dtype=torch.{dtype}, device=device)"
+
+    def _call(self, call: FrameworkCall) -> list[str]:
+        attrs = json.loads(call.attrs or "{}")
+        arguments = attrs.get("arguments", [{"input": i} for i in range(len(call.src))])
+        if isinstance(arguments, dict):
+            positional, keywords = arguments.get("args", []), arguments.get("kwargs", {})
+        else:
+            positional, keywords = arguments, attrs.get("kwargs", {})
+        shown = [_argument(a, call.src) for a in positional]
+        shown += [f"{k}={_argument(v, call.src)}" for k, v in keywords.items()]
+        made = f"torch.ops.{call.op}({', '.join(shown)})"
+        wanted = attrs.get("outputs", list(range(len(call.dst))))
+        if len(call.dst) == 1:
+            return [f"{call.dst[0]} = output({made}, {wanted[0]})"]
+        return [f"made = {made}"] + [
+            f"{name} = output(made, {index})" for name, index in zip(call.dst, wanted)
+        ]
+
+    def _result(self) -> str:
+        names = [o.name for o in self.design.outputs]
+        if self.framework == "numpy":
+            names = [f"array({n})" for n in names]
+        if self.design.structure == "tensor":
+            return names[0]
+        return f"[{', '.join(names)}]" if self.design.structure == "list" else _tuple(names)
+
+
+# ---- pieces of text ---------------------------------------------------------------------------
+
+_CONVERSIONS = '''def tensor(value):
+    """A NumPy array on the device that the kernels run on."""
+    value = np.ascontiguousarray(value)
+    if value.dtype.name == "bfloat16":
+        made = torch.from_numpy(value.view(np.int16)).view(torch.bfloat16)
+    else:
+        made = torch.from_numpy(value if value.flags.writeable else value.copy())
+    return made if os.environ.get("TRITON_INTERPRET") == "1" else made.cuda()
+
+
+def array(made):
+    """A tensor as a NumPy array."""
+    if made.dtype == torch.bfloat16:
+        import ml_dtypes
+
+        return made.cpu().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+    return made.cpu().numpy()
+'''
+
+
+def _constant_files(constants: Mapping[str, np.ndarray]) -> Iterable[tuple[str, bytes]]:
+    for name, value in constants.items():
+        buffer = io.BytesIO()
+        plain = value.view(np.int16) if value.dtype.name == "bfloat16" else value
+        np.save(buffer, np.ascontiguousarray(plain).reshape(value.shape), allow_pickle=False)
+        yield f"constant_{name}.npy", buffer.getvalue()
+
+
+def _constant_reader(constants: Mapping[str, np.ndarray]) -> str:
+    halves = sorted(n for n, v in constants.items() if v.dtype.name == "bfloat16")
+    view = (
+        f"\n    if name in {halves!r}:\n        made = made.view(torch.bfloat16)" if halves else ""
+    )
+    return (
+        "@functools.lru_cache(maxsize=None)\n"
+        "def constant(name, device):\n"
+        '    """A constant of the Model, from the file beside this one."""\n'
+        "    folder = os.path.dirname(os.path.abspath(__file__))\n"
+        '    path = os.path.join(folder, f"constant_{name}.npy")\n'
+        f"    made = torch.from_numpy(np.load(path)){view}\n"
+        "    return made.to(device)\n"
+    )
+
+
+def _argument(value: Any, sources: Sequence[str]) -> str:
+    """One JSON argument of a framework call as Python."""
+    if isinstance(value, dict):
+        if "input" in value:
+            return sources[value["input"]]
+        if "dtype" in value:
+            return f"torch.{value['dtype']}"
+        if "device" in value:
+            return "device"
+        if "float" in value:
+            return f'float("{value["float"]}")'
+        raise UnsupportedError(f"framework call argument {value!r} has no Python form here")
+    if isinstance(value, list):
+        return f"[{', '.join(_argument(v, sources) for v in value)}]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    return repr(value)
+
+
+def _factor_of(dim: IntExpr, name: str) -> int:
+    """k when ``dim`` is ``k * name`` or ``name * k``, else 0."""
+    if isinstance(dim, Binary) and dim.op == "*":
+        for a, b in ((dim.left, dim.right), (dim.right, dim.left)):
+            if a == Name(name) and isinstance(b, Int):
+                return b.value
+    return 0
+
+
+def _unpack(lines: list[str], tensors: Sequence[Param]) -> list[str]:
+    """``M = shapes[0][0]``, ``N = shapes[0][1]`` as ``M, N = shapes[0]`` where they are all."""
+    for t, p in enumerate(tensors):
+        parts = [f"{host_text(e)} = shapes[{t}][{d}]" for d, e in enumerate(p.shape or ())]
+        if len(parts) > 1 and all(x in lines for x in parts) and len(set(parts)) == len(parts):
+            names = ", ".join(host_text(e) for e in p.shape or ())
+            at = lines.index(parts[0])
+            lines = [x for x in lines if x not in parts]
+            lines.insert(at, f"{names} = shapes[{t}]")
+    return lines
+
+
+def _shape(param: Param) -> str:
+    return _tuple(host_text(e) for e in param.shape or ())
+
+
+def _elements(shape: Sequence[IntExpr]) -> str:
+    return " * ".join(f"({host_text(e)})" if isinstance(e, Binary) else host_text(e) for e in shape)
+
+
+def _maximal(texts: Iterable[str]) -> list[str]:
+    """Products without those that are plainly factors of another."""
+    products = {tuple(sorted(f for f in t.split(" * ") if f != "1")): t for t in texts}
+
+    def inside(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
+        return a != b and not Counter(a) - Counter(b)
+
+    return [t for a, t in products.items() if not any(inside(a, b) for b in products)] or ["1"]
+
+
+def _words(lines: Iterable[str]) -> set[str]:
+
+    return set(re.findall(r"[A-Za-z_]\w*", "\n".join(lines)))
+
+
+def _tuple(items: Iterable[str], bare: bool = False) -> str:
+    parts = list(items)
+    inner = ", ".join(parts) + ("," if len(parts) == 1 else "")
+    return inner if bare else f"({inner})"
