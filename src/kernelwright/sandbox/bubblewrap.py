@@ -111,7 +111,7 @@ def command(
         line += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     for folder in python_paths():
         line += [*_parents(folder), "--ro-bind", folder, folder]
-    line += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+    line += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]
     line += ["--ro-bind-try", "/sys/devices/system", "/sys/devices/system"]
     if devices := cuda_devices():
         line += ["--ro-bind-try", "/sys", "/sys"]

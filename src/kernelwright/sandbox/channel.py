@@ -16,7 +16,7 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,9 +38,10 @@ _NAMES = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     *("float16", "float32", "float64", "complex64", "complex128"),
 )
+_FLOAT8 = ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz")
 DTYPES: Mapping[str, np.dtype] = {
     **{name: np.dtype(name) for name in _NAMES},
-    "bfloat16": np.dtype(ml_dtypes.bfloat16),
+    **{name: np.dtype(getattr(ml_dtypes, name)) for name in ("bfloat16", *_FLOAT8)},
 }
 
 
@@ -193,7 +194,7 @@ class Channel:
             if isinstance(entry, dict) and "value" in entry:
                 values.append(entry["value"])
                 continue
-            dtype, shape, nbytes = _checked_type(entry)
+            dtype, shape, order, nbytes = _checked_type(entry)
             total += nbytes
             if total > self._max_bytes:
                 raise ChannelError(f"message holds more than {self._max_bytes} bytes")
@@ -207,7 +208,7 @@ class Channel:
                 if not isinstance(position, int) or not 0 <= position < len(descriptors):
                     raise ChannelError("array names a descriptor that was not passed")
                 array = _map_sealed(descriptors[position], dtype, shape, nbytes)
-            values.append(array)
+            values.append(array.transpose(np.argsort(order)) if order else array)
         return values
 
 
@@ -228,8 +229,14 @@ def _encode(value: Value, inline: list[np.ndarray], descriptors: list[int]) -> d
     array = np.asarray(value)
     if array.dtype.name not in DTYPES:
         raise TypeError(f"an array of dtype {array.dtype} cannot travel over the channel")
-    array = np.require(array, DTYPES[array.dtype.name], ["C"])
+    array = array.astype(DTYPES[array.dtype.name], copy=False)  # native byte order
     entry: dict[str, Any] = {"dtype": array.dtype.name, "shape": list(array.shape)}
+    order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
+    if not array.flags.c_contiguous and array.transpose(order).flags.c_contiguous:
+        # A dense array in another axis order (a transpose, channels last) keeps that layout.
+        entry["order"] = order
+        array = array.transpose(order)
+    array = np.require(array, None, ["C"])
     if array.nbytes > SHARED_BYTES and len(descriptors) < MAX_DESCRIPTORS:
         entry["descriptor"] = len(descriptors)
         descriptors.append(_sealed_memfd(array))
@@ -259,18 +266,26 @@ def _sealed_memfd(array: np.ndarray) -> int:
     return fd
 
 
-def _checked_type(entry: Any) -> tuple[np.dtype, tuple[int, ...], int]:
+def _checked_type(entry: Any) -> tuple[np.dtype, tuple[int, ...], list[int], int]:
+    """(dtype, shape in memory order, order of the axes in memory or [], bytes)."""
     try:
         dtype = DTYPES[entry["dtype"]]
         shape = tuple(entry["shape"])
-    except (KeyError, TypeError) as error:
+        order = entry.get("order", [])
+    except (KeyError, TypeError, AttributeError) as error:
         raise ChannelError(f"malformed array entry: {error!r}") from error
     if len(shape) > 64 or any(type(n) is not int or not 0 <= n < 1 << 48 for n in shape):
         raise ChannelError(f"malformed array shape {shape!r}")
+    if order:
+        if not isinstance(order, list) or any(type(axis) is not int for axis in order):
+            raise ChannelError("malformed order of axes")
+        if sorted(order) != list(range(len(shape))):
+            raise ChannelError("malformed order of axes")
+        shape = tuple(shape[axis] for axis in order)
     nbytes = math.prod(shape) * dtype.itemsize
     if nbytes > MAX_ARRAY_BYTES:
         raise ChannelError(f"array of {nbytes} bytes exceeds {MAX_ARRAY_BYTES}")
-    return dtype, shape, nbytes
+    return dtype, shape, order, nbytes
 
 
 def _map_sealed(fd: int, dtype: np.dtype, shape: tuple[int, ...], nbytes: int) -> np.ndarray:
@@ -283,9 +298,6 @@ def _map_sealed(fd: int, dtype: np.dtype, shape: tuple[int, ...], nbytes: int) -
         raise ChannelError("a shared array is not sealed or shorter than it claims")
     pages = mmap.mmap(fd, nbytes, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
     return np.frombuffer(pages, dtype=dtype).reshape(shape)
-
-
-Handler = Callable[[dict[str, Any], list[Value]], tuple[Mapping[str, Any], Sequence[Value]]]
 
 
 def pair() -> tuple[socket.socket, socket.socket]:

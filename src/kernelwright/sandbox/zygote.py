@@ -101,10 +101,12 @@ def _keeper(job: dict[str, Any], fds: list[int], options: dict[str, Any], nested
             jail.adopt_orphans()
             status = _fork_and_wait(lambda: _job(job, limits, channel_fd, status_fd, options))
             _report(status_fd, status)
-            _end_plain(job)
     except OSError:
-        traceback.print_exc()
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
     finally:
+        if not nested:
+            _end_plain(job)
         os._exit(code)
 
 
@@ -159,7 +161,8 @@ def _fork_and_wait(body: Any) -> int:
 
 
 def _report(status_fd: int, status: int) -> None:
-    os.write(status_fd, f"{status}\n".encode())
+    with contextlib.suppress(OSError):  # the judge may be gone
+        os.write(status_fd, f"{status}\n".encode())
 
 
 def _end_plain(job: dict[str, Any]) -> NoReturn:
