@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kernelwright.graph.core import Builder, Decompose, Node, OpDef, TensorType
-from kernelwright.graph.ops._expression import Expression
+from kernelwright.graph.expression import Expression
 from kernelwright.graph.ops._rules import (
     FLOATS,
     broadcast_shapes,

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
+from kernelwright.graph.expression import Expression as E
 from kernelwright.graph.ops._composite import elementwise_composite as define
 from kernelwright.graph.ops._composite import scalar
 from kernelwright.graph.ops._erf import erfc
-from kernelwright.graph.ops._expression import Expression as E
 
 _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_SCALE = 1.0507009873554804934193349852946

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
+from kernelwright.graph.expression import Expression as E
 from kernelwright.graph.ops._composite import elementwise_composite as define
 from kernelwright.graph.ops._composite import scalar
 from kernelwright.graph.ops._erf import erfc
-from kernelwright.graph.ops._expression import Expression as E
 
 
 def _rsub(x: np.ndarray, other: np.ndarray, *, alpha: float = 1.0) -> np.ndarray:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from kernelwright.graph.core import OpDef, TensorType
+from kernelwright.graph.expression import Expression as E
 from kernelwright.graph.ops._composite import composite, scalar
-from kernelwright.graph.ops._expression import Expression as E
 from kernelwright.graph.ops._rules import (
     FLOATS,
     broadcast_shapes,

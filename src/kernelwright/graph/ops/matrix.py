@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kernelwright.graph.core import Builder, Node, OpDef, TensorType
-from kernelwright.graph.ops._expression import Expression as E
+from kernelwright.graph.expression import Expression as E
 from kernelwright.graph.ops._rules import (
     NUMBERS,
     expect_count,

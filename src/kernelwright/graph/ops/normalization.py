@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from kernelwright.graph.core import OpDef, TensorType
+from kernelwright.graph.expression import Expression as E
 from kernelwright.graph.ops._composite import InferType, composite
-from kernelwright.graph.ops._expression import Expression as E
 from kernelwright.graph.ops._rules import FLOATS, expect_axes, expect_count, expect_dtype
 from kernelwright.graph.ops.statistics import mean_formula, variance_formula
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from kernelwright.graph.core import TensorType
+from kernelwright.graph.expression import Expression as E
 from kernelwright.graph.ops._composite import InferType, composite
-from kernelwright.graph.ops._expression import Expression as E
 from kernelwright.graph.ops._rules import (
     FLOATS,
     expect_axes,

@@ -7,8 +7,6 @@ from typing import Any
 
 from kernelwright.graph.core import Builder, Node
 
-Operand = "Expression | float | int"
-
 
 class Expression:
     """A node with operators. ``x.exp()`` makes the op ``exp``; a Python number becomes a constant
