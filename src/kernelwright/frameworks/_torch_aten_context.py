@@ -22,6 +22,11 @@ Converter = Callable[..., Any]
 _HALVES = ("float16", "bfloat16")
 
 
+def words(text: str) -> list[str]:
+    """A list of names, written as text."""
+    return text.split()
+
+
 class NotConvertible(Exception):
     """This use of the op has no Graph equivalent; the op is then decomposed or stays a call."""
 
@@ -96,7 +101,9 @@ class Context:
 
     def transpose(self, value: Node, axes: Sequence[int]) -> Node:
         axes = tuple(axes)
-        return value if axes == tuple(range(len(axes))) else self.make("transpose", value, axes=axes)
+        return (
+            value if axes == tuple(range(len(axes))) else self.make("transpose", value, axes=axes)
+        )
 
     def slice(self, value: Node, axis: int, start: int, stop: int, step: int = 1) -> Node:
         if (start, stop, step) == (0, value.shape[axis], 1):

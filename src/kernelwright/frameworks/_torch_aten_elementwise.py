@@ -13,6 +13,7 @@ from kernelwright.frameworks._torch_aten_context import (
     NotConvertible,
     Number,
     recorder,
+    words,
 )
 from kernelwright.graph.core import DTYPES, Node, is_float
 
@@ -22,12 +23,11 @@ aten = recorder(CONVERTERS)
 _FLOAT_UNARY = {
     **{
         name: name
-        for name in (
-            "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt reciprocal sin cos tan asin acos atan "
-            "sinh cosh tanh asinh acosh atanh erf erfc sigmoid"
-        ).split()
+        for name in words("""exp exp2 expm1 log log2 log10 log1p sqrt rsqrt reciprocal sin cos
+tan asin acos atan
+sinh cosh tanh asinh acosh atanh erf erfc sigmoid""")
     },
-    **{f"arc{name}": f"a{name}" for name in "sin cos tan sinh cosh tanh".split()},
+    **{f"arc{name}": f"a{name}" for name in words("""sin cos tan sinh cosh tanh""")},
     "special_expit": "sigmoid",
     "special_erf": "erf",
     "special_erfc": "erfc",

@@ -18,7 +18,7 @@ aten = recorder(CONVERTERS)
 
 @aten("full", "full_like", "new_full", "scalar_tensor", "fill")
 def full(c: Context, **given: Any) -> Node:
-    value = given["fill_value"] if "fill_value" in given else given.get("value", given.get("s"))
+    value: Any = next(given[k] for k in ("fill_value", "value", "s") if k in given)
     return c.finish(value) if isinstance(value, Node) else c.full(value)
 
 
@@ -61,5 +61,3 @@ def eye(c: Context, **_: Any) -> Node:
     row = c.make("iota", shape=(rows, 1), axis=0, dtype="int64")
     column = c.make("iota", shape=(1, columns), axis=1, dtype="int64")
     return c.cast(c.make("eq", row, column), c.out.dtype)
-
-

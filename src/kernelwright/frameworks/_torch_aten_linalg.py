@@ -72,9 +72,7 @@ def _plus(c: Context, x: Node, product: Node, beta: Number, alpha: Number) -> No
 
 
 @aten("addmm")
-def addmm(
-    c: Context, x: Node, mat1: Node, mat2: Node, beta: Number = 1, alpha: Number = 1
-) -> Node:
+def addmm(c: Context, x: Node, mat1: Node, mat2: Node, beta: Number = 1, alpha: Number = 1) -> Node:
     return _plus(c, x, c.make("matmul", mat1, mat2), beta, alpha)
 
 

@@ -66,9 +66,7 @@ def bce_with_logits(
 
 
 @aten("binary_cross_entropy")
-def bce(
-    c: Context, x: Node, target: Node, weight: Node | None = None, reduction: int = 1
-) -> Node:
+def bce(c: Context, x: Node, target: Node, weight: Node | None = None, reduction: int = 1) -> Node:
     """-(t log x + (1 - t) log(1 - x)), each log at least -100 as in torch."""
     value, goal, one = c.wide(x), c.wide(target), c.wide(1)
     least = c.wide(-100)
@@ -83,9 +81,7 @@ def bce(
 
 
 @aten("kl_div")
-def kl_div(
-    c: Context, x: Node, target: Node, reduction: int = 1, log_target: bool = False
-) -> Node:
+def kl_div(c: Context, x: Node, target: Node, reduction: int = 1, log_target: bool = False) -> Node:
     """t (log t - x), 0 where t is 0."""
     value, goal = c.wide(x), c.wide(target)
     if log_target:

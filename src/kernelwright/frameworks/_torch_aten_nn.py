@@ -46,12 +46,8 @@ def softplus(c: Context, x: Node, beta: Number = 1, threshold: Number = 20) -> N
 
 
 @aten("elu")
-def elu(
-    c: Context, x: Node, alpha: Number = 1, scale: Number = 1, input_scale: Number = 1
-) -> Node:
-    return c.make(
-        "elu", x, alpha=float(alpha), scale=float(scale), input_scale=float(input_scale)
-    )
+def elu(c: Context, x: Node, alpha: Number = 1, scale: Number = 1, input_scale: Number = 1) -> Node:
+    return c.make("elu", x, alpha=float(alpha), scale=float(scale), input_scale=float(input_scale))
 
 
 @aten("celu")

@@ -215,9 +215,7 @@ def dist(c: Context, x: Node, other: Node, p: Number = 2) -> Node:
 
 
 @aten("cosine_similarity")
-def cosine_similarity(
-    c: Context, x1: Node, x2: Node, dim: int = 1, eps: float = 1e-8
-) -> Node:
+def cosine_similarity(c: Context, x1: Node, x2: Node, dim: int = 1, eps: float = 1e-8) -> Node:
     a, b = c.wide(x1), c.wide(x2)
     axes = (axis_of(dim, max(len(a.shape), len(b.shape))),)
     if len(a.shape) != len(b.shape):

@@ -10,9 +10,9 @@ from kernelwright.frameworks._torch_aten_context import (
     Converter,
     NotConvertible,
     Number,
-    axes_of,
     axis_of,
     recorder,
+    words,
 )
 from kernelwright.graph.core import Node
 
@@ -21,8 +21,8 @@ aten = recorder(CONVERTERS)
 
 
 @aten(
-    *"detach clone alias contiguous lift_fresh_copy lift_fresh lift positive resolve_conj "
-    "resolve_neg detach_copy alias_copy pin_memory".split()
+    *words("""detach clone alias contiguous lift_fresh_copy lift_fresh lift positive resolve_conj
+resolve_neg detach_copy alias_copy pin_memory""")
 )
 def same(c: Context, x: Node) -> Node:
     return x
@@ -34,8 +34,8 @@ def to(c: Context, x: Node, **_: Any) -> Node:
 
 
 @aten(
-    *"view reshape flatten unflatten _unsafe_view squeeze unsqueeze view_as reshape_as "
-    "_reshape_alias _reshape_copy view_copy squeeze_copy unsqueeze_copy".split()
+    *words("""view reshape flatten unflatten _unsafe_view squeeze unsqueeze view_as reshape_as
+_reshape_alias _reshape_copy view_copy squeeze_copy unsqueeze_copy""")
 )
 def reshape(c: Context, x: Node, **_: Any) -> Node:
     """The result's shape is known from the export; only the order of elements must be kept."""
@@ -130,8 +130,8 @@ def unbind(c: Context, x: Node, dim: int = 0) -> tuple[Node, ...]:
 
 
 @aten(
-    *"split chunk split_with_sizes tensor_split unsafe_split unsafe_chunk "
-    "unsafe_split_with_sizes hsplit vsplit dsplit split_copy split_with_sizes_copy".split()
+    *words("""split chunk split_with_sizes tensor_split unsafe_split unsafe_chunk
+unsafe_split_with_sizes hsplit vsplit dsplit split_copy split_with_sizes_copy""")
 )
 def split(c: Context, x: Node, dim: int | None = None, **_: Any) -> tuple[Node, ...]:
     """The pieces' sizes are known from the export."""

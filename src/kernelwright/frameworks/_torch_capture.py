@@ -43,18 +43,26 @@ def capture(module: torch.nn.Module, values: Sequence[Any], name: str) -> Graph:
 
 
 def _exported(module: torch.nn.Module, values: tuple[Any, ...]) -> ExportedProgram:
-    reasons = []
-    for strict in (False, True):
+    """The strict tracer knows some Python constructs that the default one does not."""
+    try:
+        return _export(module, values, strict=False)
+    except CaptureError as error:
         try:
-            with torch.no_grad(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return torch.export.export(module, values, strict=strict)
-        except Exception as error:  # noqa: BLE001 (user code and torch may raise anything; reported below)
-            reasons.append(f"{type(error).__name__}: {_first_line(error)}")
-    raise CaptureError(
-        f"torch.export cannot trace the Model ({reasons[0]}); "
-        "its Python code must not depend on the values of tensors"
-    )
+            return _export(module, values, strict=True)
+        except CaptureError:
+            raise error from None
+
+
+def _export(module: torch.nn.Module, values: tuple[Any, ...], strict: bool) -> ExportedProgram:
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.export.export(module, values, strict=strict)
+    except Exception as error:
+        raise CaptureError(
+            f"torch.export cannot trace the Model ({type(error).__name__}: {_first_line(error)}); "
+            "its Python code must not depend on the values of tensors"
+        ) from error
 
 
 def _decomposed(exported: ExportedProgram, table: Mapping[Any, Any]) -> ExportedProgram:
@@ -89,9 +97,7 @@ def _decompositions(ops: set[Any]) -> dict[Any, Any]:
     return {op: table[op] for op in ops if op in table}
 
 
-def _read(
-    exported: ExportedProgram, module: torch.nn.Module, name: str
-) -> tuple[Graph, set[Any]]:
+def _read(exported: ExportedProgram, module: torch.nn.Module, name: str) -> tuple[Graph, set[Any]]:
     """The Graph, and the ops that became calls although they might be decomposed."""
     graph = Graph(name, [], [], [])
     builder = Builder()
@@ -164,7 +170,8 @@ def _constant(builder: Builder, value: Any) -> Node:
 
 def _outputs(exported: ExportedProgram, reader: Reader, graph: Graph) -> list[Node]:
     (output,) = (n for n in exported.graph.nodes if n.op == "output")
-    found, changed = [], []
+    found: list[Node] = []
+    changed: list[str] = []
     for node, spec in zip(output.args[0], exported.graph_signature.output_specs):
         if spec.kind is OutputKind.USER_INPUT_MUTATION:
             raise CaptureError(

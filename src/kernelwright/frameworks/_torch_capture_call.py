@@ -54,7 +54,9 @@ def _encoded(value: Any, tensors: list[Node], target: str) -> Any:
         return value
     if isinstance(value, list | tuple):
         return [_encoded(v, tensors, target) for v in value]
-    raise CaptureError(f"an argument of {target} is a {type(value).__name__}, which has no JSON form")
+    raise CaptureError(
+        f"an argument of {target} is a {type(value).__name__}, which has no JSON form"
+    )
 
 
 def _walk(value: Any, leaf: Callable[[str, Any], Any]) -> Any:
