@@ -1,1 +1,1 @@
-
+"""Ask/tell searchers. They know no kernel and no device."""

@@ -1,0 +1,97 @@
+"""The builtin Designer: Graph -> AUL, executed against the reference before anything is coded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kernelwright.aul import check, interpret
+from kernelwright.compiler.design import Design
+from kernelwright.compiler.schedule import design as schedule
+from kernelwright.errors import AULError, UnsupportedError
+from kernelwright.graph.core import Graph
+from kernelwright.schema import Target
+from kernelwright.verify.compare import judge_outputs
+from kernelwright.verify.reference import ReferenceProcess
+
+MAX_INTERPRETED_ELEMENTS = 1 << 20
+
+
+@dataclass(frozen=True)
+class DesignCheck:
+    """``checked``: the design was interpreted. ``resizable``: the same text also holds for the
+    reduced sizes. ``note`` says in words what was done."""
+
+    passed: bool
+    checked: bool
+    resizable: bool
+    note: str
+
+
+class BuiltinDesigner:
+    """``threads`` is the number of CPU threads that a kernel may use."""
+
+    def __init__(self, reference: ReferenceProcess, target: Target, threads: int) -> None:
+        self.reference, self.target, self.threads = reference, target, threads
+
+    def design(self, graph: Graph) -> Design:
+        """The scheduler's first choice. Raises UnsupportedError when there is none, AssertionError
+        (a fault of ours) when the design breaks a rule of AUL."""
+        state = tuple(
+            (e.name, e.shape, e.dtype, e.kind) for e in self.reference.describe().state
+        )
+        made = schedule(graph, self.target, state=state, threads=self.threads)
+        problems = [d for d in check(made.program) if d.severity == "error"]
+        if problems:
+            raise UnsupportedError(f"the design breaks a rule of AUL: {problems[0]}")
+        return made
+
+    def check(self, design: Design) -> DesignCheck:
+        """Runs the design in the AUL interpreter on reduced sizes and judges its outputs by the
+        error rule. Where the text does not hold for other sizes, a design for those is checked."""
+        inputs = self.reference.reduced_inputs()
+        if inputs is None:
+            inputs = self.reference.make_inputs(seed=1)
+            if sum(np.size(v) for v in inputs) > MAX_INTERPRETED_ELEMENTS:
+                note = "the design was not interpreted: the Model takes no smaller sizes"
+                return DesignCheck(True, False, True, note)
+        sizes = "x".join(str(list(np.shape(v))) for v in inputs)
+        failure = self.failure(design, inputs)
+        if failure is None:
+            return DesignCheck(True, True, True, f"interpreted on {sizes}: agrees")
+        small = self.design(self.reference.capture(inputs))
+        second = self.failure(small, inputs)
+        if second is None:
+            note = f"a design of the same kind was interpreted on {sizes}: agrees"
+            return DesignCheck(True, True, False, note)
+        return DesignCheck(False, True, False, f"interpreted on {sizes}: {second}")
+
+    def failure(self, design: Design, inputs: Sequence[Any]) -> str | None:
+        """What is wrong with the design's outputs for these inputs; None when nothing is."""
+        state = {e.name: e.array for e in self.reference.state()}
+        arrays = [bound(design, b.source, b.key, inputs, state) for b in design.bindings]
+        try:
+            outputs = interpret(design.program, arrays, calls=self.reference.framework_calls())
+        except AULError as error:
+            return str(error)
+        result = self.reference.run(inputs)
+        verdict = judge_outputs(self.reference.truth(inputs), result.outputs, outputs)
+        return None if verdict.passed else verdict.reason
+
+
+def bound(
+    design: Design,
+    source: str,
+    key: int | str,
+    inputs: Sequence[Any],
+    state: Mapping[str, np.ndarray],
+) -> np.ndarray:
+    """The array that a host parameter stands for."""
+    if source == "input":
+        return np.asarray(inputs[int(key)])
+    if source == "parameter":
+        return state[str(key)]
+    return design.constants[str(key)]

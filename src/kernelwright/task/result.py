@@ -1,0 +1,108 @@
+"""What one optimisation came to, as a record and as the JSON object that the contract fixes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kernelwright.schema import EXIT_CODES, Candidate, Evaluation, Measurement, Status
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One candidate and what the judge said of it."""
+
+    impl_type: str
+    candidate: Candidate | None  # None when nothing could be made
+    evaluation: Evaluation
+
+    @property
+    def measurement(self) -> Measurement | None:
+        return self.evaluation.measurement
+
+
+@dataclass(frozen=True)
+class OptimizeResult:
+    """``best`` is the fastest verified attempt (or the most telling failure). ``returned`` is
+    "candidate", or the name of the baseline that is faster than every candidate. Truth value:
+    whether a verified candidate exists."""
+
+    op: str
+    out: Path
+    best: Attempt
+    attempts: tuple[Attempt, ...]
+    returned: str = "candidate"
+    notes: tuple[str, ...] = ()
+    resumed: bool = False
+    context: Mapping[str, Any] = field(default_factory=dict)  # target, versions, options
+
+    def __bool__(self) -> bool:
+        return self.best.evaluation.passed
+
+    @property
+    def status(self) -> Status:
+        return self.best.evaluation.status
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_CODES[self.status]
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``--json`` prints."""
+        evaluation = self.best.evaluation
+        measured = evaluation.measurement
+        baselines = dict(measured.baselines_us) if measured else {}
+        candidate = self.best.candidate
+        return {
+            "op": self.op,
+            "status": str(evaluation.status),
+            "check": evaluation.check,
+            "reason": evaluation.reason or None,
+            "impl_type": self.best.impl_type,
+            "producer": candidate.producer if candidate else None,
+            "error": evaluation.error.candidate if evaluation.error else None,
+            "reference_error": evaluation.error.reference if evaluation.error else None,
+            "original_us": baselines.get("eager"),
+            "optimized_us": measured.candidate_us if measured else None,
+            "baselines_us": baselines,
+            "speedup": measured.speedup if measured else None,
+            "speedup_low": measured.speedup_low if measured else None,
+            "speedup_high": measured.speedup_high if measured else None,
+            "speedup_best": measured.speedup_best if measured else None,
+            "bound_us": measured.bound_us if measured else None,
+            "bound_percent": measured.bound_percent if measured else None,
+            "returned": self.returned if evaluation.passed else None,
+            "reduced": evaluation.reduced,
+            "out": str(self.out),
+        }
+
+
+def failed(
+    op: str, out: Path, status: Status, check: str, reason: str, impl_type: str = "auto"
+) -> OptimizeResult:
+    """A result for work that ended before there was a candidate."""
+    attempt = Attempt(impl_type, None, Evaluation(status, check, reason))
+    return OptimizeResult(op, out, attempt, (attempt,))
+
+
+def fastest(attempts: tuple[Attempt, ...]) -> Attempt:
+    """The fastest verified attempt; a verified one without times next; else the first failure."""
+
+    def rank(attempt: Attempt) -> tuple[int, float]:
+        measured = attempt.measurement
+        if attempt.evaluation.passed and measured is not None:
+            return (0, measured.candidate_us)
+        return (1 if attempt.evaluation.passed else 2, 0.0)
+
+    return min(attempts, key=rank)
+
+
+def what_to_return(best: Attempt) -> str:
+    """Never slower: the candidate, or the baseline that beat it."""
+    measured = best.measurement
+    if measured is None or not measured.baselines_us:
+        return "candidate"
+    name, time_us = min(measured.baselines_us.items(), key=lambda item: item[1])
+    return name if time_us < measured.candidate_us else "candidate"
