@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from kernelwright.report.numbers import error_text, percent_text, speedup_text, time_text
+from kernelwright.task.judge import Choice
 from kernelwright.task.result import OptimizeResult
 
 COLORS = {"PASSED": "green"}
@@ -63,3 +64,24 @@ def remarks(results: Sequence[OptimizeResult]) -> list[str]:
                 "this machine has no device that runs it"
             )
     return out
+
+
+def choice_table(choices: Sequence[Choice]) -> Table:
+    """One row a candidate, the winner first."""
+    table = Table(header_style="bold")
+    for name in ("candidate", "status", "error", "time_us", "speedup [95 %]", ""):
+        table.add_column(name, no_wrap=True)
+    for choice in choices:
+        rows = choice.to_json().get("candidates", [])
+        rows.sort(key=lambda r: (r["optimized_us"] is None, r["optimized_us"] or 0.0))
+        for row in rows:
+            color = COLORS.get(row["status"], "red")
+            table.add_row(
+                row["file"],
+                f"[{color}]{row['status']}[/]" + (f" ({row['check']})" if row["check"] else ""),
+                error_text(row["error"]),
+                time_text(row["optimized_us"]),
+                speedup_text(row["speedup"], row["speedup_low"], row["speedup_high"]),
+                "fastest" if row["file"] == choice.winner else "",
+            )
+    return table
