@@ -40,9 +40,7 @@ class BuiltinDesigner:
     def design(self, graph: Graph) -> Design:
         """The scheduler's first choice. Raises UnsupportedError when there is none, AssertionError
         (a fault of ours) when the design breaks a rule of AUL."""
-        state = tuple(
-            (e.name, e.shape, e.dtype, e.kind) for e in self.reference.describe().state
-        )
+        state = tuple((e.name, e.shape, e.dtype, e.kind) for e in self.reference.describe().state)
         made = schedule(graph, self.target, state=state, threads=self.threads)
         problems = [d for d in check(made.program) if d.severity == "error"]
         if problems:

@@ -1,4 +1,8 @@
-"""AUL, the design language: syntax, parser, checker, NumPy interpreter, printer.
+"""AUL, the design language: syntax, printer, NumPy interpreter."""
 
-``parse(text)``, ``print_program(program)``, ``check(program)``, ``interpret(program, arrays)``.
-"""
+from kernelwright.aul.evaluate import bind_sizes, evaluate, resolve
+from kernelwright.aul.interpreter import interpret
+from kernelwright.aul.printer import print_program
+from kernelwright.aul.syntax import Program
+
+__all__ = ["Program", "bind_sizes", "evaluate", "interpret", "print_program", "resolve"]

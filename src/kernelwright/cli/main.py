@@ -73,7 +73,9 @@ def optimize(
     baselines: Annotated[
         str, typer.Option(help="comma list of eager, compile, max-autotune")
     ] = "eager",
-    budget: Annotated[float | None, typer.Option(help="seconds of tuning with --effort full")] = None,
+    budget: Annotated[
+        float | None, typer.Option(help="seconds of tuning with --effort full")
+    ] = None,
     fresh: Annotated[bool, typer.Option(help="do not continue an earlier run")] = False,
 ) -> None:
     """Make a verified, measured kernel for every FILE.

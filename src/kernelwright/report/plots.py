@@ -46,7 +46,9 @@ def bound_plot(times_us: Mapping[str, float], bound_us: float) -> str:
     axes.axvline(100, color=BOUND, linewidth=1.2, linestyle="--")
     axes.set_xlim(0, 138)
     axes.set_yticks(range(len(names)), list(reversed(names)))
-    axes.set_xlabel("percent of the measured bound (100 = as fast as the memory or the cores allow)")
+    axes.set_xlabel(
+        "percent of the measured bound (100 = as fast as the memory or the cores allow)"
+    )
     return _svg(figure)
 
 

@@ -159,9 +159,7 @@ def judge_all(
             if profile:
                 attempts = with_times(session, attempts, baselines, observer)
     except ReferenceBroken as broken:
-        return failed(
-            spec.op_name, Path(), Status.REFERENCE_BROKEN, broken.check, str(broken)
-        )
+        return failed(spec.op_name, Path(), Status.REFERENCE_BROKEN, broken.check, str(broken))
     best = fastest(tuple(attempts))
     return OptimizeResult(spec.op_name, Path(), best, tuple(attempts), what_to_return(best))
 

@@ -212,9 +212,7 @@ class Optimization:
         self.observer.finish(str(evaluation.status))
         return Attempt(candidate.impl_type, candidate, evaluation)
 
-    def tuned(
-        self, session: Session, design: Design, attempts: Sequence[Attempt]
-    ) -> list[Attempt]:
+    def tuned(self, session: Session, design: Design, attempts: Sequence[Attempt]) -> list[Attempt]:
         """Better tuning parameters for each verified attempt; every try is verified."""
         share = self.options.tuning_s() / max(1, len(attempts))
         out = []
