@@ -165,7 +165,7 @@ class NumpyModel:
 
     def _call(self, model: Any, inputs: Sequence[Value]) -> RunResult:
         values = [np.array(v, order="K") if isinstance(v, np.ndarray) else v for v in inputs]
-        with seeded(_CONSTRUCTION_SEED), user_code(self.path, "forward_raises", "the Model's call"):
+        with user_code(self.path, "forward_raises", "the Model's call"):
             result = _callable(model)(*values)
         try:
             outputs, structure = flatten(result)

@@ -41,9 +41,15 @@ def _clip(
     return x if high is None else x.minimum(trace.lift(high, dtype))
 
 
+def _strongly_promoted(*operands: Any) -> np.dtype:
+    """dot and inner take a Python number as an array of its own dtype, unlike ufuncs."""
+    kinds = [operand_dtype(v) for v in operands]
+    return np.result_type(*(np.dtype(k) for k in kinds))
+
+
 @implements(np.dot)
 def _dot(trace: Trace, a: Any, b: Any) -> E:
-    dtype = promoted([a, b])
+    dtype = _strongly_promoted(a, b)
     x, y = trace.lift(a, dtype), trace.lift(b, dtype)
     if not x.shape or not y.shape:
         return x * y
@@ -54,7 +60,7 @@ def _dot(trace: Trace, a: Any, b: Any) -> E:
 
 @implements(np.inner)
 def _inner(trace: Trace, a: Any, b: Any) -> E:
-    dtype = promoted([a, b])
+    dtype = _strongly_promoted(a, b)
     x, y = trace.lift(a, dtype), trace.lift(b, dtype)
     if len(x.shape) > 1 and len(y.shape) > 2:
         raise CaptureError("numpy.inner of more than 2 axes; use np.matmul")

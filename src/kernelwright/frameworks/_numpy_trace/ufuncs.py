@@ -169,7 +169,9 @@ def record_ufunc(
 def _loop_dtypes(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Any) -> tuple[np.dtype, ...]:
     """The dtypes that NumPy casts the operands to and computes in, then the result's."""
     kinds = [operand_dtype(value) for value in inputs]
-    asked = {} if dtype is None else {"signature": (*(None for _ in kinds), np.dtype(dtype))}
+    asked: dict[str, Any] = (
+        {} if dtype is None else {"signature": (*(None for _ in kinds), np.dtype(dtype))}
+    )
     return ufunc.resolve_dtypes((*kinds, *(None for _ in range(ufunc.nout))), **asked)
 
 
