@@ -1,0 +1,58 @@
+"""Calls that the host leaves to the framework's library, as lines of kernel.py."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from kernelwright.aul.syntax import FrameworkCall
+from kernelwright.errors import UnsupportedError
+
+_MATMULS = ("aten.mm.default", "aten.matmul.default", "aten.bmm.default", "matmul")
+
+
+def call_text(call: FrameworkCall, framework: str) -> str:
+    """One expression whose value is the call's result (a tensor, or a tuple for several).
+
+    ``call.attrs`` is JSON: ``arguments`` lists positional arguments, ``{"input": i}`` meaning the
+    i-th of ``call.src`` (default: all of them in order); ``kwargs`` named ones.
+    """
+    attrs = json.loads(call.attrs or "{}")
+    arguments = attrs.get("arguments", [{"input": i} for i in range(len(call.src))])
+    texts = [_argument(a, call.src, framework) for a in arguments]
+    texts += [
+        f"{name}={_argument(a, call.src, framework)}"
+        for name, a in attrs.get("kwargs", {}).items()
+    ]
+    joined = ", ".join(texts)
+    if framework == "torch":
+        return f"{_torch_target(call.op)}({joined})"
+    if call.op in _MATMULS:
+        return f"np.matmul({joined})"
+    if call.op.startswith("aten."):
+        return f"_through_torch({', '.join(filter(None, [_torch_target(call.op), joined]))})"
+    raise UnsupportedError(
+        f"the library call {call.op!r} has no {framework} form; "
+        "use framework torch, or an op of aten"
+    )
+
+
+def needs_torch(call: FrameworkCall) -> bool:
+    """Whether the NumPy form of this call goes through torch."""
+    return call.op.startswith("aten.") and call.op not in _MATMULS
+
+
+def _torch_target(op: str) -> str:
+    return "torch.matmul" if op == "matmul" else f"torch.ops.{op}"
+
+
+def _argument(value: Any, names: tuple[str, ...], framework: str) -> str:
+    if isinstance(value, dict):
+        if set(value) == {"input"}:
+            return names[value["input"]]
+        if set(value) == {"dtype"}:
+            return f"torch.{value['dtype']}"
+        raise UnsupportedError(f"a library call's argument {value!r} is not understood")
+    if isinstance(value, list):
+        return f"[{', '.join(_argument(v, names, framework) for v in value)}]"
+    return repr(value)

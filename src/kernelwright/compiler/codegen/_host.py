@@ -1,0 +1,171 @@
+"""What the host function of a Design does, with every size known: buffers, launches, library calls.
+
+The compiled library exports one C function a *segment*, a run of launches between two framework
+calls: ``int <host>(void** buffers)`` when there is only one segment, ``<host>_0``, ``<host>_1``
+... otherwise. ``buffers`` holds the host's parameters in order, then the workspaces that more than
+one segment or a framework call touches; 0 comes back, or 1 when memory ran out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from kernelwright.aul.syntax import (
+    CoreNum,
+    FrameworkCall,
+    IntExpr,
+    Launch,
+    Program,
+    Workspace,
+)
+from kernelwright.compiler.codegen._legalize import legalize
+from kernelwright.compiler.design import Design
+from kernelwright.compiler.loops.ir import Function
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """Global memory that the host passes around; ``kind`` is input, output or workspace."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    kind: str
+
+    @property
+    def elements(self) -> int:
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One launch: ``cores`` runs of ``function`` (legalized) on these buffers."""
+
+    function: Function
+    cores: int
+    args: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Launches, one after the other, under one exported symbol."""
+
+    symbol: str
+    calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True)
+class HostPlan:
+    """``steps`` alternate between Segments and framework calls. ``shared`` are the names behind
+    ``void** buffers``; the other workspaces belong to the segment that uses them."""
+
+    name: str
+    buffers: Mapping[str, Buffer]
+    shared: tuple[str, ...]
+    steps: tuple[Segment | FrameworkCall, ...]
+
+    @property
+    def segments(self) -> list[Segment]:
+        return [s for s in self.steps if isinstance(s, Segment)]
+
+    @property
+    def functions(self) -> list[Function]:
+        """Every function that a launch names, once."""
+        return list({id(c.function): c.function for s in self.segments for c in s.calls}.values())
+
+    def private(self, segment: Segment) -> list[Buffer]:
+        """Workspaces that only this segment uses."""
+        used = dict.fromkeys(a for c in segment.calls for a in c.args)
+        return [self.buffers[a] for a in used if a not in self.shared]
+
+
+Lower = Callable[[Program, str, Mapping[str, int], Mapping[str, int]], Function]
+Evaluate = Callable[[IntExpr, Mapping[str, int]], int]
+
+
+def host_plan(design: Design, env: Mapping[str, int], evaluate: Evaluate, lower: Lower) -> HostPlan:
+    """The plan for one choice of tunables.
+
+    ``env`` gives every declared name its value, ``evaluate`` an integer expression's,
+    ``lower(program, kernel, env, memory_sizes)`` a kernel's loop IR.
+    """
+    host, values = design.program.host, dict(env)
+    buffers: dict[str, Buffer] = {}
+    outputs = {spec.name for spec in design.outputs}
+    for p in host.params:
+        shape = tuple(evaluate(e, values) for e in p.shape or ())
+        kind = "output" if p.output or p.name in outputs else "input"
+        buffers[p.name] = Buffer(p.name, p.dtype or "float32", shape, kind)
+    parameters = list(buffers)
+    groups: list[list[Call] | FrameworkCall] = []
+    lowered: dict[tuple[str, tuple[int, ...]], Function] = {}
+    for statement in host.body:
+        if isinstance(statement, Workspace):
+            shape = tuple(evaluate(e, values) for e in statement.shape)
+            buffers[statement.name] = Buffer(statement.name, statement.dtype, shape, "workspace")
+        elif isinstance(statement, CoreNum):
+            values[statement.name] = evaluate(statement.value, values)
+        elif isinstance(statement, FrameworkCall):
+            groups.append(statement)
+        else:
+            call = _launch(design.program, statement, values, buffers, lowered, evaluate, lower)
+            if not groups or isinstance(groups[-1], FrameworkCall):
+                groups.append([])
+            last = groups[-1]
+            assert isinstance(last, list)
+            last.append(call)
+    shared = parameters + _shared_workspaces(groups, buffers)
+    return HostPlan(host.name, buffers, tuple(shared), _steps(host.name, groups))
+
+
+def _launch(
+    program: Program,
+    launch: Launch,
+    values: Mapping[str, int],
+    buffers: Mapping[str, Buffer],
+    lowered: dict[tuple[str, tuple[int, ...]], Function],
+    evaluate: Evaluate,
+    lower: Lower,
+) -> Call:
+    kernel = program.kernel(launch.kernel)
+    sizes = tuple(buffers[a].elements for a in launch.args)
+    key = (launch.kernel, sizes)
+    if key not in lowered:
+        names = [p.name for p in kernel.params]
+        function = legalize(lower(program, launch.kernel, values, dict(zip(names, sizes))))
+        number = sum(1 for name, _ in lowered if name == launch.kernel)
+        if number:
+            function.name = f"{function.name}_{number + 1}"
+        lowered[key] = function
+    return Call(lowered[key], evaluate(launch.cores, values), launch.args)
+
+
+def _shared_workspaces(
+    groups: list[list[Call] | FrameworkCall], buffers: Mapping[str, Buffer]
+) -> list[str]:
+    users: dict[str, set[int]] = {n: set() for n, b in buffers.items() if b.kind == "workspace"}
+    called: set[str] = set()
+    for number, group in enumerate(groups):
+        if isinstance(group, FrameworkCall):
+            called.update((*group.dst, *group.src))
+        else:
+            for name in (a for call in group for a in call.args):
+                if name in users:
+                    users[name].add(number)
+    return [name for name, where in users.items() if len(where) > 1 or name in called]
+
+
+def _steps(
+    name: str, groups: list[list[Call] | FrameworkCall]
+) -> tuple[Segment | FrameworkCall, ...]:
+    several = sum(isinstance(g, list) for g in groups) > 1
+    steps: list[Segment | FrameworkCall] = []
+    for group in groups:
+        if isinstance(group, FrameworkCall):
+            steps.append(group)
+        else:
+            number = sum(isinstance(s, Segment) for s in steps)
+            steps.append(Segment(f"{name}_{number}" if several else name, tuple(group)))
+    return tuple(steps)

@@ -1,0 +1,246 @@
+"""kernel.py: the ModelNew that runs a compiled library, readable and without Kernelwright."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+
+from kernelwright.aul.syntax import FrameworkCall
+from kernelwright.compiler.codegen._framework_call import call_text, needs_torch
+from kernelwright.compiler.codegen._host import HostPlan, Segment
+from kernelwright.compiler.codegen._wrapper_text import (
+    BUILD,
+    IMPORTS,
+    LOAD,
+    NUMPY_TEXTS,
+    TORCH_TEXTS,
+)
+from kernelwright.compiler.design import Design
+from kernelwright.errors import UnsupportedError
+from kernelwright.graph.core import DTYPES
+
+EMBEDDED_CONSTANT_ELEMENTS = 64
+
+
+def wrapper_files(
+    design: Design, plan: HostPlan, framework: str, build_flags: Sequence[str] = ()
+) -> dict[str, bytes]:
+    """kernel.py, and constants.npz when a constant is too large to be written in the text.
+
+    ``build_flags``: when given, kernel.py compiles a kernel.cpp beside it if kernel.so is absent.
+    ``framework`` is torch or numpy (UnsupportedError otherwise).
+    """
+    if framework not in ("torch", "numpy"):
+        raise UnsupportedError(
+            f"compiled CPU kernels speak torch or numpy, not {framework!r}; use impl_type triton"
+        )
+    writer = _Wrapper(design, plan, framework, build_flags)
+    files = {"kernel.py": writer.text().encode()}
+    if writer.large:
+        stream = io.BytesIO()
+        np.savez(stream, **writer.large)
+        files["constants.npz"] = stream.getvalue()
+    return files
+
+
+class _Wrapper:
+    def __init__(
+        self, design: Design, plan: HostPlan, framework: str, build_flags: Sequence[str]
+    ) -> None:
+        self.design, self.plan, self.framework = design, plan, framework
+        self.build_flags = list(build_flags)
+        self.texts = TORCH_TEXTS if framework == "torch" else NUMPY_TEXTS
+        self.bound = {b.name: b for b in design.bindings}
+        self.constants: dict[str, str] = {}  # constant -> its expression
+        self.large: dict[str, np.ndarray] = {}
+        self.calls = [s for s in plan.steps if isinstance(s, FrameworkCall)]
+
+    # ---- the file ----------------------------------------------------------------------------
+
+    def text(self) -> str:
+        constants = [self._constant(k, v) for k, v in self._used_constants()]
+        parts = [
+            f'"""{self._title()}"""',
+            self._imports(),
+            "FOLDER = Path(__file__).resolve().parent",
+            LOAD.replace("@BUILD@", self._build()),
+            *([self._symbols()] if self.plan.segments else []),
+            *constants,
+            self._state_table(),
+            *self._support(),
+            self._model(),
+        ]
+        return "\n\n".join(p.strip("\n") for p in parts if p).rstrip() + "\n"
+
+    def _title(self) -> str:
+        doc = (self.design.program.doc or self.plan.name).strip().replace('"""', "'''")
+        return f"{doc}\n\nCompiled from the source beside this file; needs only {self.texts.needs}.\n"
+
+    def _imports(self) -> str:
+        lines = [IMPORTS]
+        if self._uses_bfloat16() and self.framework == "numpy":
+            lines.append("import ml_dtypes")
+        lines.append("import numpy as np")
+        if self.framework == "torch" or any(needs_torch(c) for c in self.calls):
+            lines.append("import torch")
+        return "\n".join(lines)
+
+    def _uses_bfloat16(self) -> bool:
+        state = any(dtype == "bfloat16" for _, _, dtype, _ in self.design.state)
+        return state or any(b.dtype == "bfloat16" for b in self.plan.buffers.values())
+
+    def _build(self) -> str:
+        return BUILD.replace("@FLAGS@", " ".join(self.build_flags)) if self.build_flags else ""
+
+    def _symbols(self) -> str:
+        lines = []
+        for segment in self.plan.segments:
+            lines.append(f"_{segment.symbol} = _library.{segment.symbol}")
+            lines.append(f"_{segment.symbol}.argtypes = [ctypes.c_void_p]")
+        return "\n".join(lines)
+
+    def _state_table(self) -> str:
+        if not self.design.state:
+            return ""
+        rows = [f"    ({n!r}, {s!r}, {self.dtype(d)}, {k!r})," for n, s, d, k in self.design.state]
+        return "\n".join(["# name, shape, dtype, kind: the Model's own names", "STATE = [", *rows, "]"])
+
+    def _support(self) -> list[str]:
+        parts = [self.texts.check]
+        if self.design.state:
+            parts.append(self.texts.state)
+        if self.framework == "numpy" and any(needs_torch(c) for c in self.calls):
+            parts.append(self.texts.through_torch)
+        return parts
+
+    def dtype(self, name: str) -> str:
+        if self.framework == "torch":
+            return f"torch.{name}"
+        if name == "bfloat16":
+            return "ml_dtypes.bfloat16"
+        return f"np.{'bool_' if name == 'bool' else name}"
+
+    # ---- constants ---------------------------------------------------------------------------
+
+    def _used_constants(self) -> list[tuple[str, np.ndarray]]:
+        used = [b for b in self.design.bindings if b.source == "constant"]
+        return [(str(b.key), self.design.constants[str(b.key)]) for b in used]
+
+    def _constant(self, key: str, array: np.ndarray) -> str:
+        name = f"CONSTANT_{len(self.constants)}"
+        self.constants[key] = name
+        dtype = next(n for n, k in DTYPES.items() if k == array.dtype)
+        plain = array.astype(np.float32) if dtype == "bfloat16" else array
+        if array.size <= EMBEDDED_CONSTANT_ELEMENTS and _finite(plain):
+            source = f"np.array({plain.tolist()!r})"
+        else:
+            self.large[name] = plain  # .npz has no bfloat16
+            source = f'np.load(FOLDER / "constants.npz")[{name!r}]'
+        kind = f'"{plain.dtype.name}"'
+        text = f"np.ascontiguousarray({source}, dtype={kind}).reshape({array.shape!r})"
+        if self.framework == "torch":
+            text = f"torch.from_numpy({text}).to({self.dtype(dtype)})"
+        elif dtype == "bfloat16":
+            text = f"{text}.astype({self.dtype(dtype)})"
+        return f"{name} = {text}"
+
+    # ---- the class ---------------------------------------------------------------------------
+
+    def _model(self) -> str:
+        base = "(torch.nn.Module)" if self.framework == "torch" else ""
+        lines = [f"class ModelNew{base}:", "    def __init__(self, *args, **kwargs):"]
+        body = ["super().__init__()"] if self.framework == "torch" else []
+        if self.design.state:
+            body.append("for name, shape, dtype, kind in STATE:")
+            body.append("    _add_state(self, name, shape, dtype, kind)")
+        lines += [f"        {line}" for line in body or ["pass"]]
+        lines += ["", f"    def {self.texts.call}(self, *inputs):"]
+        lines += [f"        {line}" for line in self._forward()]
+        return "\n" + "\n".join(lines)
+
+    def _forward(self) -> list[str]:
+        count = self.design.input_count
+        lines = [
+            f"if len(inputs) != {count}:",
+            f'    raise TypeError(f"expected {count} inputs, got {{len(inputs)}}")',
+        ]
+        for binding in self.design.bindings:
+            lines += self._bind(binding.name)
+        made: set[str] = set(self.bound)
+        for step in self.plan.steps:
+            if isinstance(step, FrameworkCall):
+                lines += self._library_call(step)
+                made.update(step.dst)
+            else:
+                lines += self._segment(step, made)
+        return [*lines, self._return()]
+
+    def _bind(self, name: str) -> list[str]:
+        binding, buffer = self.bound[name], self.plan.buffers[name]
+        used = any(
+            name in (*c.args,) for s in self.plan.segments for c in s.calls
+        ) or any(name in c.src for c in self.calls) or name in {o.name for o in self.design.outputs}
+        if binding.source == "constant":
+            return [f"{name} = {self.constants[str(binding.key)]}"] if used else []
+        if binding.source == "parameter":
+            text, what = _attribute(str(binding.key)), f"parameter {binding.key}"
+        else:
+            text, what = f"inputs[{binding.key}]", f"input {binding.key}"
+        shape, dtype = self._bound_shape(name), self.dtype(buffer.dtype)
+        lines = [f"{name} = {text}", *self._check(name, what, shape, dtype)]
+        return [*lines, *self.texts.contiguous(name)]
+
+    def _bound_shape(self, name: str) -> tuple[int, ...]:
+        return self.plan.buffers[name].shape
+
+    def _check(self, name: str, what: str, shape: tuple[int, ...], dtype: str) -> list[str]:
+        test = self.texts.test.format(name=name, shape=shape, dtype=dtype)
+        return [f"if {test}:", f"    _refuse({what!r}, {name}, {shape}, {dtype})"]
+
+    def _segment(self, segment: Segment, made: set[str]) -> list[str]:
+        lines = []
+        used = {a for c in segment.calls for a in c.args}
+        for name in self.plan.shared:
+            if name in used and name not in made:
+                buffer = self.plan.buffers[name]
+                lines.append(f"{name} = {self.texts.empty}({buffer.shape}, dtype={self.dtype(buffer.dtype)})")
+                made.add(name)
+        addresses = [
+            self.texts.address.format(name=n) if n in used else "None" for n in self.plan.shared
+        ]
+        while addresses and addresses[-1] == "None":
+            addresses.pop()
+        lines.append(f"buffers = (ctypes.c_void_p * {len(addresses)})({', '.join(addresses)})")
+        lines.append(f"if _{segment.symbol}(ctypes.addressof(buffers)):")
+        lines.append('    raise MemoryError("no memory for the kernel\'s workspaces")')
+        return lines
+
+    def _library_call(self, call: FrameworkCall) -> list[str]:
+        text = call_text(call, self.framework)
+        if len(call.dst) == 1:
+            return [f"{call.dst[0]} = {self.texts.own.format(text=text)}"]
+        lines = [f"{', '.join(call.dst)} = {text}"]
+        return lines + [f"{d} = {self.texts.own.format(text=d)}" for d in call.dst]
+
+    def _return(self) -> str:
+        names = [o.name for o in self.design.outputs]
+        if self.design.structure == "tensor":
+            return f"return {names[0]}"
+        joined = ", ".join(names)
+        if self.design.structure == "list":
+            return f"return [{joined}]"
+        return f"return ({joined}{',' if len(names) == 1 else ''})"
+
+
+def _attribute(dotted: str) -> str:
+    """``self.a.b``; parts that are no names, as in ``layers.0.weight``, by getattr."""
+    text = "self"
+    for part in dotted.split("."):
+        text = f"{text}.{part}" if part.isidentifier() else f"getattr({text}, {part!r})"
+    return text
+
+
+def _finite(array: np.ndarray) -> bool:
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())

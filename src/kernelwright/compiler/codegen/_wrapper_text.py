@@ -1,0 +1,126 @@
+"""The fixed parts of kernel.py, for torch and for NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+IMPORTS = """\
+import ctypes
+from pathlib import Path
+"""
+
+LOAD = '''\
+def _load():
+    path = FOLDER / "kernel.so"
+@BUILD@\
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError:
+        ctypes.CDLL("libgomp.so.1", mode=ctypes.RTLD_GLOBAL)  # for a library linked without it
+        return ctypes.CDLL(str(path))
+
+
+_library = _load()'''
+
+BUILD = '''\
+    if not path.exists():
+        import shutil
+        import subprocess
+
+        compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+        if compiler is None:
+            raise RuntimeError(f"{path} is missing and there is no C++ compiler to build it")
+        flags = "@FLAGS@".split()
+        subprocess.run([compiler, *flags, str(FOLDER / "kernel.cpp"), "-o", str(path)], check=True)
+'''
+
+
+@dataclass(frozen=True)
+class FrameworkTexts:
+    """How one framework says the things that kernel.py needs."""
+
+    needs: str
+    call: str  # the method that is called
+    check: str
+    state: str
+    through_torch: str
+    test: str  # true for an input that does not fit
+    empty: str
+    address: str
+    own: str  # a library call's result as a contiguous tensor
+    contiguous: Callable[[str], list[str]]
+
+
+TORCH_TEXTS = FrameworkTexts(
+    needs="Python, NumPy and torch",
+    call="forward",
+    check='''\
+def _refuse(what, value, shape, dtype):
+    if not isinstance(value, torch.Tensor):
+        raise TypeError(f"{what}: expected a tensor, got {type(value).__name__}")
+    if value.dtype != dtype:
+        raise TypeError(f"{what}: this kernel is for {dtype}, got {value.dtype}")
+    if tuple(value.shape) != tuple(shape):
+        raise ValueError(f"{what}: this kernel is for shape {shape}, got {tuple(value.shape)}")
+    raise ValueError(f"{what}: this kernel runs on the CPU, got a tensor on {value.device}")''',
+    state='''\
+def _add_state(module, name, shape, dtype, kind):
+    *path, leaf = name.split(".")
+    for part in path:
+        if part not in module._modules:
+            module.add_module(part, torch.nn.Module())
+        module = module._modules[part]
+    value = torch.zeros(shape, dtype=dtype)
+    if kind == "parameter":
+        module.register_parameter(leaf, torch.nn.Parameter(value, requires_grad=False))
+    else:
+        module.register_buffer(leaf, value)''',
+    through_torch="",
+    test=(
+        "not isinstance({name}, torch.Tensor) or {name}.shape != {shape} "
+        "or {name}.dtype != {dtype} or not {name}.is_cpu"
+    ),
+    empty="torch.empty",
+    address="{name}.data_ptr()",
+    own="{text}.contiguous()",
+    contiguous=lambda name: [f"{name} = {name}.contiguous()"],
+)
+
+NUMPY_TEXTS = FrameworkTexts(
+    needs="Python and NumPy",
+    call="__call__",
+    check='''\
+def _refuse(what, value, shape, dtype):
+    if not isinstance(value, np.ndarray):
+        raise TypeError(f"{what}: expected an array, got {type(value).__name__}")
+    if value.dtype != dtype:
+        raise TypeError(f"{what}: this kernel is for {np.dtype(dtype)}, got {value.dtype}")
+    raise ValueError(f"{what}: this kernel is for shape {shape}, got {value.shape}")''',
+    state='''\
+class _Holder:
+    pass
+
+
+def _add_state(module, name, shape, dtype, kind):
+    *path, leaf = name.split(".")
+    for part in path:
+        if not hasattr(module, part):
+            setattr(module, part, _Holder())
+        module = getattr(module, part)
+    setattr(module, leaf, np.zeros(shape, dtype))''',
+    through_torch='''\
+def _through_torch(op, *arguments, **kwargs):
+    """A torch operation on NumPy arrays: no copies on the way in."""
+
+    def native(value):
+        return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+
+    result = op(*map(native, arguments), **{k: native(v) for k, v in kwargs.items()})
+    return result.numpy() if isinstance(result, torch.Tensor) else tuple(t.numpy() for t in result)''',
+    test="not isinstance({name}, np.ndarray) or {name}.shape != {shape} or {name}.dtype != {dtype}",
+    empty="np.empty",
+    address="{name}.ctypes.data",
+    own="np.ascontiguousarray({text})",
+    contiguous=lambda name: [f"{name} = np.ascontiguousarray({name}).reshape({name}.shape)"],
+)
