@@ -223,8 +223,10 @@ def _gamma(kind: np.dtype) -> Callable[..., Array]:
         try:
             return math.gamma(value)
         except ValueError:
-            return math.inf if value == 0 and math.copysign(1, value) > 0 else (
-                -math.inf if value == 0 else math.nan
+            return (
+                math.inf
+                if value == 0 and math.copysign(1, value) > 0
+                else (-math.inf if value == 0 else math.nan)
             )
         except OverflowError:
             return math.inf
@@ -292,13 +294,20 @@ def _integer_cases(dtype: str, lanes: int) -> list[Case]:
 
     def truncated(x: Array, y: Array, z: Array) -> Array:
         a, d = x.astype(object), nonzero(y).astype(object)
-        return np.asarray([_wrap(int(abs(p) // abs(q)) * (1 if (p < 0) == (q < 0) else -1), kind)
-                           for p, q in zip(a, d)], dtype=kind)
+        return np.asarray(
+            [
+                _wrap(int(abs(p) // abs(q)) * (1 if (p < 0) == (q < 0) else -1), kind)
+                for p, q in zip(a, d)
+            ],
+            dtype=kind,
+        )
 
     def remainder(x: Array, y: Array, z: Array) -> Array:
         a, d = x.astype(object), nonzero(y).astype(object)
-        return np.asarray([_wrap((abs(p) % abs(q)) * (-1 if p < 0 else 1), kind)
-                           for p, q in zip(a, d)], dtype=kind)
+        return np.asarray(
+            [_wrap((abs(p) % abs(q)) * (-1 if p < 0 else 1), kind) for p, q in zip(a, d)],
+            dtype=kind,
+        )
 
     cases = [
         Case("div", safe("div"), truncated, dtype),
@@ -309,8 +318,12 @@ def _integer_cases(dtype: str, lanes: int) -> list[Case]:
         Case("not", _op("not", 1), lambda x, y, z: ~x, dtype),
         Case("shl", shift("shl"), lambda x, y, z: x << kind.type(3), dtype),
         Case("sar", shift("sar"), lambda x, y, z: x >> kind.type(3), dtype),
-        Case("shr", shift("shr"),
-             lambda x, y, z: (x.view(unsigned) >> unsigned.type(3)).view(kind), dtype),
+        Case(
+            "shr",
+            shift("shr"),
+            lambda x, y, z: (x.view(unsigned) >> unsigned.type(3)).view(kind),
+            dtype,
+        ),
         Case("fma", _op("fma", 3), lambda x, y, z: x * y + z, dtype),
         Case("select", _select, lambda x, y, z: np.where(x < y, y, z), dtype),
         Case("lane", _lane_sum, lambda x, y, z: x + _lanes(len(x), lanes).astype(kind), dtype),
@@ -348,8 +361,12 @@ def _bool_cases(lanes: int) -> list[Case]:
         Case("or", _op("or", 2), lambda x, y, z: x | y, "bool"),
         Case("xor", _op("xor", 2), lambda x, y, z: x ^ y, "bool"),
         Case("not", _op("not", 1), lambda x, y, z: ~x, "bool"),
-        Case("select", lambda b, x, y, z: _pick(b, x, y, z),
-             lambda x, y, z: np.where(x, y, z), "bool"),
+        Case(
+            "select",
+            lambda b, x, y, z: _pick(b, x, y, z),
+            lambda x, y, z: np.where(x, y, z),
+            "bool",
+        ),
     ]
     for to in (*FLOATS, *INTEGERS):
         cases.append(Case(f"to {to}", _convert(to), _as(to), to))
@@ -357,12 +374,20 @@ def _bool_cases(lanes: int) -> list[Case]:
         cases.append(Case(predicate, _cmp(predicate), _compare(predicate), "bool"))
     if lanes > 1:
         for op, pick in (("and", np.all), ("or", np.any)):
-            cases.append(Case(f"reduce {op}", _reduce(op), _by_vector(pick, lanes), "bool", whole=True))
+            cases.append(
+                Case(f"reduce {op}", _reduce(op), _by_vector(pick, lanes), "bool", whole=True)
+            )
     return cases
 
 
-_COMPARES = {"lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
-             "eq": np.equal, "ne": np.not_equal}
+_COMPARES = {
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+    "eq": np.equal,
+    "ne": np.not_equal,
+}
 
 
 def _compare(predicate: str) -> Callable[..., Array]:
@@ -406,10 +431,14 @@ def cases_of(dtype: str, lanes: int) -> list[Case]:
                 cases.append(Case(f"to {to}", _convert(to), _as(to), to))
     if lanes > 1:
         for op, pick in (("min", np.min), ("max", np.max)):
-            cases.append(Case(f"reduce {op}", _reduce(op), _by_vector(pick, lanes), dtype, whole=True))
+            cases.append(
+                Case(f"reduce {op}", _reduce(op), _by_vector(pick, lanes), dtype, whole=True)
+            )
         if dtype in INTEGERS:
             for op, pick in (("add", np.sum), ("mul", np.prod)):
-                cases.append(Case(f"reduce {op}", _reduce(op), _by_vector(pick, lanes), dtype, whole=True))
+                cases.append(
+                    Case(f"reduce {op}", _reduce(op), _by_vector(pick, lanes), dtype, whole=True)
+                )
         last = _by_vector(lambda v, axis: v[:, -1], lanes)
         cases.append(Case("extract", _extract, last, dtype, whole=True))
     return cases
@@ -431,8 +460,20 @@ def _samples(dtype: str, n: int, seed: int) -> Array:
         return x
     x = (rng.standard_normal(n) * np.exp2(rng.integers(-8, 8, n))).astype(kind)
     info = ml_dtypes.finfo(kind)
-    special = [np.nan, np.inf, -np.inf, 0.0, -0.0, float(info.smallest_subnormal) * 3,
-               float(info.max), 2.5, -3.5, float(info.tiny), 65519.0, 1e-30]
+    special = [
+        np.nan,
+        np.inf,
+        -np.inf,
+        0.0,
+        -0.0,
+        float(info.smallest_subnormal) * 3,
+        float(info.max),
+        2.5,
+        -3.5,
+        float(info.tiny),
+        65519.0,
+        1e-30,
+    ]
     with np.errstate(over="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         values = np.asarray(special).astype(kind)
@@ -458,7 +499,9 @@ def _suite(dtype: str, lanes: int, cases: list[Case]) -> Suite:
         _one(inner, case, memories, out, index, lanes, ())
         if n % lanes:
             _one(b, case, memories, out, whole, lanes, (count,))
-    function = Function(f"{dtype}_{lanes}", [*memories, *outputs], [], Value(INT64, "core"), b.block)
+    function = Function(
+        f"{dtype}_{lanes}", [*memories, *outputs], [], Value(INT64, "core"), b.block
+    )
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         expected = [np.asarray(c.expect(*inputs), dtype=DTYPES[c.out]) for c in cases]
@@ -467,7 +510,12 @@ def _suite(dtype: str, lanes: int, cases: list[Case]) -> Suite:
 
 
 def _one(
-    b: LoopBuilder, case: Case, memories: list[Memory], out: Memory, index: Value, lanes: int,
+    b: LoopBuilder,
+    case: Case,
+    memories: list[Memory],
+    out: Memory,
+    index: Value,
+    lanes: int,
     count: tuple[Value, ...],
 ) -> None:
     type = VectorType(memories[0].dtype, lanes)
@@ -542,6 +590,8 @@ def strided_suite() -> Suite:
             made.append(out)
             outputs.append(np.zeros(n, DTYPES[dtype]))
             expected.append(want)
-            cases.append(Case(f"gather, scatter {dtype} {live}", _op("add", 2), lambda *_: want, dtype))
+            cases.append(
+                Case(f"gather, scatter {dtype} {live}", _op("add", 2), lambda *_: want, dtype)
+            )
     function = Function("strided", [*memories, *made], [], Value(INT64, "core"), b.block)
     return Suite(function, inputs, outputs, expected, cases)

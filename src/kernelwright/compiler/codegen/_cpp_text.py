@@ -59,6 +59,15 @@ def scratch_bytes(function: Function) -> int:
     return sum(_rounded_bytes(m) for m in function.scratch)
 
 
+def scratch_offsets(function: Function) -> dict[str, int]:
+    """Where each scratch memory starts when they lie one after the other."""
+    offsets, total = {}, 0
+    for memory in function.scratch:
+        offsets[memory.name] = total
+        total += _rounded_bytes(memory)
+    return offsets
+
+
 def _rounded_bytes(memory: Memory) -> int:
     return -(-memory.elements * SIZE_BYTES[memory.dtype] // 64) * 64
 

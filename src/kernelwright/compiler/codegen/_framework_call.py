@@ -21,8 +21,7 @@ def call_text(call: FrameworkCall, framework: str) -> str:
     arguments = attrs.get("arguments", [{"input": i} for i in range(len(call.src))])
     texts = [_argument(a, call.src, framework) for a in arguments]
     texts += [
-        f"{name}={_argument(a, call.src, framework)}"
-        for name, a in attrs.get("kwargs", {}).items()
+        f"{name}={_argument(a, call.src, framework)}" for name, a in attrs.get("kwargs", {}).items()
     ]
     joined = ", ".join(texts)
     if framework == "torch":
@@ -35,6 +34,12 @@ def call_text(call: FrameworkCall, framework: str) -> str:
         f"the library call {call.op!r} has no {framework} form; "
         "use framework torch, or an op of aten"
     )
+
+
+def wanted_outputs(call: FrameworkCall) -> list[int]:
+    """Which of the op's results ``call.dst`` receive, by position."""
+    wanted = json.loads(call.attrs or "{}").get("outputs")
+    return list(wanted) if wanted else list(range(len(call.dst)))
 
 
 def needs_torch(call: FrameworkCall) -> bool:

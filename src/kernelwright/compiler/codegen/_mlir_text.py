@@ -207,7 +207,9 @@ class _FunctionText:
             op = _INTEGER_BINARY[item.op]
             if a.type.dtype == "uint8":
                 op = _UNSIGNED.get(op, op)
-        return f"arith.{op} {self.get(a)}, {self.get(b)}{self._contract(item)} : {type_text(a.type)}"
+        return (
+            f"arith.{op} {self.get(a)}, {self.get(b)}{self._contract(item)} : {type_text(a.type)}"
+        )
 
     def _contract(self, item: Instruction) -> str:
         fusable = item.op in ("add", "sub", "mul") and item.args[0].type.dtype in FLOATS
@@ -316,7 +318,9 @@ class _FunctionText:
 
     def _extract(self, item: Instruction) -> str:
         a, lane = item.args[0], item.attrs["lane"]
-        return f"vector.extract {self.get(a)}[{lane}] : {TYPES[a.type.dtype]} from {type_text(a.type)}"
+        return (
+            f"vector.extract {self.get(a)}[{lane}] : {TYPES[a.type.dtype]} from {type_text(a.type)}"
+        )
 
     def _slice(self, item: Instruction) -> str:
         assert item.result is not None
@@ -341,7 +345,9 @@ class _FunctionText:
         made = self._zero(type)
         for lane in range(type.lanes):
             lanes = [
-                self._new(f"vector.extract {self.get(a)}[{lane}] : {element} from {type_text(type)}")
+                self._new(
+                    f"vector.extract {self.get(a)}[{lane}] : {element} from {type_text(type)}"
+                )
                 for a in item.args
             ]
             one = self._new(f"func.call @{function}({', '.join(lanes)}) : {signature}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 
+from kernelwright.aul.syntax import Program
 from kernelwright.compiler.codegen._host import HostPlan, host_plan
 from kernelwright.compiler.design import Design
 from kernelwright.compiler.loops.ir import Function
 from kernelwright.compiler.stages.build_cache import cpu_identity
-from kernelwright.aul.syntax import Program
 from kernelwright.errors import UnsupportedError
 from kernelwright.schema import Target
 
@@ -40,9 +40,7 @@ def cpu_plan(design: Design, parameters: Mapping[str, int], vector_bytes: int) -
     def lower(
         program: Program, kernel: str, values: Mapping[str, int], sizes: Mapping[str, int]
     ) -> Function:
-        return lower_kernel(
-            program, kernel, values, vector_bytes=vector_bytes, memory_sizes=sizes
-        )
+        return lower_kernel(program, kernel, values, vector_bytes=vector_bytes, memory_sizes=sizes)
 
     return host_plan(design, env, evaluate, lower)
 

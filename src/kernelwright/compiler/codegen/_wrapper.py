@@ -8,13 +8,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from kernelwright.aul.syntax import FrameworkCall
-from kernelwright.compiler.codegen._framework_call import call_text, needs_torch
+from kernelwright.compiler.codegen._framework_call import (
+    call_text,
+    needs_torch,
+    wanted_outputs,
+)
 from kernelwright.compiler.codegen._host import HostPlan, Segment
 from kernelwright.compiler.codegen._wrapper_text import (
     BUILD,
     IMPORTS,
     LOAD,
     NUMPY_TEXTS,
+    RESULTS,
     TORCH_TEXTS,
 )
 from kernelwright.compiler.design import Design
@@ -76,7 +81,9 @@ class _Wrapper:
 
     def _title(self) -> str:
         doc = (self.design.program.doc or self.plan.name).strip().replace('"""', "'''")
-        return f"{doc}\n\nCompiled from the source beside this file; needs only {self.texts.needs}.\n"
+        return (
+            f"{doc}\n\nCompiled from the source beside this file; needs only {self.texts.needs}.\n"
+        )
 
     def _imports(self) -> str:
         lines = [IMPORTS]
@@ -105,12 +112,16 @@ class _Wrapper:
         if not self.design.state:
             return ""
         rows = [f"    ({n!r}, {s!r}, {self.dtype(d)}, {k!r})," for n, s, d, k in self.design.state]
-        return "\n".join(["# name, shape, dtype, kind: the Model's own names", "STATE = [", *rows, "]"])
+        return "\n".join(
+            ["# name, shape, dtype, kind: the Model's own names", "STATE = [", *rows, "]"]
+        )
 
     def _support(self) -> list[str]:
         parts = [self.texts.check]
         if self.design.state:
             parts.append(self.texts.state)
+        if self.calls:
+            parts.append(RESULTS)
         if self.framework == "numpy" and any(needs_torch(c) for c in self.calls):
             parts.append(self.texts.through_torch)
         return parts
@@ -179,9 +190,11 @@ class _Wrapper:
 
     def _bind(self, name: str) -> list[str]:
         binding, buffer = self.bound[name], self.plan.buffers[name]
-        used = any(
-            name in (*c.args,) for s in self.plan.segments for c in s.calls
-        ) or any(name in c.src for c in self.calls) or name in {o.name for o in self.design.outputs}
+        used = (
+            any(name in (*c.args,) for s in self.plan.segments for c in s.calls)
+            or any(name in c.src for c in self.calls)
+            or name in {o.name for o in self.design.outputs}
+        )
         if binding.source == "constant":
             return [f"{name} = {self.constants[str(binding.key)]}"] if used else []
         if binding.source == "parameter":
@@ -205,7 +218,9 @@ class _Wrapper:
         for name in self.plan.shared:
             if name in used and name not in made:
                 buffer = self.plan.buffers[name]
-                lines.append(f"{name} = {self.texts.empty}({buffer.shape}, dtype={self.dtype(buffer.dtype)})")
+                lines.append(
+                    f"{name} = {self.texts.empty}({buffer.shape}, dtype={self.dtype(buffer.dtype)})"
+                )
                 made.add(name)
         addresses = [
             self.texts.address.format(name=n) if n in used else "None" for n in self.plan.shared
@@ -218,11 +233,11 @@ class _Wrapper:
         return lines
 
     def _library_call(self, call: FrameworkCall) -> list[str]:
-        text = call_text(call, self.framework)
-        if len(call.dst) == 1:
-            return [f"{call.dst[0]} = {self.texts.own.format(text=text)}"]
-        lines = [f"{', '.join(call.dst)} = {text}"]
-        return lines + [f"{d} = {self.texts.own.format(text=d)}" for d in call.dst]
+        text, wanted = call_text(call, self.framework), wanted_outputs(call)
+        lines = [f"results = _results({text})"]
+        for name, position in zip(call.dst, wanted):
+            lines.append(f"{name} = {self.texts.own.format(text=f'results[{position}]')}")
+        return lines
 
     def _return(self) -> str:
         names = [o.name for o in self.design.outputs]

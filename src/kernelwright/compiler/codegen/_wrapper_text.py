@@ -10,7 +10,7 @@ import ctypes
 from pathlib import Path
 """
 
-LOAD = '''\
+LOAD = """\
 def _load():
     path = FOLDER / "kernel.so"
 @BUILD@\
@@ -21,9 +21,9 @@ def _load():
         return ctypes.CDLL(str(path))
 
 
-_library = _load()'''
+_library = _load()"""
 
-BUILD = '''\
+BUILD = """\
     if not path.exists():
         import shutil
         import subprocess
@@ -33,7 +33,12 @@ BUILD = '''\
             raise RuntimeError(f"{path} is missing and there is no C++ compiler to build it")
         flags = "@FLAGS@".split()
         subprocess.run([compiler, *flags, str(FOLDER / "kernel.cpp"), "-o", str(path)], check=True)
-'''
+"""
+
+
+RESULTS = """\
+def _results(made):
+    return made if isinstance(made, (tuple, list)) else (made,)"""
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class FrameworkTexts:
 TORCH_TEXTS = FrameworkTexts(
     needs="Python, NumPy and torch",
     call="forward",
-    check='''\
+    check="""\
 def _refuse(what, value, shape, dtype):
     if not isinstance(value, torch.Tensor):
         raise TypeError(f"{what}: expected a tensor, got {type(value).__name__}")
@@ -63,8 +68,8 @@ def _refuse(what, value, shape, dtype):
         raise TypeError(f"{what}: this kernel is for {dtype}, got {value.dtype}")
     if tuple(value.shape) != tuple(shape):
         raise ValueError(f"{what}: this kernel is for shape {shape}, got {tuple(value.shape)}")
-    raise ValueError(f"{what}: this kernel runs on the CPU, got a tensor on {value.device}")''',
-    state='''\
+    raise ValueError(f"{what}: this kernel runs on the CPU, got a tensor on {value.device}")""",
+    state="""\
 def _add_state(module, name, shape, dtype, kind):
     *path, leaf = name.split(".")
     for part in path:
@@ -75,7 +80,7 @@ def _add_state(module, name, shape, dtype, kind):
     if kind == "parameter":
         module.register_parameter(leaf, torch.nn.Parameter(value, requires_grad=False))
     else:
-        module.register_buffer(leaf, value)''',
+        module.register_buffer(leaf, value)""",
     through_torch="",
     test=(
         "not isinstance({name}, torch.Tensor) or {name}.shape != {shape} "
@@ -90,14 +95,14 @@ def _add_state(module, name, shape, dtype, kind):
 NUMPY_TEXTS = FrameworkTexts(
     needs="Python and NumPy",
     call="__call__",
-    check='''\
+    check="""\
 def _refuse(what, value, shape, dtype):
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{what}: expected an array, got {type(value).__name__}")
     if value.dtype != dtype:
         raise TypeError(f"{what}: this kernel is for {np.dtype(dtype)}, got {value.dtype}")
-    raise ValueError(f"{what}: this kernel is for shape {shape}, got {value.shape}")''',
-    state='''\
+    raise ValueError(f"{what}: this kernel is for shape {shape}, got {value.shape}")""",
+    state="""\
 class _Holder:
     pass
 
@@ -108,7 +113,7 @@ def _add_state(module, name, shape, dtype, kind):
         if not hasattr(module, part):
             setattr(module, part, _Holder())
         module = getattr(module, part)
-    setattr(module, leaf, np.zeros(shape, dtype))''',
+    setattr(module, leaf, np.zeros(shape, dtype))""",
     through_torch='''\
 def _through_torch(op, *arguments, **kwargs):
     """A torch operation on NumPy arrays: no copies on the way in."""

@@ -1,0 +1,70 @@
+"""LLVM IR to optimised assembly and an object file for this machine, through llvmlite."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection
+from typing import Any
+
+from kernelwright.errors import CompileError, MissingDependencyError
+
+
+def _binding() -> Any:
+    try:
+        from llvmlite import binding
+    except ImportError as error:
+        raise MissingDependencyError("impl_type mlir", "llvmlite", "mlir") from error
+    return binding
+
+
+@functools.lru_cache(maxsize=1)
+def _target_machine() -> Any:
+    binding = _binding()
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    features = binding.get_host_cpu_features()
+    return binding.Target.from_default_triple().create_target_machine(
+        cpu=binding.get_host_cpu_name(),
+        features=features.flatten(),
+        opt=3,
+        reloc="pic",
+        codemodel="default",
+    )
+
+
+def version() -> str:
+    """LLVM's version and the CPU that code is made for; part of cache keys."""
+    binding = _binding()
+    numbers = ".".join(map(str, binding.llvm_version_info))
+    return f"llvm {numbers} {binding.get_host_cpu_name()}"
+
+
+def optimized(ir_text: str, exported: Collection[str]) -> Any:
+    """The module after -O3; functions that are not ``exported`` become internal.
+
+    Raises CompileError with LLVM's words.
+    """
+    binding, machine = _binding(), _target_machine()
+    try:
+        module = binding.parse_assembly(ir_text)
+    except RuntimeError as error:
+        raise CompileError("LLVM refused the IR", "llvmlite parse_assembly", str(error)) from error
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    for function in module.functions:
+        if not function.is_declaration and function.name not in exported:
+            function.linkage = "internal"
+    options = binding.PipelineTuningOptions(speed_level=3)
+    options.loop_vectorization = False  # the vectors are chosen already
+    options.slp_vectorization = True
+    builder = binding.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return module
+
+
+def assembly(module: Any) -> str:
+    return str(_target_machine().emit_assembly(module))
+
+
+def object_code(module: Any) -> bytes:
+    return bytes(_target_machine().emit_object(module))
