@@ -33,7 +33,8 @@ def load_host(path: Path, symbol: str) -> Callable[[Sequence[np.ndarray]], None]
     function.restype = ctypes.c_int
 
     def call(arrays: Sequence[np.ndarray]) -> None:
-        if function(ctypes.addressof(pointers(arrays))) != 0:
+        buffers = pointers(arrays)  # alive until the call is over
+        if function(ctypes.addressof(buffers)) != 0:
             raise MemoryError(f"{symbol}: no memory for the workspaces")
 
     return call

@@ -116,7 +116,7 @@ template <class V, class F> static inline V each2(const V& a, const V& b, F f) {
         """\
 // Vectors wider than a register: compilers take comparisons of those lane by lane.
 template <class M, class V, class F> static inline M chunked(const V& a, const V& b, F f) {
-  typedef __typeof__(V{}[0] + V{}[0]) Element;
+  typedef __typeof__(V{}[0]) Element;
   typedef Element Chunk __attribute__((vector_size(NATIVE_BYTES)));
   M result;
   for (unsigned k = 0; k < sizeof(V); k += NATIVE_BYTES) {

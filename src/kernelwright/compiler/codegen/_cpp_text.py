@@ -589,12 +589,12 @@ def literal(value: Any, dtype: str) -> str:
         return f"({text})" if number < 0 else text
     suffix = _SUFFIX[dtype]
     with np.errstate(over="ignore"):
-        number = np.float32(value) if dtype == "float32" else np.float64(value)
-    if math.isnan(number):
+        rounded = np.float32(value) if dtype == "float32" else np.float64(value)
+    if math.isnan(rounded):
         return f'__builtin_nan{suffix}("")'
-    if math.isinf(number):
-        return f"{'-' if number < 0 else ''}__builtin_inf{suffix}()"
-    text = str(number)
+    if math.isinf(rounded):
+        return f"{'-' if rounded < 0 else ''}__builtin_inf{suffix}()"
+    text = str(rounded)
     if "." not in text and "e" not in text:
         text += ".0"
     text += suffix

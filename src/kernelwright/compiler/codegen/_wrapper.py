@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import keyword
 from collections.abc import Sequence
 
 import numpy as np
@@ -45,7 +47,7 @@ def wrapper_files(
     files = {"kernel.py": writer.text().encode()}
     if writer.large:
         stream = io.BytesIO()
-        np.savez(stream, **writer.large)
+        np.savez(stream, allow_pickle=False, **writer.large)
         files["constants.npz"] = stream.getvalue()
     return files
 
@@ -60,7 +62,8 @@ class _Wrapper:
         self.bound = {b.name: b for b in design.bindings}
         self.constants: dict[str, str] = {}  # constant -> its expression
         self.large: dict[str, np.ndarray] = {}
-        self.calls = [s for s in plan.steps if isinstance(s, FrameworkCall)]
+        self.local = {name: _local_name(name) for name in plan.buffers}
+        self.calls = [_renamed(s, self.local) for s in plan.steps if isinstance(s, FrameworkCall)]
 
     # ---- the file ----------------------------------------------------------------------------
 
@@ -182,7 +185,7 @@ class _Wrapper:
         made: set[str] = set(self.bound)
         for step in self.plan.steps:
             if isinstance(step, FrameworkCall):
-                lines += self._library_call(step)
+                lines += self._library_call(_renamed(step, self.local))
                 made.update(step.dst)
             else:
                 lines += self._segment(step, made)
@@ -190,23 +193,19 @@ class _Wrapper:
 
     def _bind(self, name: str) -> list[str]:
         binding, buffer = self.bound[name], self.plan.buffers[name]
-        used = (
-            any(name in (*c.args,) for s in self.plan.segments for c in s.calls)
-            or any(name in c.src for c in self.calls)
-            or name in {o.name for o in self.design.outputs}
-        )
+        used = any(name in c.args for s in self.plan.segments for c in s.calls)
+        used = used or any(local_ == self.local[name] for c in self.calls for local_ in c.src)
+        used = used or any(name == o.name for o in self.design.outputs)
+        local = self.local[name]
         if binding.source == "constant":
-            return [f"{name} = {self.constants[str(binding.key)]}"] if used else []
+            return [f"{local} = {self.constants[str(binding.key)]}"] if used else []
         if binding.source == "parameter":
             text, what = _attribute(str(binding.key)), f"parameter {binding.key}"
         else:
             text, what = f"inputs[{binding.key}]", f"input {binding.key}"
-        shape, dtype = self._bound_shape(name), self.dtype(buffer.dtype)
-        lines = [f"{name} = {text}", *self._check(name, what, shape, dtype)]
-        return [*lines, *self.texts.contiguous(name)]
-
-    def _bound_shape(self, name: str) -> tuple[int, ...]:
-        return self.plan.buffers[name].shape
+        lines = [f"{local} = {text}"]
+        lines += self._check(local, what, buffer.shape, self.dtype(buffer.dtype))
+        return [*lines, *(self.texts.contiguous(local) if used else [])]
 
     def _check(self, name: str, what: str, shape: tuple[int, ...], dtype: str) -> list[str]:
         test = self.texts.test.format(name=name, shape=shape, dtype=dtype)
@@ -218,12 +217,13 @@ class _Wrapper:
         for name in self.plan.shared:
             if name in used and name not in made:
                 buffer = self.plan.buffers[name]
-                lines.append(
-                    f"{name} = {self.texts.empty}({buffer.shape}, dtype={self.dtype(buffer.dtype)})"
-                )
+                kind = self.dtype(buffer.dtype)
+                empty = f"{self.texts.empty}({buffer.shape}, dtype={kind})"
+                lines.append(f"{self.local[name]} = {empty}")
                 made.add(name)
         addresses = [
-            self.texts.address.format(name=n) if n in used else "None" for n in self.plan.shared
+            self.texts.address.format(name=self.local[n]) if n in used else "None"
+            for n in self.plan.shared
         ]
         while addresses and addresses[-1] == "None":
             addresses.pop()
@@ -240,13 +240,28 @@ class _Wrapper:
         return lines
 
     def _return(self) -> str:
-        names = [o.name for o in self.design.outputs]
+        names = [self.local[o.name] for o in self.design.outputs]
         if self.design.structure == "tensor":
             return f"return {names[0]}"
         joined = ", ".join(names)
         if self.design.structure == "list":
             return f"return [{joined}]"
         return f"return ({joined}{',' if len(names) == 1 else ''})"
+
+
+_OWN_NAMES = ("np", "torch", "ml_dtypes", "ctypes", "self", "inputs", "buffers", "results", "Path")
+_OWN_NAMES += ("FOLDER", "STATE", "ModelNew", *(f"CONSTANT_{n}" for n in range(99)))
+
+
+def _local_name(name: str) -> str:
+    """``name``, or a variant that hides nothing that kernel.py uses."""
+    taken = keyword.iskeyword(name) or name in _OWN_NAMES or name[:1] == "_"
+    return f"own{name}" if name[:1] == "_" else f"{name}_" if taken else name
+
+
+def _renamed(call: FrameworkCall, names: dict[str, str]) -> FrameworkCall:
+    dst, src = (tuple(names[n] for n in group) for group in (call.dst, call.src))
+    return dataclasses.replace(call, dst=dst, src=src)
 
 
 def _attribute(dotted: str) -> str:

@@ -122,7 +122,9 @@ def _through_torch(op, *arguments, **kwargs):
         return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
 
     result = op(*map(native, arguments), **{k: native(v) for k, v in kwargs.items()})
-    return result.numpy() if isinstance(result, torch.Tensor) else tuple(t.numpy() for t in result)''',
+    if isinstance(result, torch.Tensor):
+        return result.numpy()
+    return tuple(t.numpy() for t in result)''',
     test="not isinstance({name}, np.ndarray) or {name}.shape != {shape} or {name}.dtype != {dtype}",
     empty="np.empty",
     address="{name}.ctypes.data",

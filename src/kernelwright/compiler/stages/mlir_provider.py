@@ -24,7 +24,8 @@ TIMEOUT_S = 300
 class MlirProvider(Protocol):
     """``run_pipeline(text, "pass1,pass2")`` and ``to_llvm_ir(text)`` raise CompileError."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def run_pipeline(self, text: str, pipeline: str) -> str: ...
 
