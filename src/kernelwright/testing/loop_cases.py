@@ -250,6 +250,12 @@ def _integer_cases(dtype: str, lanes: int) -> list[Case]:
         Case("fma", _op("fma", 3), lambda x, y, z: x * y + z, dtype),
         Case("select", _select, lambda x, y, z: np.asarray(np.where(x < y, y, z)), dtype),
         Case("lane", _lane_sum, lambda x, y, z: x + _lanes(len(x), lanes).astype(kind), dtype),
+        Case(
+            "wrapped constant",
+            _constants(dtype, unsigned.type(-1 % (1 << bits)).item()),
+            lambda x, y, z: (x.view(unsigned) - unsigned.type(1)).view(kind),
+            dtype,
+        ),
         Case("constant", _constants(dtype, 7), lambda x, y, z: x + kind.type(7), dtype),
     ]
     for to in (*INTEGERS, *FLOATS):

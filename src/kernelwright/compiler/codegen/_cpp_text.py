@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kernelwright.compiler.codegen._cpp_prelude import CPP_TYPES, vector_name
-from kernelwright.compiler.codegen._legalize import FLOATS, SIZE_BYTES
+from kernelwright.compiler.codegen._legalize import FLOATS, SIZE_BYTES, wrapped
 from kernelwright.compiler.loops.ir import (
     Block,
     For,
@@ -581,9 +581,11 @@ def literal(value: Any, dtype: str) -> str:
         kind = np.float16 if dtype == "float16" else ml_dtypes.bfloat16
         return hex(int(np.asarray(value, dtype=kind).view(np.uint16)))
     if dtype not in ("float32", "float64"):
-        number = int(value)
+        number = wrapped(value, dtype)
         if dtype == "int64" and number == -(2**63):
             return "INT64_MIN"
+        if dtype == "int32" and number == -(2**31):
+            return "INT32_MIN"
         wide = dtype == "int64" and abs(number) >= 2**31
         text = f"{number}LL" if wide else str(number)
         return f"({text})" if number < 0 else text

@@ -14,15 +14,15 @@ _MATMULS = ("aten.mm.default", "aten.matmul.default", "aten.bmm.default", "matmu
 def call_text(call: FrameworkCall, framework: str) -> str:
     """One expression whose value is the call's result (a tensor, or a tuple for several).
 
-    ``call.attrs`` is JSON: ``arguments`` lists positional arguments, ``{"input": i}`` meaning the
-    i-th of ``call.src`` (default: all of them in order); ``kwargs`` named ones.
+    ``call.attrs`` is JSON with "arguments": {"args": [...], "kwargs": {...}} as the capture writes
+    them, or a plain list of positional ones; without it the arguments are ``call.src`` in order.
     """
-    attrs = json.loads(call.attrs or "{}")
-    arguments = attrs.get("arguments", [{"input": i} for i in range(len(call.src))])
-    texts = [_argument(a, call.src, framework) for a in arguments]
-    texts += [
-        f"{name}={_argument(a, call.src, framework)}" for name, a in attrs.get("kwargs", {}).items()
-    ]
+    given = json.loads(call.attrs or "{}").get("arguments")
+    if given is None:
+        given = [{"input": i} for i in range(len(call.src))]
+    args, kwargs = (given, {}) if isinstance(given, list) else (given["args"], given["kwargs"])
+    texts = [_argument(a, call.src, framework) for a in args]
+    texts += [f"{name}={_argument(a, call.src, framework)}" for name, a in kwargs.items()]
     joined = ", ".join(texts)
     if framework == "torch":
         return f"{_torch_target(call.op)}({joined})"
@@ -52,12 +52,17 @@ def _torch_target(op: str) -> str:
 
 
 def _argument(value: Any, names: tuple[str, ...], framework: str) -> str:
-    if isinstance(value, dict):
-        if set(value) == {"input"}:
-            return names[value["input"]]
-        if set(value) == {"dtype"}:
-            return f"torch.{value['dtype']}"
-        raise UnsupportedError(f"a library call's argument {value!r} is not understood")
     if isinstance(value, list):
         return f"[{', '.join(_argument(v, names, framework) for v in value)}]"
-    return repr(value)
+    if not isinstance(value, dict):
+        return repr(value)
+    ((kind, payload),) = value.items()
+    if kind == "input":
+        return names[payload]
+    if kind == "float":  # one that JSON lacks
+        return f'float("{payload}")'
+    if kind == "device":
+        return '"cpu"'
+    if kind in ("dtype", "memory_format"):
+        return f"torch.{payload}"
+    raise UnsupportedError(f"a library call's argument {value!r} is not understood")

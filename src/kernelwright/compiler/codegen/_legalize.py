@@ -42,6 +42,14 @@ SIZE_BYTES = {
     "float64": 8,
 }
 
+
+def wrapped(value: int, dtype: str) -> int:
+    """An integer constant as the dtype holds it: 0xffffffff is -1 in int32."""
+    bits = 8 * SIZE_BYTES[dtype]
+    value = int(value) % (1 << bits)
+    return value - (1 << bits) if dtype != "uint8" and value >> (bits - 1) else value
+
+
 _MOVES = frozenset("const splat load gather store scatter select extract bitcast convert".split())  # noqa: SIM905
 
 

@@ -10,7 +10,7 @@ import ml_dtypes
 import numpy as np
 
 from kernelwright.compiler.codegen._cpp_text import stack_scratch
-from kernelwright.compiler.codegen._legalize import FLOATS, SIZE_BYTES
+from kernelwright.compiler.codegen._legalize import FLOATS, SIZE_BYTES, wrapped
 from kernelwright.compiler.loops.ir import (
     Block,
     For,
@@ -501,7 +501,7 @@ def attribute(value: Any, dtype: str) -> str:
     if dtype == "bool":
         return "true" if value else "false"
     if dtype not in FLOATS:
-        return str(int(value))
+        return str(wrapped(value, dtype))
     kinds = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16, "float32": np.float32}
     with np.errstate(over="ignore"):
         number = np.asarray(value).astype(kinds.get(dtype, np.float64))

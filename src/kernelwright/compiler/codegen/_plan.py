@@ -33,9 +33,9 @@ def host_vector_bytes(target: Target) -> int:
 def cpu_plan(design: Design, parameters: Mapping[str, int], vector_bytes: int) -> HostPlan:
     """Lowers every launched kernel of the design with its tunables set to ``parameters``."""
     from kernelwright.aul import evaluate, resolve
-    from kernelwright.compiler.loops import lower_kernel
+    from kernelwright.compiler.loops.lower import lower_kernel
 
-    env = resolve(design.program, dict(parameters))
+    env = resolve(design.program, tunables=dict(parameters))
 
     def lower(
         program: Program, kernel: str, values: Mapping[str, int], sizes: Mapping[str, int]
