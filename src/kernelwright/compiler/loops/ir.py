@@ -77,9 +77,9 @@ OPS = {
     "shl shr sar": "integer shifts: left, logical right, arithmetic right",
     "cmp": "attrs: predicate lt le gt ge eq ne (ordered, ne is unordered-or); result: bool lanes",
     "select": "mask, a, b",
-    "convert": "to the result's dtype: float to float rounds to nearest even; float to int truncates"
-    " (saturating is not required); int to float rounds; bool to number is 0 or 1; number to bool is"
-    " != 0; integers sign-extend (uint8 zero-extends) or wrap",
+    "convert": "to the result's dtype: float to float rounds to nearest even; float to int"
+    " truncates (saturating is not required); int to float rounds; bool to number is 0 or 1; number"
+    " to bool is != 0; integers sign-extend (uint8 zero-extends) or wrap",
     "bitcast": "same number of bits",
     "reduce": "attrs: op add mul min max and or; a vector to a scalar, any order, min/max as above",
     "extract": "attrs: lane; a vector to a scalar",
@@ -145,12 +145,12 @@ def instructions(block: Block) -> Iterator[Instruction]:
 
 
 class LoopBuilder:
-    """Appends to a current block: ``b.op("add", x, y)``, ``with b.loop(lo, hi, step) as i: ...``."""
+    """Appends to a block: ``b.op("add", x, y)``. ``builder.Builder`` adds loops and hoisting."""
 
     def __init__(self) -> None:
         self.block = Block()
 
-    def op(self, op: str, *args: Value, type: VectorType | None = None, **attrs: Any) -> Value:
+    def op(self, op: str, /, *args: Value, type: VectorType | None = None, **attrs: Any) -> Value:
         """Appends an instruction; the result's type defaults to the first operand's."""
         result = Value(type if type is not None else args[0].type)
         self.block.items.append(Instruction(op, args, result, attrs))
