@@ -38,6 +38,8 @@ def test_wide_vectors_and_no_vector_unit(tmp_path: Path) -> None:
     source, library = tmp_path / "kernel.cpp", tmp_path / "kernel.so"
     source.write_text(cpp_source(plan, 16))
     flags = [f for f in FLAGS if f not in ("-O3", "-march=native")]
-    subprocess.run([find_cxx(), "-O1", "-U__FLT16_MAX__", *flags, str(source), "-o", str(library)], check=True)
+    subprocess.run(
+        [find_cxx(), "-O1", "-U__FLT16_MAX__", *flags, str(source), "-o", str(library)], check=True
+    )
     lines = run_all(load_host(library, plan.name), made)
     assert [line for line in lines if ": fma:" not in line] == []  # no fused instruction there

@@ -226,9 +226,11 @@ _COSTS = {
     "floordiv": 20, "copysign": 3, "relu": 2, "max": 2, "min": 2, "exp": 22, "exp_nonpositive": 18,
 }  # fmt: skip
 
-_CHEAP = frozenset(
-    ["copy", "neg", "abs", "floor", "ceil", "round", "trunc", "square", "not", "isnan", "isinf", "isfinite", "add", "sub", "mul", "and", "or", "xor", "shl", "shr", "lt", "le", "gt", "ge", "eq", "ne", "select", "cast", "sign", "relu", "max", "min"]
-)
+_CHEAP = {
+    "copy", "neg", "abs", "floor", "ceil", "round", "trunc", "square", "not", "isnan", "isinf",
+    "isfinite", "add", "sub", "mul", "and", "or", "xor", "shl", "shr", "lt", "le", "gt", "ge",
+    "eq", "ne", "select", "cast", "sign", "relu", "max", "min",
+}  # fmt: skip
 
 
 def cost(op: str) -> int:
