@@ -1,0 +1,168 @@
+"""The parent's side of the precision worker: what its deaths and errors say about the candidate."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from kernelwright.sandbox.channel import ChannelError
+from kernelwright.sandbox.process import ChildDied, ChildTimeout, Limits, Reply, start
+from kernelwright.schema import Candidate, Status
+from kernelwright.verify.compare import Outputs, Verdict
+from kernelwright.verify.reference import PRELOADS, Description
+
+_OUT_OF_TIME = (-signal.SIGXCPU, -signal.SIGALRM)
+# Names of exceptions that compilers called from Python raise (Triton's, ours, subprocess's), and
+# what torch's extension builder says in a RuntimeError.
+_COMPILE_ERRORS = ("CompilationError", "CompileError", "CompileTimeAssertionFailure")
+_COMPILE_WORDS = ("Error building extension", "Error compiling objects", "PTXAS error")
+
+
+class CandidateFault(Exception):
+    """The candidate failed before any output could be judged."""
+
+    def __init__(self, verdict: Verdict, log: str) -> None:
+        super().__init__(verdict.reason)
+        self.verdict, self.log = verdict, log
+
+
+class CandidateProcess:
+    """A candidate loaded in an isolated worker. Every method raises CandidateFault."""
+
+    def __init__(
+        self,
+        candidate: Candidate,
+        description: Description,
+        *,
+        framework: str,
+        device: str,
+        threads: int,
+        wall_s: float,
+        limits: Limits,
+        env: Mapping[str, str],
+    ) -> None:
+        self._wall_s = wall_s
+        self._folder = tempfile.TemporaryDirectory(prefix="kernelwright-candidate-")
+        folder = Path(self._folder.name)
+        write_folder(candidate, folder)
+        folder.chmod(0o755)
+        preload = PRELOADS.get(framework, ())
+        self._child = start(
+            "kernelwright.verify.precision_worker:main",
+            isolated=True,
+            limits=limits,
+            readable=[folder],
+            env=env,
+            preload=(*preload, "triton") if candidate.impl_type == "triton" else preload,
+        )
+        header = {
+            "op": "load",
+            "framework": framework,
+            "entry": str(folder.resolve() / candidate.entry),
+            "device": device,
+            "threads": threads,
+            "state": [{"name": e.name, "kind": e.kind} for e in description.state],
+            "init": description.init,
+        }
+        arrays = [*(entry.array for entry in description.state), *description.arrays]
+        try:
+            reply = self._ask(header, arrays, "load")
+        except BaseException:
+            self.close()
+            raise
+        self.prepare_us: float | None = _number(reply.header.get("prepare_us"))
+
+    def run(self, inputs: Sequence[Any]) -> tuple[Outputs, list[int]]:
+        """The candidate's outputs and the positions of inputs that it wrote to."""
+        reply = self._ask({"op": "run"}, inputs, "call")
+        structure, mutated = reply.header.get("structure"), reply.header.get("mutated")
+        if not isinstance(structure, str) or not isinstance(mutated, list):
+            raise self._protocol_fault("an answer without outputs")
+        if any(not hasattr(array, "dtype") for array in reply.arrays):
+            raise self._protocol_fault("an output that is no array")
+        return Outputs(reply.arrays, structure), mutated
+
+    def log(self) -> str:
+        return self._child.stderr_tail()
+
+    def close(self) -> None:
+        self._child.close()
+        self._folder.cleanup()
+
+    def __enter__(self) -> CandidateProcess:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _ask(self, header: Mapping[str, Any], arrays: Sequence[Any], phase: str) -> Reply:
+        try:
+            reply = self._child.request(header, arrays, timeout_s=self._wall_s)
+        except ChildTimeout as error:
+            reason = f"the {phase} did not end within {self._wall_s:g} s"
+            raise self._fault(Status.TIMEOUT, f"{phase}_timeout", reason) from error
+        except ChildDied as error:
+            status, check = Status.RUNTIME_ERROR, f"{phase}_died"
+            if error.returncode in _OUT_OF_TIME:
+                status, check = Status.TIMEOUT, f"{phase}_timeout"
+            reason = str(error).splitlines()[0].replace("the child process", f"in its {phase} it")
+            raise self._fault(status, check, reason) from error
+        except ChannelError as error:
+            raise self._protocol_fault(str(error)) from error
+        if reply.header.get("ok") is not True:
+            raise self._raised(reply.header, phase)
+        return reply
+
+    def _fault(self, status: Status, check: str, reason: str) -> CandidateFault:
+        return CandidateFault(Verdict(status, check, reason), self.log())
+
+    def _protocol_fault(self, what: str) -> CandidateFault:
+        reason = f"the worker broke the judge's protocol: {what}"
+        return self._fault(Status.REJECTED, "protocol", reason)
+
+    def _raised(self, header: Mapping[str, Any], phase: str) -> CandidateFault:
+        """What an exception in the worker means; the header is as untrusted as the candidate."""
+        name, message = str(header.get("type")), str(header.get("message"))
+        trace = str(header.get("traceback", ""))
+        status, check = Status.RUNTIME_ERROR, f"{phase}_raised"
+        if name == "StateMismatch":
+            status, check = Status.WRONG_STRUCTURE, "state"
+        elif name == "_Fault":
+            check = str(header.get("check"))
+            status = Status.WRONG_DTYPE if check == "dtype" else Status.WRONG_STRUCTURE
+        elif (
+            name in _COMPILE_ERRORS
+            or any(word in message for word in _COMPILE_WORDS)
+            or name == "CalledProcessError"
+            and phase == "load"
+        ):
+            status, check = Status.COMPILE_ERROR, "compile"
+        elif name == "AttributeError" and "neither class ModelNew" in message:
+            status, check = Status.WRONG_STRUCTURE, "no_entry"
+        elif name in ("ImportError", "ModuleNotFoundError") and phase == "load":
+            check = "import"
+        log = "\n".join(part for part in (trace, self.log()) if part)
+        reason = message if name == "_Fault" else f"{name} in its {phase}: {message}"
+        return CandidateFault(Verdict(status, check, reason), log)
+
+
+def write_folder(candidate: Candidate, folder: Path) -> None:
+    """The candidate's files in ``folder``."""
+    for name, data in candidate.files.items():
+        if Path(name).name != name:
+            raise ValueError(f"candidate file {name!r} is no plain file name")
+        (folder / name).write_bytes(data)
+        (folder / name).chmod(0o644)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and value >= 0 else None

@@ -1,0 +1,120 @@
+"""Decoys: wrong answers that the judge must be able to refuse, or the task says little.
+
+A decoy *counts* where its outputs differ from the truth by more than rounding. A task is
+*degenerate* when, under the Model's own inputs, a counting decoy passes the error rule or the
+output does not depend on the inputs at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from kernelwright.verify.compare import Outputs, is_inexact, judge_outputs, unit_roundoff
+
+# The precision below each dtype: its significand's bits (the hidden one included). Below float32
+# comes TF32's, with float32's range: the nearest of the lower ones, so the hardest to tell apart.
+_LOWER_BITS = {"float64": 24, "float32": 11, "float16": 8, "bfloat16": 4}
+
+
+def degeneracy(
+    inputs: Sequence[Any],
+    others: Sequence[Any],
+    run_and_truth: Callable[[Sequence[Any]], tuple[Outputs, list[np.ndarray]]],
+) -> list[str]:
+    """Why the task is degenerate, one phrase a reason; [] when it is not.
+
+    ``inputs`` and ``others`` are two sets of the Model's own inputs of different seeds.
+    """
+    outputs, truths = run_and_truth(inputs)
+    previous, _ = run_and_truth(others)
+    found: list[str] = []
+    if _depends_on_nothing(outputs, previous) and _differ(inputs, others):
+        found.append("the output does not depend on the inputs")
+    lowered = run_and_truth([lower_precision(v) for v in inputs])[0]
+    lowered = Outputs([lower_precision(a) for a in lowered.arrays], lowered.structure)
+    candidates = [*_decoys(inputs, outputs, truths, previous), ("lower precision", lowered)]
+    for name, decoy in candidates:
+        if _counts(decoy, truths) and judge_outputs(truths, outputs, decoy).passed:
+            found.append(f"the decoy '{name}' passes")
+    return found
+
+
+def _decoys(
+    inputs: Sequence[Any], outputs: Outputs, truths: Sequence[np.ndarray], previous: Outputs
+) -> Iterator[tuple[str, Outputs]]:
+    def made(change: Callable[[np.ndarray], np.ndarray]) -> Outputs:
+        return Outputs([change(array) for array in outputs.arrays], outputs.structure)
+
+    with np.errstate(all="ignore"):
+        yield "zeros", made(np.zeros_like)
+        means = [np.full_like(r, _mean(t)) for r, t in zip(outputs.arrays, truths)]
+        yield "constant mean", Outputs(means, outputs.structure)
+        yield "one row shifted", made(_shifted)
+        if [a.shape for a in previous.arrays] == [a.shape for a in outputs.arrays]:
+            yield "the previous output", previous
+        for index, value in enumerate(inputs):
+            fits = [
+                isinstance(value, np.ndarray) and value.shape == a.shape for a in outputs.arrays
+            ]
+            if fits and all(fits):
+                copies = [value.astype(a.dtype) for a in outputs.arrays]
+                yield f"a copy of input {index}", Outputs(copies, outputs.structure)
+
+
+def _mean(truth: np.ndarray) -> Any:
+    finite = truth[np.isfinite(truth)]
+    return finite.mean().astype(truth.dtype) if finite.size else truth.dtype.type(0)
+
+
+def _shifted(array: np.ndarray) -> np.ndarray:
+    """The first row (the first half of the elements for one row) moved on by one element."""
+    moved = array.copy().reshape(-1)
+    count = array.shape[-1] if array.ndim > 1 else max(2, array.size // 2)
+    moved[:count] = np.roll(moved[:count], 1)
+    return moved.reshape(array.shape)
+
+
+def lower_precision(value: Any) -> Any:
+    """``value`` with its floats rounded to the next lower precision, in their own dtype."""
+    if not isinstance(value, np.ndarray) or value.dtype.name not in _LOWER_BITS:
+        return value
+    bits = _LOWER_BITS[value.dtype.name]
+    with np.errstate(all="ignore"):
+        significand, exponent = np.frexp(value.astype(np.float64))
+        rounded = np.ldexp(np.round(np.ldexp(significand, bits)), exponent - bits)
+    largest = float(ml_dtypes.finfo(value.dtype).max)
+    kept = np.where(
+        np.isfinite(value.astype(np.float64)), np.clip(rounded, -largest, largest), value
+    )
+    return kept.astype(value.dtype)
+
+
+def _counts(decoy: Outputs, truths: Sequence[np.ndarray]) -> bool:
+    for array, truth in zip(decoy.arrays, truths):
+        if not is_inexact(array.dtype):
+            if (array != truth).any():
+                return True
+            continue
+        with np.errstate(all="ignore"):
+            wide = array.astype(truth.dtype)
+            far = np.abs(wide - truth) > unit_roundoff(array.dtype) * np.abs(truth)
+        if (far & np.isfinite(truth)).any():
+            return True
+    return False
+
+
+def _depends_on_nothing(one: Outputs, other: Outputs) -> bool:
+    return [a.shape for a in one.arrays] == [a.shape for a in other.arrays] and all(
+        a.tobytes() == b.tobytes() for a, b in zip(one.arrays, other.arrays)
+    )
+
+
+def _differ(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    return any(
+        isinstance(a, np.ndarray) and not (a.shape == b.shape and a.tobytes() == b.tobytes())
+        for a, b in zip(one, other)
+    )

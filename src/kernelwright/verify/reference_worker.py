@@ -1,0 +1,84 @@
+"""The reference process's main: trusted code around the user's Model. Never imported by the parent
+for anything but its name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kernelwright.errors import UnsupportedError
+from kernelwright.frameworks import FRAMEWORKS
+from kernelwright.frameworks._base import LoadedModel, RunResult
+from kernelwright.graph.serial import graph_to_dict
+from kernelwright.sandbox.channel import Channel
+from kernelwright.sandbox.worker import Answer, serve
+from kernelwright.verify.values import pack
+
+
+class _Worker:
+    """Holds one loaded Model; each method answers one kind of request."""
+
+    def __init__(self) -> None:
+        self.model: LoadedModel
+        self.framework: Any
+
+    def load(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
+        self.framework = FRAMEWORKS.get(header["framework"])
+        self.model = self.framework.load(header["source"], header["path"])
+        if header["threads"]:
+            self.framework.set_threads(header["threads"])
+        if header["device"] != "cpu":
+            self.model.device = header["device"]  # type: ignore[attr-defined]
+        state = self.model.state()
+        packed: list[np.ndarray] = [entry.array for entry in state]
+        init = [pack(value, packed, self.framework.to_numpy) for value in self.model.init_inputs]
+        entries = [{"name": entry.name, "kind": entry.kind} for entry in state]
+        return {"state": entries, "init": init, "policy": self._policy()}, packed
+
+    def _policy(self) -> dict[str, Any]:
+        if self.framework.name != "torch":
+            return {}
+        from kernelwright.frameworks.torch import precision_policy
+
+        return precision_policy()
+
+    def make_inputs(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
+        return {}, self.model.make_inputs(header["seed"])
+
+    def run(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
+        result: RunResult = self.model.run(arrays)
+        return {"structure": result.structure}, result.outputs
+
+    def truth(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
+        return {}, self.model.truth(arrays)
+
+    def run_and_truth(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
+        result = self.model.run(arrays)
+        count = len(result.outputs)
+        header = {"structure": result.structure, "count": count}
+        return header, [*result.outputs, *self.model.truth(arrays)]
+
+    def run_call(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
+        if self.framework.name != "torch":
+            raise UnsupportedError(f"{self.framework.name} has no calls of framework ops")
+        from kernelwright.frameworks._torch_capture_call import run_call
+
+        return {}, run_call(header["target"], arrays, header["arguments"])
+
+    def reduced_inputs(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
+        from kernelwright.frameworks._reduce import reduced_inputs
+
+        reduced = reduced_inputs(self.model, header["seed"])
+        return {"reduced": reduced is not None}, reduced or []
+
+    def capture(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
+        data, constants = graph_to_dict(self.model.capture(arrays))
+        return {"graph": data}, constants
+
+
+def main(channel: Channel) -> None:
+    worker = _Worker()
+    names = ["load", "make_inputs", "run", "truth", "run_and_truth", "capture"]
+    names += ["run_call", "reduced_inputs"]
+    serve(channel, {name: getattr(worker, name) for name in names})
