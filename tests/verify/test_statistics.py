@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kernelwright.verify.statistics import claim, median, ratio_interval
+from kernelwright.verify.statistics import claim, median, median_interval, ratio_interval
 
 
 def noisy_rounds(
@@ -98,3 +98,19 @@ def test_median() -> None:
     assert median([3, 1, 2]) == 2
     with pytest.raises(ValueError):
         median([])
+
+
+def test_median_interval_covers_the_median_of_any_distribution() -> None:
+    rng = np.random.default_rng(6)
+    covered = 0
+    for _ in range(400):
+        found = median_interval(rng.lognormal(0, 2, 17))
+        assert found.low <= found.value <= found.high
+        covered += found.low <= 1.0 <= found.high
+    assert covered >= 0.93 * 400
+    wide, narrow = median_interval(range(5)), median_interval(range(1001))
+    assert (wide.low, wide.high) == (0, 4)
+    assert median_interval(range(3001)).high < 1560
+    assert 460 < narrow.low < 480 and 520 < narrow.high < 540
+    with pytest.raises(ValueError):
+        median_interval([])

@@ -1,0 +1,279 @@
+"""The parent's hold on one timing worker: loads subjects, asks for calls, checks the clock.
+
+``TimingPlan`` outlives the worker: when a subject takes the worker down, the plan strikes the
+subject and starts another worker for the rest.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kernelwright.backends import BACKENDS, DeviceInfo
+from kernelwright.config import Config
+from kernelwright.errors import KernelwrightError, ReferenceBroken, SandboxError
+from kernelwright.frameworks._base import RunResult, StateEntry, Value
+from kernelwright.sandbox import process
+from kernelwright.sandbox.channel import ChannelError
+from kernelwright.schema import Evaluation, Status, TaskSpec
+from kernelwright.verify.baselines import EAGER
+from kernelwright.verify.rotation import Step, same_layout
+
+_ENTRY = "kernelwright.verify.timing_worker:main"
+_FLUSH_CACHES = 2  # the flush writes so many last-level caches
+_FLUSH_MIN_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is timed: a candidate's entry file, or a baseline when ``entry`` is None."""
+
+    name: str
+    entry: Path | None = None
+    baseline: str | None = None
+
+
+class SubjectFailed(KernelwrightError):
+    """One subject could not be loaded or called. ``alive``: the worker still serves the others."""
+
+    def __init__(self, name: str, status: Status, check: str, message: str, alive: bool) -> None:
+        super().__init__(message)
+        self.name, self.status, self.check, self.alive = name, status, check, alive
+
+
+@dataclass
+class Record:
+    """Everything measured of one subject, in microseconds. ``unexplained_us`` is what a request
+    took by the parent's clock beyond what the worker says it took; ``before_us`` are samples from
+    before any candidate was loaded."""
+
+    before_us: list[float] = field(default_factory=list)
+    samples_us: list[float] = field(default_factory=list)
+    tails_us: list[float] = field(default_factory=list)
+    unexplained_us: list[float] = field(default_factory=list)
+    latencies_us: list[float] = field(default_factory=list)
+    prepare_us: float | None = None
+    outputs: list[tuple[Step, RunResult]] = field(default_factory=list)
+
+
+class TimingSession:
+    """One worker with its subjects. Use as a context manager.
+
+    Raises SandboxError when the worker cannot be had, ReferenceBroken's child text as
+    KernelwrightError when the reference does not load there, SubjectFailed for one subject.
+    """
+
+    def __init__(
+        self,
+        spec: TaskSpec,
+        device: DeviceInfo,
+        config: Config,
+        *,
+        readable: Sequence[Path],
+        cold: bool,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self.spec, self.device, self.config = spec, device, config
+        backend = BACKENDS.get(device.backend)
+        threads = config.threads
+        fixed = {**backend.child_env(threads), "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+        self.records: dict[str, Record] = {}
+        self._torch_device = backend.torch_device(device.index)
+        self._child = process.start(
+            _ENTRY,
+            isolated=True,
+            readable=readable,
+            env={**fixed, **(env or {})},
+            preload=("torch",) if spec.framework == "torch" else ("numpy",),
+        )
+        flush = max(_FLUSH_MIN_BYTES, _FLUSH_CACHES * device.last_level_bytes) if cold else 0
+        self.described = self._ask(
+            "reference",
+            {
+                "op": "setup",
+                "framework": spec.framework,
+                "source": spec.source,
+                "path": spec.path,
+                "device": self._torch_device,
+                "threads": threads,
+                "flush_bytes": flush,
+            },
+            timeout_s=config.timeouts.reference_s,
+        ).header
+
+    def __enter__(self) -> TimingSession:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._child.close()
+
+    def give_inputs(self, sets: Sequence[Sequence[Value]]) -> None:
+        """The base input sets that ``Step.index`` counts."""
+        flat = [value for values in sets for value in values]
+        header = {"op": "inputs", "sets": len(sets)}
+        self._ask("inputs", header, flat, timeout_s=self.config.timeouts.reference_s)
+
+    def load(self, subject: Subject, state: Sequence[StateEntry]) -> None:
+        """Makes ``subject`` callable in the worker; raises SubjectFailed."""
+        header: dict[str, Any] = {"name": subject.name}
+        arrays: list[np.ndarray] = []
+        if subject.entry is None:
+            header.update(op="baseline", baseline=subject.baseline)
+        else:
+            named = [[e.name, e.kind] for e in state]
+            header.update(op="candidate", entry=str(subject.entry.resolve()), state=named)
+            arrays = [e.array for e in state]
+        timeout_s = self.config.timeouts.candidate_s
+        reply = self._ask(subject.name, header, arrays, timeout_s=timeout_s)
+        prepare = reply.header.get("prepare_us")
+        self.records[subject.name] = Record(prepare_us=_plain_time(prepare))
+
+    def call(
+        self, name: str, step: Step, *, snapshot: bool = False, latency: bool = False
+    ) -> tuple[float, float, float]:
+        """(sample, tail, unexplained) microseconds of one call; nothing is recorded. Raises
+        SubjectFailed, also for a time that the parent's own clock disproves."""
+        header = {
+            "op": "call",
+            "name": name,
+            "step": step.to_list(),
+            "snapshot": snapshot,
+            "latency": latency,
+        }
+        # The first call of a baseline may run torch.compile.
+        timeouts = self.config.timeouts
+        timeout_s = max(timeouts.candidate_s, timeouts.compile_s)
+        began = time.perf_counter()
+        reply = self._ask(name, header, timeout_s=timeout_s).header
+        wall_us = (time.perf_counter() - began) * 1e6
+        us, tail, total = (_plain_time(reply.get(k)) for k in ("us", "tail_us", "total_us"))
+        if us is None or tail is None or total is None or not 0 < us <= total <= wall_us * 1.001:
+            raise SubjectFailed(
+                name,
+                Status.REJECTED,
+                "clock",
+                f"the worker reports {reply.get('us')} us within {reply.get('total_us')} us, "
+                f"but the request took {wall_us:.0f} us",
+                alive=False,
+            )
+        return us, tail, wall_us - total
+
+    def record(self, name: str, step: Step, *, snapshot: bool = False) -> None:
+        """One call whose times are kept."""
+        us, tail_us, unexplained_us = self.call(name, step, snapshot=snapshot)
+        record = self.records[name]
+        record.samples_us.append(us)
+        record.tails_us.append(tail_us)
+        record.unexplained_us.append(unexplained_us)
+
+    def keep_output(self, name: str, step: Step) -> None:
+        """Fetches the outputs of the call just made, for judging later."""
+        reply = self._ask(name, {"op": "output"}, timeout_s=self.config.timeouts.candidate_s)
+        structure = str(reply.header.get("structure"))
+        self.records[name].outputs.append((step, RunResult(list(reply.arrays), structure)))
+
+    def _ask(
+        self, name: str, header: Mapping[str, Any], arrays: Sequence[Any] = (), *, timeout_s: float
+    ) -> process.Reply:
+        try:
+            reply = self._child.request(header, arrays, timeout_s=timeout_s)
+        except process.ChildTimeout as error:
+            message = f"{name}: no answer to {header['op']} within {timeout_s:g} s"
+            raise SubjectFailed(name, Status.TIMEOUT, "timeout", message, False) from error
+        except process.ChildDied as error:
+            raise SubjectFailed(name, Status.RUNTIME_ERROR, "crash", str(error), False) from error
+        except ChannelError as error:
+            raise SubjectFailed(name, Status.REJECTED, "protocol", str(error), False) from error
+        if reply.header.get("ok") is True:
+            return reply
+        kind, message = str(reply.header.get("type")), str(reply.header.get("message"))
+        status, check = _ERRORS.get(kind, (Status.RUNTIME_ERROR, "raises"))
+        trace = str(reply.header.get("traceback", "")).strip()
+        raise SubjectFailed(name, status, check, f"{kind}: {message}\n{trace}".strip(), True)
+
+
+@dataclass
+class TimingPlan:
+    """What every attempt needs, and what the attempts so far have found out."""
+
+    spec: TaskSpec
+    device: DeviceInfo
+    config: Config
+    subjects: list[Subject]
+    sets: list[list[Value]]
+    state: Sequence[StateEntry]
+    cold: bool
+    seed: int
+    env: Mapping[str, str] | None
+    failures: dict[str, Evaluation] = field(default_factory=dict)
+    baseline_failures: dict[str, str] = field(default_factory=dict)
+    described: dict[str, Any] = field(default_factory=dict)
+
+    @staticmethod
+    def of(
+        spec: TaskSpec,
+        device: DeviceInfo,
+        config: Config,
+        subjects: list[Subject],
+        input_sets: Sequence[Sequence[Value]],
+        state: Sequence[StateEntry],
+        cold: bool | None,
+        seed: int,
+        env: Mapping[str, str] | None,
+    ) -> TimingPlan:
+        """With the input sets that are laid out as the first one is; raises ValueError for none."""
+        if not input_sets:
+            raise ValueError("at least one input set is needed for timing")
+        sets = [list(s) for s in input_sets if same_layout(input_sets[0], s)]
+        cold = config.timing.cold if cold is None else cold
+        return TimingPlan(spec, device, config, subjects, sets, state, cold, seed, env)
+
+    def only(self, candidate: str) -> TimingPlan:
+        """The same with this one candidate, and a clean record."""
+        kept = [s for s in self.subjects if s.entry is None or s.name == candidate]
+        return replace(self, subjects=kept, failures={}, baseline_failures={}, described={})
+
+    def session(self) -> TimingSession:
+        folders = sorted({s.entry.resolve().parent for s in self.subjects if s.entry is not None})
+        return TimingSession(
+            self.spec, self.device, self.config, readable=folders, cold=self.cold, env=self.env
+        )
+
+    def drop(self, error: SubjectFailed) -> None:
+        """Strikes the subject that failed; raises ReferenceBroken when it is the reference."""
+        subject = next((s for s in self.subjects if s.name == error.name), None)
+        if subject is None and not error.alive and error.status is Status.RUNTIME_ERROR:
+            raise SandboxError(f"the timing worker could not be set up: {error}") from error
+        if subject is None or subject.baseline == EAGER:
+            raise ReferenceBroken(
+                f"the reference fails in the timing worker: {error}", check="reference_timing"
+            ) from error
+        self.subjects.remove(subject)
+        if subject.entry is None:
+            self.baseline_failures[subject.name] = str(error)
+        else:
+            self.failures[subject.name] = Evaluation(error.status, error.check, str(error))
+
+    @property
+    def candidates(self) -> list[str]:
+        return [s.name for s in self.subjects if s.entry is not None]
+
+
+_ERRORS = {
+    "StateMismatch": (Status.WRONG_STRUCTURE, "state"),
+    "CompileError": (Status.COMPILE_ERROR, "compile"),
+    "SyntaxError": (Status.COMPILE_ERROR, "syntax"),
+    "CompilationError": (Status.COMPILE_ERROR, "compile"),  # Triton
+}
+
+
+def _plain_time(value: Any) -> float | None:
+    """``value`` if it is a finite, not negative number, else None: it comes from a worker."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if number and math.isfinite(value) and value >= 0 else None
