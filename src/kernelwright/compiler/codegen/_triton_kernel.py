@@ -358,13 +358,15 @@ class _KernelPrinter:
         for part, size, stride in zip(place.index, param.shape, strides):
             if not isinstance(part, Slice):
                 terms.append(self._scaled(self.scope.text(part), part, stride))
-                masks += self._bounds(part, Int(1), size, None, self.scope.text(part), checked)
+                index = self._scalar_index(part, tile)
+                masks += self._bounds(part, Int(1), size, None, index, checked)
                 continue
             self._check_extent(place, part, tile, dim)
             lower = self.scope.text(part.lower)
             if dim not in tile.kept:
                 terms.append(self._scaled(lower, part.lower, stride))
-                masks += self._bounds(part.lower, tile.dims[dim], size, None, lower, checked)
+                index = self._scalar_index(part.lower, tile)
+                masks += self._bounds(part.lower, tile.dims[dim], size, None, index, checked)
             else:
                 position = tile.kept.index(dim)
                 index = self.index(part.lower, tile.padded[position])
@@ -390,6 +392,13 @@ class _KernelPrinter:
         if isinstance(lower, Binary) and lower.op not in "+*":
             start = f"({start})"
         return self.named("at", lanes if start == "0" else f"{start} + {lanes}")
+
+    def _scalar_index(self, expr: IntExpr, tile: TileType) -> str:
+        """An index fit for a mask of ``tile``: the interpreter cannot mix scalar conditions with
+        vectors of them, so beside a vector it is a vector of one."""
+        text = self.scope.text(expr)
+        bits = 64 if self.wide else 32
+        return f"tl.full((1,), {text}, tl.int{bits})" if tile.kept else f"({text})"
 
     def _scaled(self, text: str, expr: IntExpr | None, stride: IntExpr) -> str:
         step = self.scope.text(stride)
@@ -473,6 +482,9 @@ class _KernelPrinter:
     def put(self, name: str, text: str, covered: Iterable[int]) -> None:
         """Assigns ``text``, whose dimensions are ``covered``, to a tile."""
         dst = self.tiles[name]
+        if dst.dtype == "bool" and not dst.kept and not text.isidentifier():
+            # The interpreter gives a scalar comparison the type of its operands.
+            text = f"tl.where({text}, True, False)"
         if set(covered) != set(dst.kept):
             text = f"tl.broadcast_to({text}, {dst.shape})"
         self.emit(f"{self.name(name)} = {text}")

@@ -158,6 +158,8 @@ def unary(op: str, x: str, dtype: str, dst: str) -> str:
     if dtype not in FLOATS:
         if op not in _INTEGER:
             raise UnsupportedError(f"vunary_op {op!r} on {dtype} tiles; cast to float32 first")
+        if op == "not" and dtype == "uint8":  # the interpreter's ~ is for signed integers
+            return _typed(f"{group(x)} ^ 255", dtype, dst)
         return _typed(_INTEGER[op].format(x=group(x)), dtype, dst, exact=op == "not")
     wide, inner = compute_dtype(dtype), group(widen(x, dtype))
     if op in _BOTH:
@@ -203,9 +205,7 @@ def _float_binary(op: str, a: str, b: str, wide: str) -> str:
     if op in functions:
         return convert(f"{functions[op]}({', '.join(deep)})", "float64", wide)
     if op == "floordiv":
-        # As Python and torch do it: from the remainder, so that rounding cannot add one.
-        rest = f"_mod_64({', '.join(deep)})"
-        return convert(f"_rint(({deep[0]} - {rest}) / {deep[1]})", "float64", wide)
+        return convert(f"_floor_divide_64({', '.join(deep)})", "float64", wide)
     if op == "copysign":
         bits = "int32" if wide == "float32" else "int64"
         return f"tl.where({b}.to(tl.{bits}, bitcast=True) < 0, -tl.abs({a}), tl.abs({a}))"
@@ -283,7 +283,8 @@ def scalar_number(op: str, x: str, factor: float, dtype: str, dst: str) -> str:
                 return convert(f"{inner} * {c}", wide, dst)
             return convert(f"tl.where({inner} {sign} {c}, {c}, {inner})", wide, dst)
         deep = inner if wide == "float64" else f"{inner}.to(tl.float64)"
-        power = convert(f"_pow_64({deep}, tl.full((), {c}, tl.float64))", "float64", wide)
+        exponent = f"tl.full({inner}.shape, {c}, tl.float64)"
+        power = convert(f"_pow_64({deep}, {exponent})", "float64", wide)
         return convert(power, wide, dst)
     if float(factor) != int(factor):
         raise UnsupportedError(f"vectorscalar_op {op!r} with {factor} on {dtype} tiles; cast first")

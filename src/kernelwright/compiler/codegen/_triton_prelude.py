@@ -139,11 +139,17 @@ def _log(x):
 _define("""
 @triton.jit
 def _expm1(x):
-    # float32. Near zero by series, elsewhere exp(x) - 1.
-    s = x * 0.00138888889 + 0.00833333333
-    s = (s * x + 0.0416666667) * x + 0.166666667
-    series = x + x * x * (s * x + 0.5)
-    return tl.where(tl.abs(x) < 0.35, series, _exp(x) - 1.0)
+    # float32. x = n ln(2) + r; (e**r - 1) by series, then 2**n (e**r - 1) + (2**n - 1).
+    c = tl.minimum(tl.maximum(x, -30.0), 80.0)
+    n = tl.floor(c * 1.4426950408889634 + 0.5)
+    r = (c - n * 0.693359375) + n * 2.12194440e-4
+    s = r * 2.4801587e-5 + 1.9841270e-4
+    s = (s * r + 1.3888889e-3) * r + 8.3333333e-3
+    s = (s * r + 4.1666667e-2) * r + 1.6666667e-1
+    series = r + r * r * (s * r + 0.5)
+    scale = tl.exp2(n)
+    y = scale * series + (scale - 1.0)
+    return tl.where((x > 80.0) | (x != x), _exp(x), y)
 """)
 
 _define("""
@@ -227,8 +233,9 @@ def _atan_64(x):
     big = a > 2.41421356237309504880
     middle = (a > 0.66) & (a <= 2.41421356237309504880)
     t = tl.where(big, -1.0 / tl.where(big, a, 1.0), tl.where(middle, (a - 1.0) / (a + 1.0), a))
-    base = tl.where(big, 1.5707963267948966, tl.where(middle, 0.7853981633974483, 0.0))
-    more = tl.where(big, 6.123233995736766e-17, tl.where(middle, 3.061616997868383e-17, 0.0))
+    part = tl.where(big, 1.0, tl.where(middle, 0.5, 0.0)).to(tl.float64)
+    base = part * 1.5707963267948966
+    more = part * 6.123233995736766e-17
     z = t * t
     p = z * -8.750608600031904122785e-1 - 1.615753718733365076637e1
     p = (p * z - 7.500855792314704667340e1) * z - 1.228866684490136173410e2
@@ -338,9 +345,8 @@ def _pow_64(x, y):
 _define("""
 @triton.jit
 def _fmod_64(x, y):
-    # float64, C's fmod; exact while the quotient is below 2**29 (float32 operands) or 2**53.
-    q = _trunc(x / y)
-    r = x - q * y
+    # float64, C's fmod. The GPU rounds the quotient first, which may be one too much or too few.
+    r = x % y
     r = tl.where((r != 0) & ((r < 0) != (x < 0)), r + tl.where((x < 0) == (y < 0), y, -y), r)
     r = tl.where(tl.abs(r) >= tl.abs(y), r - tl.where((r < 0) == (y < 0), y, -y), r)
     return tl.where((tl.abs(y) == float("inf")) & (tl.abs(x) < float("inf")), x, r)
@@ -352,6 +358,16 @@ def _mod_64(x, y):
     # float64, Python's modulo: the sign of the divisor.
     r = _fmod_64(x, y)
     return tl.where((r != 0) & ((r < 0) != (y < 0)), r + y, r)
+""")
+
+_define("""
+@triton.jit
+def _floor_divide_64(x, y):
+    # float64, as torch does it: from the remainder, so that rounding cannot add one.
+    r = _fmod_64(x, y)
+    q = _rint((x - r) / y)
+    q = tl.where((r != 0) & ((r < 0) != (y < 0)), q - 1.0, q)
+    return tl.where(y == 0, x / y, q)
 """)
 
 _define("""
@@ -378,10 +394,10 @@ def _integer_power(a, b):
     base = a
     e = b
     for i in range(31):
-        result = tl.where(e & 1 != 0, tl.mul(result, base, sanitize_overflow=False), result)
+        result = tl.where((e & 1) != 0, tl.mul(result, base, sanitize_overflow=False), result)
         base = tl.mul(base, base, sanitize_overflow=False)
         e = e >> 1
-    negative = tl.where(a == 1, 1, tl.where(a == -1, tl.where(b & 1 != 0, -1, 1), 0))
+    negative = tl.where(a == 1, 1, tl.where(a == -1, tl.where((b & 1) != 0, -1, 1), 0))
     return tl.where(b < 0, negative, result)
 """)
 

@@ -1,0 +1,1 @@
+"""impl_type triton: static checks, ahead-of-time compilation without a GPU, a guide for authors."""
