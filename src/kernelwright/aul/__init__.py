@@ -1,8 +1,20 @@
-"""AUL, the design language: syntax, printer, NumPy interpreter."""
+"""AUL, the design language: syntax, checker, NumPy interpreter, printer."""
 
-from kernelwright.aul.evaluate import bind_sizes, evaluate, resolve
+from kernelwright.aul.checker import check
+from kernelwright.aul.diagnostics import Diagnostic
+from kernelwright.aul.expressions import evaluate
 from kernelwright.aul.interpreter import interpret
 from kernelwright.aul.printer import print_program
+from kernelwright.aul.sizes import bind_sizes, resolve
 from kernelwright.aul.syntax import Program
 
-__all__ = ["Program", "bind_sizes", "evaluate", "interpret", "print_program", "resolve"]
+__all__ = [
+    "Diagnostic",
+    "Program",
+    "bind_sizes",
+    "check",
+    "evaluate",
+    "interpret",
+    "print_program",
+    "resolve",
+]

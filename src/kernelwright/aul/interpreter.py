@@ -17,9 +17,10 @@ import numpy as np
 
 from kernelwright.aul import operations as ops
 from kernelwright.aul import syntax as s
-from kernelwright.aul.evaluate import CORE, bind_sizes, compare, evaluate, resolve
+from kernelwright.aul.dtypes import DTYPES
+from kernelwright.aul.expressions import CORE, evaluate, holds
+from kernelwright.aul.sizes import bind_sizes, resolve
 from kernelwright.errors import AULError
-from kernelwright.graph.core import DTYPES
 
 Calls = Mapping[str, Callable[..., Any]] | Callable[..., Any]
 
@@ -225,8 +226,7 @@ class Interpreter:
                     frame.env[x.var] = turn
                     self.block(x.body, frame)
             else:
-                holds = all(compare(c, frame.env) for c in x.condition)
-                self.block(x.body if holds else x.orelse, frame)
+                self.block(x.body if holds(x.condition, frame.env) else x.orelse, frame)
 
     def tile(self, x: s.Tile, frame: Frame) -> None:
         shape = tuple(evaluate(e, frame.env) for e in x.shape)

@@ -82,7 +82,7 @@ def expr(e: s.IntExpr, above: int = 0) -> str:
     return f"({text})" if level < above else text
 
 
-def shape(exprs: Sequence[s.IntExpr]) -> str:
+def print_shape(exprs: Sequence[s.IntExpr]) -> str:
     inner = ", ".join(expr(e) for e in exprs)
     return f"({inner},)" if len(exprs) == 1 else f"({inner})"
 
@@ -115,9 +115,9 @@ def param(p: s.Param) -> str:
         return f"{p.name}: {kind}" if p.output else p.name
     parts = [f"U.{p.dtype}"]
     if p.shape is not None:
-        parts.append(shape(p.shape))
+        parts.append(print_shape(p.shape))
     if p.strides is not None:
-        parts += [shape(p.strides), expr(p.offset)]
+        parts += [print_shape(p.strides), expr(p.offset)]
     return f"{p.name}: {kind}[{', '.join(parts)}]"
 
 
@@ -125,7 +125,8 @@ def declaration(d: s.Declaration) -> str:
     if isinstance(d, s.Size):
         return f"{d.name} = U.Size({d.default})"
     if isinstance(d, s.Tunable):
-        return f"{d.name} = U.Tunable({d.default}, choices={shape([s.Int(c) for c in d.choices])})"
+        choices = print_shape([s.Int(c) for c in d.choices])
+        return f"{d.name} = U.Tunable({d.default}, choices={choices})"
     return f"{d.name} = {expr(d.value)}"
 
 
@@ -138,7 +139,7 @@ def block(body: Sequence[s.Statement], depth: int) -> list[str]:
 def statement_lines(x: s.Statement, depth: int) -> list[str]:
     indent = "    " * depth
     if isinstance(x, s.Tile):
-        parts = [shape(x.shape), f"U.{x.dtype}", f"U.{x.memory}"]
+        parts = [print_shape(x.shape), f"U.{x.dtype}", f"U.{x.memory}"]
         if x.value is None:
             return call(f"{x.name} = U.Tile", parts, depth)
         return call(f"{x.name} = U.FilledTile", [*parts, f"value={number(x.value)}"], depth)
@@ -165,7 +166,7 @@ def vector_parts(x: s.VectorOp) -> list[str]:
     for name in ATTRS.get(x.family, ()):
         value = x.attr(name)
         if name == "axes":
-            parts.append(f"axes={shape([s.Int(a) for a in value])}")
+            parts.append(f"axes={print_shape([s.Int(a) for a in value])}")
         elif value is not None:
             parts.append(f"{name}={number(value)}")
     return parts
@@ -173,7 +174,7 @@ def vector_parts(x: s.VectorOp) -> list[str]:
 
 def host_statement(x: s.HostStatement) -> list[str]:
     if isinstance(x, s.Workspace):
-        parts = [f"length={shape(x.shape)}", f"dtype=U.{x.dtype}"]
+        parts = [f"length={print_shape(x.shape)}", f"dtype=U.{x.dtype}"]
         return call(f"{x.name} = U.SetGlobalTensorPtr", parts, 1)
     if isinstance(x, s.CoreNum):
         return [f"    {x.name} = {expr(x.value)}"]

@@ -233,7 +233,7 @@ class Param:
 
     ``strides`` (in elements; None = row-major contiguous) and ``offset`` make a kernel's parameter
     a strided view of the buffer that the host passes. ``dtype`` and ``shape`` are None in AUL
-    as documented upstream (``x: U.TensorPtr`` or no annotation). ``output`` is True for ``U.OutPtr``.
+    as documented upstream (``x: U.TensorPtr`` or no annotation). ``output``: ``U.OutPtr``.
     """
 
     name: str
@@ -322,6 +322,7 @@ class Program:
         return next(k for k in self.kernels if k.name == name)
 
 
+# ruff: noqa: SIM905
 MEMORIES = ("GlobalMem", "VecBuf", "CubeBuf")
 
 UNARY_OPS = (
