@@ -21,6 +21,6 @@ def test_every_operation_agrees_with_numpy(bytes_: int, tmp_path: Path) -> None:
     made = suites(lambda dtype: (max(bytes_ // max(DTYPES[dtype].itemsize, 4), 1),))
     plan = plan_of(made)
     built = build_mlir(mlir_source(plan), {plan.name}, folder=tmp_path / "cache")
-    library = tmp_path / "kernel.so"
+    library = tmp_path / "libkernel.so"
     library.write_bytes(built.library)
     assert run_all(load_host(library, plan.name), made) == []

@@ -1,4 +1,8 @@
-"""kernel.py: the ModelNew that runs a compiled library, readable and without Kernelwright."""
+"""kernel.py: the ModelNew that runs a compiled library, readable and without Kernelwright.
+
+The library is called libkernel.so, because Python would take a kernel.so beside kernel.py for the
+module ``kernel`` itself.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +40,7 @@ def wrapper_files(
 ) -> dict[str, bytes]:
     """kernel.py, and constants.npz when a constant is too large to be written in the text.
 
-    ``build_flags``: when given, kernel.py compiles a kernel.cpp beside it if kernel.so is absent.
+    ``build_flags``: when given, kernel.py compiles the kernel.cpp beside it if there is no library.
     ``framework`` is torch or numpy (UnsupportedError otherwise).
     """
     if framework not in ("torch", "numpy"):
@@ -249,8 +253,10 @@ class _Wrapper:
         return f"return ({joined}{',' if len(names) == 1 else ''})"
 
 
-_OWN_NAMES = ("np", "torch", "ml_dtypes", "ctypes", "self", "inputs", "buffers", "results", "Path")
-_OWN_NAMES += ("FOLDER", "STATE", "ModelNew", *(f"CONSTANT_{n}" for n in range(99)))
+_OWN_NAMES = frozenset(
+    ("np", "torch", "ml_dtypes", "ctypes", "self", "inputs", "buffers", "results", "Path")
+    + ("FOLDER", "STATE", "ModelNew", *(f"CONSTANT_{n}" for n in range(99)))
+)
 
 
 def _local_name(name: str) -> str:

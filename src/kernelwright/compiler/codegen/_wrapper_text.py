@@ -12,7 +12,7 @@ from pathlib import Path
 
 LOAD = """\
 def _load():
-    path = FOLDER / "kernel.so"
+    path = FOLDER / "libkernel.so"
 @BUILD@\
     try:
         return ctypes.CDLL(str(path))

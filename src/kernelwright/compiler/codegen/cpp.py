@@ -13,7 +13,7 @@ from kernelwright.schema import Candidate, Target
 
 
 class CppPrinter:
-    """Files: kernel.py, kernel.cpp, kernel.so (and constants.npz for large constants)."""
+    """Files: kernel.py, kernel.cpp, libkernel.so (and constants.npz for large constants)."""
 
     impl_type = "cpp"
 
@@ -23,13 +23,13 @@ class CppPrinter:
         vector_bytes = host_vector_bytes(target)
         plan = cpu_plan(design, parameters, vector_bytes)
         title = f"{plan.name}: {design.program.doc}" if design.program.doc else plan.name
-        build = f"Build: c++ {' '.join(FLAGS)} kernel.cpp -o kernel.so"
+        build = f"Build: c++ {' '.join(FLAGS)} kernel.cpp -o libkernel.so"
         source = cpp_source(plan, vector_bytes, f"{title}\n{build}")
         library = compile_shared(source)
         files = {
             **wrapper_files(design, plan, framework, build_flags=FLAGS),
             "kernel.cpp": source.encode(),
-            "kernel.so": library,
+            "libkernel.so": library,
         }
         return Candidate(
             files=files,

@@ -13,7 +13,7 @@ from kernelwright.schema import Candidate, Target
 
 
 class MlirPrinter:
-    """Files: kernel.py, kernel.mlir, kernel.so (and constants.npz for large constants); stages:
+    """Files: kernel.py, kernel.mlir, libkernel.so (and constants.npz for large constants); stages:
     every text from kernel.mlir to the assembly."""
 
     impl_type = "mlir"
@@ -28,7 +28,7 @@ class MlirPrinter:
         files = {
             **wrapper_files(design, plan, framework),
             "kernel.mlir": source.encode(),
-            "kernel.so": built.library,
+            "libkernel.so": built.library,
         }
         return Candidate(
             files=files,

@@ -76,7 +76,7 @@ def compile_shared(source: str, cxx: str | None = None, folder: Path | None = No
         with tempfile.TemporaryDirectory(prefix="kernelwright-") as name:
             path = Path(name) / "kernel.cpp"
             path.write_text(source, encoding="utf-8")
-            output = Path(name) / "kernel.so"
+            output = Path(name) / "libkernel.so"
             _run([compiler, *FLAGS, str(path), "-o", str(output)], "compiling kernel.cpp")
             return output.read_bytes()
 
@@ -102,11 +102,11 @@ def link_shared(objects: Sequence[bytes], command: Sequence[str] | None = None) 
         for number, data in enumerate(objects):
             paths.append(folder / f"part{number}.o")
             paths[-1].write_bytes(data)
-        output = folder / "kernel.so"
+        output = folder / "libkernel.so"
         # Zig has no libgomp: kernel.py loads one before the kernel
         openmp = [] if "ziglang" in command else ["-lgomp"]
         arguments = ["-shared", "-o", str(output), *map(str, paths), *openmp, "-lm"]
-        _run([*command, *arguments], "linking kernel.so")
+        _run([*command, *arguments], "linking libkernel.so")
         return output.read_bytes()
 
 

@@ -1,4 +1,4 @@
-"""kernel.mlir to kernel.so: each stage a function of text, and a text of its own for people."""
+"""kernel.mlir to libkernel.so: each stage a function of text, and a text of its own for people."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def build_mlir(
     chosen: MlirProvider | None = None,
     folder: Path | None = None,
 ) -> MlirBuild:
-    """Builds kernel.so from the module ``text`` and keeps every stage on the way.
+    """Builds libkernel.so from the module ``text`` and keeps every stage on the way.
 
     ``exported`` are the host functions' symbols; ``folder`` the cache of libraries. Raises
     CompileError (a tool refused), MissingDependencyError (a tool is absent).
