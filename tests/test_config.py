@@ -8,6 +8,7 @@ import pytest
 
 from kernelwright.config import (
     Config,
+    cuda_variables,
     devices_from_environment,
     resolve,
     settings,
@@ -110,3 +111,8 @@ def test_visible_cuda_devices() -> None:
     assert visible_cuda_devices({}) is None
     assert visible_cuda_devices({"CUDA_VISIBLE_DEVICES": ""}) == ()
     assert visible_cuda_devices({"CUDA_VISIBLE_DEVICES": "1, GPU-ab"}) == ("1", "GPU-ab")
+
+
+def test_cuda_children_inherit_only_what_finds_the_device() -> None:
+    environ = {"CUDA_VISIBLE_DEVICES": "1", "LD_LIBRARY_PATH": "/driver", "SECRET": "s"}
+    assert cuda_variables(environ) == {"CUDA_VISIBLE_DEVICES": "1", "LD_LIBRARY_PATH": "/driver"}

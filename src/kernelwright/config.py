@@ -148,6 +148,13 @@ def visible_cuda_devices(environ: Mapping[str, str] | None = None) -> tuple[str,
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def cuda_variables(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a child with an empty environment needs to see the same GPUs and find the driver."""
+    environ = os.environ if environ is None else environ
+    names = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "CUDA_HOME", "TRITON_LIBCUDA_PATH")
+    return {name: environ[name] for name in names if name in environ}
+
+
 def ascend_home(environ: Mapping[str, str] | None = None) -> Path | None:
     """CANN's folder: ``ASCEND_HOME_PATH``, or its usual place; None when there is none."""
     text = (os.environ if environ is None else environ).get("ASCEND_HOME_PATH")

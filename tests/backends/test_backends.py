@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kernelwright.backends import BACKENDS, MATRIX, check_combination, impl_types
+from kernelwright.backends import BACKENDS, MATRIX, check_combination, impl_types, is_native
 from kernelwright.backends import cpu as cpu_backend
 from kernelwright.backends import cuda as cuda_backend
 from kernelwright.errors import UnknownNameError, UnsupportedError, UsageError
@@ -221,3 +221,9 @@ def test_nothing_heavy_is_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_is_native() -> None:
+    assert is_native("cpu", "cpp") and is_native("cuda", "triton")
+    assert not is_native("cpu", "triton")
+    assert not is_native("cpu", "swft")

@@ -14,6 +14,7 @@ from kernelwright.backends._matrix import (
     Combination,
     check_combination,
     impl_types,
+    is_native,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "DeviceInfo",
     "check_combination",
     "impl_types",
+    "is_native",
 ]

@@ -17,7 +17,8 @@ BACKENDS: Registry[Backend] = Registry("backend", "kernelwright.backends", "BACK
 class Combination:
     """One row. ``supported`` False: known and planned, but not in this version, for ``reason``.
 
-    ``archs`` are patterns over canonical arch names.
+    ``archs`` are patterns over canonical arch names. ``native`` False: run in an interpreter, for
+    correctness only, since the kernel has no device of its own there.
     """
 
     backend: str
@@ -26,13 +27,14 @@ class Combination:
     archs: tuple[str, ...] = ("*",)
     supported: bool = True
     reason: str = ""
+    native: bool = True
 
 
 _ABSENT = "not part of this version"
 MATRIX: tuple[Combination, ...] = (
     Combination("cpu", "mlir", ("torch", "numpy", "mindspore")),
     Combination("cpu", "cpp", ("torch", "numpy", "mindspore")),
-    Combination("cpu", "triton", ("torch", "numpy", "mindspore")),
+    Combination("cpu", "triton", ("torch", "numpy", "mindspore"), native=False),
     Combination("cpu", "mlir", ("graphkernel",), supported=False, reason=_ABSENT),
     Combination("cuda", "triton", ("torch",)),
     Combination("cuda", "cuda_c", ("torch",), supported=False, reason=_ABSENT),
@@ -85,6 +87,11 @@ def check_combination(framework: str, backend: str, arch: str, impl_type: str) -
         raise UsageError(_impossible(framework, backend, canonical, impl_type))
     if not any(row.supported for row in rows):
         raise UnsupportedError(_lacking(rows[0], framework, plugin))
+
+
+def is_native(backend: str, impl_type: str) -> bool:
+    """Whether a kernel of ``impl_type`` runs on ``backend`` itself; False also for no such row."""
+    return any(r.native for r in MATRIX if (r.backend, r.impl_type) == (backend, impl_type))
 
 
 def _matches(row: Combination, framework: str, backend: str, arch: str, impl_type: str) -> bool:

@@ -6,7 +6,7 @@ import re
 import subprocess
 
 from kernelwright.backends._base import Backend, DeviceInfo, allocator_env
-from kernelwright.config import visible_cuda_devices
+from kernelwright.config import cuda_variables, visible_cuda_devices
 from kernelwright.errors import UnknownNameError, UsageError
 
 # Compute capabilities: https://developer.nvidia.com/cuda-gpus
@@ -137,7 +137,7 @@ def _nvidia_smi(*arguments: str) -> str:
 
 def child_env(threads: int) -> dict[str, str]:
     # The order of nvidia-smi; CUDA's own default is "fastest first".
-    return {**allocator_env(threads), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    return {**allocator_env(threads), "CUDA_DEVICE_ORDER": "PCI_BUS_ID", **cuda_variables()}
 
 
 def missing(framework: str) -> list[str]:

@@ -23,6 +23,7 @@ from kernelwright.sandbox import process
 from kernelwright.sandbox.channel import ChannelError
 from kernelwright.schema import Evaluation, Status, TaskSpec
 from kernelwright.verify.baselines import EAGER
+from kernelwright.verify.reference import PRELOADS
 from kernelwright.verify.rotation import Step, same_layout
 
 _ENTRY = "kernelwright.verify.timing_worker:main"
@@ -80,6 +81,11 @@ class TimingSession:
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.spec, self.device, self.config = spec, device, config
+        if process.isolation_level() == "rlimits" and not config.judge.allow_unsandboxed:
+            raise SandboxError(
+                "candidates cannot be isolated on this machine: install bubblewrap, or set "
+                "judge.allow_unsandboxed to run them without isolation"
+            )
         backend = BACKENDS.get(device.backend)
         threads = config.threads
         fixed = {**backend.child_env(threads), "TORCHINDUCTOR_COMPILE_THREADS": "1"}
@@ -90,7 +96,7 @@ class TimingSession:
             isolated=True,
             readable=readable,
             env={**fixed, **(env or {})},
-            preload=("torch",) if spec.framework == "torch" else ("numpy",),
+            preload=PRELOADS.get(spec.framework, ()),
         )
         flush = max(_FLUSH_MIN_BYTES, _FLUSH_CACHES * device.last_level_bytes) if cold else 0
         self.described = self._ask(

@@ -1,0 +1,132 @@
+"""Measuring candidates against a running ReferenceProcess: inputs, weights, truth and bound from
+the trusted side, times from ``verify.timing``."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from kernelwright.backends import BACKENDS, DeviceInfo
+from kernelwright.config import Config
+from kernelwright.errors import UsageError
+from kernelwright.frameworks._base import RunResult, Value
+from kernelwright.graph.core import Graph
+from kernelwright.schema import Candidate, Evaluation
+from kernelwright.verify import laws
+from kernelwright.verify.baselines import EAGER
+from kernelwright.verify.bound import compute_dtype, minimal_traffic
+from kernelwright.verify.candidate_process import write_folder
+from kernelwright.verify.compare import Outputs, judge_outputs
+from kernelwright.verify.peaks import PeaksError, peaks
+from kernelwright.verify.ranking import quick_rank
+from kernelwright.verify.reference import ReferenceProcess
+from kernelwright.verify.timing import Limit, ProfileResult, profile
+
+_SETS, _SETS_BYTES = 4, 2 << 30  # input sets to rotate among, fewer when they would be larger
+
+
+def measure_candidates(
+    reference: ReferenceProcess,
+    candidates: Mapping[str, Candidate],
+    *,
+    config: Config,
+    device: int = 0,
+    baselines: Sequence[str] = (EAGER,),
+    graph: Graph | None = None,
+    env: Mapping[str, str] | None = None,
+    on_progress: Callable[[str], None] | None = None,
+) -> ProfileResult:
+    """Times of ``candidates`` and baselines; three timed calls of each candidate are judged by the
+    error rule. ``graph`` (the simplified computation) gives the bound, None gives none.
+
+    Raises what ``timing.profile`` raises, and UsageError for a device that is not there.
+    """
+    info = device_info(reference.spec.target.backend, device)
+    limit = bound_of(graph, info, config) if graph is not None else None
+
+    def judge(inputs: list[Value], found: RunResult) -> Evaluation:
+        own, truths = reference.run_and_truth(inputs)
+        verdict = judge_outputs(truths, own, Outputs(found.outputs, found.structure))
+        return Evaluation(verdict.status, verdict.check, verdict.reason, verdict.statistics)
+
+    with _folders(candidates) as entries:
+        return profile(
+            reference.spec,
+            entries,
+            input_sets(reference),
+            info,
+            config,
+            state=reference.describe().state,
+            baselines=baselines,
+            judge=judge,
+            limit=limit,
+            env=env,
+            on_progress=on_progress,
+        )
+
+
+def rank_candidates(
+    reference: ReferenceProcess,
+    candidates: Mapping[str, Candidate],
+    *,
+    config: Config,
+    device: int = 0,
+    rounds: int = 7,
+    env: Mapping[str, str] | None = None,
+) -> dict[str, float]:
+    """Microseconds of each candidate, fastest first, from a few calls (see ``quick_rank``)."""
+    info = device_info(reference.spec.target.backend, device)
+    with _folders(candidates) as entries:
+        return quick_rank(
+            reference.spec,
+            entries,
+            input_sets(reference),
+            info,
+            config,
+            state=reference.describe().state,
+            rounds=rounds,
+            env=env,
+        )
+
+
+def device_info(backend: str, index: int) -> DeviceInfo:
+    """The device ``index`` of ``backend`` here; raises UsageError when it is not there."""
+    found = BACKENDS.get(backend).devices()
+    if not 0 <= index < len(found):
+        there = ", ".join(f"{d.index} ({d.name})" for d in found) or "none"
+        raise UsageError(f"{backend} device {index} is not there; devices: {there}")
+    return found[index]
+
+
+def input_sets(reference: ReferenceProcess) -> list[list[Value]]:
+    """Input sets of the Model from seeds that nobody knows; at least two, four if they fit."""
+    first = reference.make_inputs(laws.fresh_seed())
+    count = max(2, min(_SETS, _SETS_BYTES // max(1, laws.nbytes(first))))
+    return [first, *(reference.make_inputs(laws.fresh_seed()) for _ in range(count - 1))]
+
+
+def bound_of(graph: Graph, device: DeviceInfo, config: Config) -> Limit | None:
+    """The bound's ingredients; None on a device whose peaks cannot be measured."""
+    try:
+        found = peaks(device, config)
+    except PeaksError:
+        return None
+    traffic = minimal_traffic(graph)
+    return Limit(traffic.bytes, traffic.flops, compute_dtype(graph), found)
+
+
+@contextmanager
+def _folders(candidates: Mapping[str, Candidate]) -> Iterator[dict[str, Path]]:
+    """Each candidate written to a folder of its own: name -> entry file."""
+    with tempfile.TemporaryDirectory(prefix="kernelwright-timing-") as root:
+        entries = {}
+        for number, (name, candidate) in enumerate(candidates.items()):
+            folder = Path(root) / str(number)
+            folder.mkdir()
+            write_folder(candidate, folder)
+            for path in (Path(root), folder):
+                path.chmod(0o755)  # the worker runs as another user
+            entries[name] = folder / candidate.entry
+        yield entries
