@@ -216,7 +216,8 @@ def apply_limits(limits: Limits, *, jailed: bool, cuda: bool) -> None:
     the kernel would count every process of the user against it."""
     _limit(resource.RLIMIT_CORE, 0)
     if limits.cpu_s is not None:
-        _limit(resource.RLIMIT_CPU, max(1, int(limits.cpu_s + 0.999)))
+        # One second less than the hard limit, at which the kernel kills without saying why.
+        _limit(resource.RLIMIT_CPU, max(1, int(limits.cpu_s + 0.999)), grace=1)
     if limits.memory_bytes is not None and not cuda:
         _limit(resource.RLIMIT_AS, limits.memory_bytes)
     if limits.file_bytes is not None:
@@ -225,11 +226,10 @@ def apply_limits(limits: Limits, *, jailed: bool, cuda: bool) -> None:
         _limit(resource.RLIMIT_NPROC, limits.processes)
 
 
-def _limit(which: int, value: int) -> None:
+def _limit(which: int, value: int, grace: int = 0) -> None:
     _, hard = resource.getrlimit(which)
-    if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
-    resource.setrlimit(which, (value, value))
+    top = value + grace if hard == resource.RLIM_INFINITY else min(value + grace, hard)
+    resource.setrlimit(which, (min(value, top), top))
 
 
 def _kernel() -> tuple[int, int]:

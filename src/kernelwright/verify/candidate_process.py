@@ -139,12 +139,7 @@ class CandidateProcess:
         elif name == "_Fault":
             check = str(header.get("check"))
             status = Status.WRONG_DTYPE if check == "dtype" else Status.WRONG_STRUCTURE
-        elif (
-            name in _COMPILE_ERRORS
-            or any(word in message for word in _COMPILE_WORDS)
-            or name == "CalledProcessError"
-            and phase == "load"
-        ):
+        elif _is_compile_error(name, message, phase):
             status, check = Status.COMPILE_ERROR, "compile"
         elif name == "AttributeError" and "neither class ModelNew" in message:
             status, check = Status.WRONG_STRUCTURE, "no_entry"
@@ -153,6 +148,12 @@ class CandidateProcess:
         log = "\n".join(part for part in (trace, self.log()) if part)
         reason = message if name == "_Fault" else f"{name} in its {phase}: {message}"
         return CandidateFault(Verdict(status, check, reason), log)
+
+
+def _is_compile_error(name: str, message: str, phase: str) -> bool:
+    if name == "CalledProcessError":  # a compiler that the candidate ran
+        return phase == "load"
+    return name in _COMPILE_ERRORS or any(word in message for word in _COMPILE_WORDS)
 
 
 def write_folder(candidate: Candidate, folder: Path) -> None:
