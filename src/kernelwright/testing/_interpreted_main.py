@@ -1,7 +1,8 @@
-"""Child process of ``kernelwright.testing.interpreted``: runs candidates under the interpreter.
+"""Child process of ``kernelwright.testing.interpreted``: runs Triton candidates.
 
-``python _interpreted_main.py FOLDER``: every subfolder holds a candidate and ``inputs.npz``; its
-outputs go to ``outputs.npz``, or what it raised to ``error.txt``.
+``python _interpreted_main.py FOLDER DEVICE``: every subfolder holds a candidate and ``inputs.npz``;
+its outputs go to ``outputs.npz``, or what it raised to ``error.txt``. DEVICE "cpu" stands for
+Triton's interpreter.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 
-def run(folder: Path) -> None:
+def run(folder: Path, device: str) -> None:
     import numpy as np
     import torch
 
@@ -26,9 +27,11 @@ def run(folder: Path) -> None:
         arrays = {name: stored[name] for name in stored.files}
     tensors = {n: torch.from_numpy(a.copy()) for n, a in arrays.items()}
     tensors = {n: t.view(torch.bfloat16) if n.endswith("bf16") else t for n, t in tensors.items()}
-    inputs = [t for n, t in tensors.items() if n.startswith("input")]
+    inputs = [t.to(device) for n, t in tensors.items() if n.startswith("input")]
     model = module.ModelNew()
     speaks_torch = isinstance(model, torch.nn.Module)
+    if speaks_torch:
+        model = model.to(device)
     for name, tensor in tensors.items():
         if not name.startswith("state:"):
             continue
@@ -46,6 +49,7 @@ def run(folder: Path) -> None:
     for i, value in enumerate(result if isinstance(result, tuple | list) else [result]):
         if isinstance(value, torch.Tensor):
             half = value.dtype == torch.bfloat16
+            value = value.cpu()
             array = value.view(torch.int16).numpy() if half else value.numpy()
         else:
             array, half = value, False
@@ -54,10 +58,11 @@ def run(folder: Path) -> None:
 
 
 def main() -> None:
-    os.environ["TRITON_INTERPRET"] = "1"
+    device = sys.argv[2]
+    os.environ["TRITON_INTERPRET"] = "1" if device == "cpu" else "0"
     for folder in sorted(p for p in Path(sys.argv[1]).iterdir() if p.is_dir()):
         try:
-            run(folder)
+            run(folder, device)
         except Exception:  # noqa: BLE001 - worker main: the parent reads it
             (folder / "error.txt").write_text(traceback.format_exc())
 

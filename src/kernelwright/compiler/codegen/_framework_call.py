@@ -11,18 +11,19 @@ from kernelwright.errors import UnsupportedError
 _MATMULS = ("aten.mm.default", "aten.matmul.default", "aten.bmm.default", "matmul")
 
 
-def call_text(call: FrameworkCall, framework: str) -> str:
+def call_text(call: FrameworkCall, framework: str, device: str = '"cpu"') -> str:
     """One expression whose value is the call's result (a tensor, or a tuple for several).
 
     ``call.attrs`` is JSON with "arguments": {"args": [...], "kwargs": {...}} as the capture writes
     them, or a plain list of positional ones; without it the arguments are ``call.src`` in order.
+    ``device`` is the expression that stands where the capture saw a device.
     """
     given = json.loads(call.attrs or "{}").get("arguments")
     if given is None:
         given = [{"input": i} for i in range(len(call.src))]
     args, kwargs = (given, {}) if isinstance(given, list) else (given["args"], given["kwargs"])
-    texts = [_argument(a, call.src, framework) for a in args]
-    texts += [f"{name}={_argument(a, call.src, framework)}" for name, a in kwargs.items()]
+    texts = [_argument(a, call.src, device) for a in args]
+    texts += [f"{name}={_argument(a, call.src, device)}" for name, a in kwargs.items()]
     joined = ", ".join(texts)
     if framework == "torch":
         return f"{_torch_target(call.op)}({joined})"
@@ -51,9 +52,9 @@ def _torch_target(op: str) -> str:
     return "torch.matmul" if op == "matmul" else f"torch.ops.{op}"
 
 
-def _argument(value: Any, names: tuple[str, ...], framework: str) -> str:
+def _argument(value: Any, names: tuple[str, ...], device: str) -> str:
     if isinstance(value, list):
-        return f"[{', '.join(_argument(v, names, framework) for v in value)}]"
+        return f"[{', '.join(_argument(v, names, device) for v in value)}]"
     if not isinstance(value, dict):
         return repr(value)
     ((kind, payload),) = value.items()
@@ -62,7 +63,7 @@ def _argument(value: Any, names: tuple[str, ...], framework: str) -> str:
     if kind == "float":  # one that JSON lacks
         return f'float("{payload}")'
     if kind == "device":
-        return '"cpu"'
+        return device
     if kind in ("dtype", "memory_format"):
         return f"torch.{payload}"
     raise UnsupportedError(f"a library call's argument {value!r} is not understood")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import io
-import json
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from kernelwright.aul.evaluate import evaluate
 from kernelwright.aul.syntax import (
     Binary,
     Const,
@@ -27,7 +25,8 @@ from kernelwright.aul.syntax import (
     Workspace,
 )
 from kernelwright.compiler.codegen import _triton_ops as ops
-from kernelwright.compiler.codegen._triton_index import evaluate, host_text, names_in
+from kernelwright.compiler.codegen._framework_call import call_text, wanted_outputs
+from kernelwright.compiler.codegen._triton_index import host_text, names_in
 from kernelwright.compiler.codegen._triton_kernel import PrintedKernel
 from kernelwright.compiler.design import Binding, Design
 from kernelwright.errors import UnsupportedError
@@ -347,16 +346,11 @@ class HostPrinter:
         return f"{name} = torch.empty({text}, dtype=torch.{dtype}, device=device)"
 
     def _call(self, call: FrameworkCall) -> list[str]:
-        attrs = json.loads(call.attrs or "{}")
-        arguments = attrs.get("arguments", [{"input": i} for i in range(len(call.src))])
-        if isinstance(arguments, dict):
-            positional, keywords = arguments.get("args", []), arguments.get("kwargs", {})
-        else:
-            positional, keywords = arguments, attrs.get("kwargs", {})
-        shown = [_argument(a, call.src) for a in positional]
-        shown += [f"{k}={_argument(v, call.src)}" for k, v in keywords.items()]
-        made = f"torch.ops.{call.op}({', '.join(shown)})"
-        wanted = attrs.get("outputs", list(range(len(call.dst))))
+        if self.framework == "numpy" and not call.op.startswith(("aten.", "matmul")):
+            raise UnsupportedError(
+                f"the library call {call.op!r} has no form on the GPU; use impl_type cpp"
+            )
+        made, wanted = call_text(call, "torch", "device"), wanted_outputs(call)
         if len(call.dst) == 1:
             return [f"{call.dst[0]} = output({made}, {wanted[0]})"]
         return [f"made = {made}"] + [
@@ -416,25 +410,6 @@ def _constant_reader(constants: Mapping[str, np.ndarray]) -> str:
         f"    made = torch.from_numpy(np.load(path)){view}\n"
         "    return made.to(device)\n"
     )
-
-
-def _argument(value: Any, sources: Sequence[str]) -> str:
-    """One JSON argument of a framework call as Python."""
-    if isinstance(value, dict):
-        if "input" in value:
-            return sources[value["input"]]
-        if "dtype" in value:
-            return f"torch.{value['dtype']}"
-        if "device" in value:
-            return "device"
-        if "float" in value:
-            return f'float("{value["float"]}")'
-        raise UnsupportedError(f"framework call argument {value!r} has no Python form here")
-    if isinstance(value, list):
-        return f"[{', '.join(_argument(v, sources) for v in value)}]"
-    if isinstance(value, float) and not math.isfinite(value):
-        return f'float("{value}")'
-    return repr(value)
 
 
 def _factor_of(dim: IntExpr, name: str) -> int:

@@ -12,41 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from kernelwright.aul.evaluate import evaluate
 from kernelwright.aul.syntax import Binary, Call, CoreIdx, Int, IntExpr, Name
 from kernelwright.errors import UnsupportedError
 
 Poly = Mapping[tuple[str, ...], int]  # monomial (sorted atom texts) -> coefficient
 
 PRECEDENCE = {"+": 1, "-": 1, "*": 2, "//": 2, "%": 2}
-
-
-def evaluate(expr: IntExpr, values: Mapping[str, int]) -> int:
-    """The number that ``expr`` stands for, Python's rules; KeyError for a name without a value."""
-    if isinstance(expr, Int):
-        return expr.value
-    if isinstance(expr, Name):
-        return values[expr.id]
-    if isinstance(expr, Binary):
-        a, b = evaluate(expr.left, values), evaluate(expr.right, values)
-        return _apply(expr.op, a, b)
-    if isinstance(expr, Call):
-        args = [evaluate(a, values) for a in expr.args]
-        if expr.function == "cdiv":
-            return -(-args[0] // args[1])
-        if expr.function == "next_pow2":
-            return 1 << max(0, args[0] - 1).bit_length()
-        return min(args) if expr.function == "min" else max(args)
-    raise KeyError("core index")
-
-
-def _apply(op: str, a: int, b: int) -> int:
-    if op == "+":
-        return a + b
-    if op == "-":
-        return a - b
-    if op == "*":
-        return a * b
-    return a // b if op == "//" else a % b
 
 
 def names_in(expr: IntExpr) -> set[str]:

@@ -18,9 +18,11 @@ import math
 import re
 from collections.abc import Mapping
 
+from kernelwright.aul.evaluate import evaluate, resolve
+from kernelwright.aul.printer import print_program
 from kernelwright.aul.syntax import Const, CoreNum, Launch, Program, Size, Tunable, Workspace
 from kernelwright.compiler.codegen._triton_host import HostPrinter
-from kernelwright.compiler.codegen._triton_index import Scope, evaluate, host_text, names_in
+from kernelwright.compiler.codegen._triton_index import Scope, host_text, names_in
 from kernelwright.compiler.codegen._triton_kernel import PrintedKernel, print_kernel
 from kernelwright.compiler.codegen._triton_prelude import FUNCTIONS, needed
 from kernelwright.compiler.design import Design
@@ -59,6 +61,7 @@ class TritonPrinter:
             impl_type=self.impl_type,
             producer="builtin",
             parameters={**chosen, **options},
+            design=print_program(design.program),
         )
 
 
@@ -74,14 +77,7 @@ def choose_tunables(program: Program, parameters: Mapping[str, int]) -> dict[str
 
 def declared_values(program: Program, tunables: Mapping[str, int]) -> dict[str, int]:
     """Every declared name's value for the sizes that the design was made for, in order."""
-    values: dict[str, int] = {}
-    for d in program.declarations:
-        if isinstance(d, Size):
-            values[d.name] = d.default
-        elif isinstance(d, Tunable):
-            values[d.name] = tunables[d.name]
-        else:
-            values[d.name] = evaluate(d.value, values)
+    values = resolve(program, tunables=tunables)
     for s in program.host.body:
         if isinstance(s, CoreNum):
             values[s.name] = evaluate(s.value, values)

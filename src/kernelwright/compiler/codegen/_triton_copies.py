@@ -1,0 +1,166 @@
+"""Copies between global tensors and tiles: addresses and masks.
+
+Masks appear only where ``_triton_index`` cannot prove them needless, and are written so that they
+fold to "true" at compile time when the sizes allow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kernelwright.aul.syntax import Binary, Copy, Int, IntExpr, Place, Slice
+from kernelwright.compiler.codegen import _triton_ops as ops
+from kernelwright.compiler.codegen._triton_tiles import TileType, TileWriter
+from kernelwright.errors import UnsupportedError
+
+
+class CopyWriter(TileWriter):
+    def copy(self, copy: Copy) -> None:
+        if copy.src.index is not None:
+            self.load(copy, copy.src, self.tiles[copy.dst.name])
+        elif copy.dst.index is not None:
+            self.store(copy, copy.dst, self.tiles[copy.src.name])
+        else:
+            dst = self.tiles[copy.dst.name]
+            text = self.operand(copy.src.name, dst)
+            text = ops.convert(text, self.tiles[copy.src.name].dtype, dst.dtype)
+            self.put(copy.dst.name, text, self.covered([copy.src.name], dst))
+
+    def load(self, copy: Copy, place: Place, tile: TileType) -> None:
+        pointer, masks = self.address(place, tile, copy.pad is not None)
+        mask = self.mask(masks, tile)
+        value = copy.pad if copy.pad is not None else 0
+        shown = ops.number(float(value) if tile.dtype in ops.FLOATS else int(value))
+        more = f", mask={mask}, other={shown}" if mask else ""
+        name = self.name(copy.dst.name)
+        self.emit(f"{name} = tl.load({pointer}{more})")
+
+    def store(self, copy: Copy, place: Place, tile: TileType) -> None:
+        pointer, masks = self.address(place, tile, copy.clip)
+        mask = self.mask(masks, tile)
+        more = f", mask={mask}" if mask else ""
+        value = self.name(copy.src.name)
+        param = self.params[place.name]
+        if param.dtype is not None:
+            value = ops.convert(value, tile.dtype, param.dtype)
+        self.emit(f"tl.store({pointer}, {value}{more})")
+
+    def address(
+        self, place: Place, tile: TileType, checked: bool
+    ) -> tuple[str, list[tuple[int | None, str]]]:
+        """The pointer of a rectangular part, and its masks by position among ``tile.kept`` (None:
+        a scalar condition)."""
+        param = self.params[place.name]
+        assert place.index is not None
+        if param.shape is None:
+            raise UnsupportedError(
+                f"kernel {self.kernel.name!r}: parameter {place.name!r} has no shape; write "
+                f"{place.name}: U.TensorPtr[U.float32, (...)]"
+            )
+        strides = param.strides or _row_major(param.shape)
+        terms, masks = [], []
+        dim = 0  # of the tile
+        offset = self.scope.text(param.offset)
+        if offset != "0":
+            terms.append(offset)
+        for part, size, stride in zip(place.index, param.shape, strides):
+            if not isinstance(part, Slice):
+                terms.append(self._scaled(self.scope.text(part), part, stride))
+                index = self._scalar_index(part, tile)
+                masks += self._bounds(part, Int(1), size, None, index, checked)
+                continue
+            self._check_extent(place, part, tile, dim)
+            lower = self.scope.text(part.lower)
+            if dim not in tile.kept:
+                terms.append(self._scaled(lower, part.lower, stride))
+                index = self._scalar_index(part.lower, tile)
+                masks += self._bounds(part.lower, tile.dims[dim], size, None, index, checked)
+            else:
+                position = tile.kept.index(dim)
+                index = self.index(part.lower, tile.padded[position])
+                terms.append(self._scaled(self.spread(index, position, tile), None, stride))
+                masks += self._bounds(part.lower, tile.dims[dim], size, position, index, checked)
+                if self._may_pad(tile, position):
+                    masks.append((position, self._own(tile, position)))
+            dim += 1
+        terms = [t for t in terms if t != "0"]
+        return " + ".join([self.name(place.name), *terms]), masks
+
+    def _check_extent(self, place: Place, part: Slice, tile: TileType, dim: int) -> None:
+        extent = self.scope.poly(Binary("-", part.upper, part.lower))
+        if dim >= len(tile.dims) or extent != self.scope.poly(tile.dims[dim]):
+            raise UnsupportedError(
+                f"kernel {self.kernel.name!r}: slice {dim} of {place.name!r} is not provably as "
+                "long as its tile; write it as start:start + SIZE with the tile's own size"
+            )
+
+    def index(self, lower: IntExpr, padded: str) -> str:
+        lanes = f"tl.arange(0, {padded})" + (".to(tl.int64)" if self.wide else "")
+        start = self.scope.text(lower)
+        if isinstance(lower, Binary) and lower.op not in "+*":
+            start = f"({start})"
+        return self.named("at", lanes if start == "0" else f"{start} + {lanes}")
+
+    def _scalar_index(self, expr: IntExpr, tile: TileType) -> str:
+        """An index fit for a mask of ``tile``: the interpreter cannot mix scalar conditions with
+        vectors of them, so beside a vector it is a vector of one."""
+        text = self.scope.text(expr)
+        bits = 64 if self.wide else 32
+        return f"tl.full((1,), {text}, tl.int{bits})" if tile.kept else f"({text})"
+
+    def _scaled(self, text: str, expr: IntExpr | None, stride: IntExpr) -> str:
+        step = self.scope.text(stride)
+        if text == "0" or step == "0":
+            return "0"
+        if step == "1":
+            return f"({text})" if isinstance(expr, Binary) and expr.op in "-" else text
+        left = f"({text})" if isinstance(expr, Binary) else text
+        right = f"({step})" if isinstance(stride, Binary) else step
+        return f"{left} * {right}"
+
+    def _bounds(
+        self,
+        lower: IntExpr,
+        extent: IntExpr,
+        size: IntExpr,
+        position: int | None,
+        index: str,
+        checked: bool,
+    ) -> list[tuple[int | None, str]]:
+        """Masks that keep ``index`` inside a dimension of ``size``, where they may be needed."""
+        if not checked:
+            return []
+        found: list[tuple[int | None, str]] = []
+        always = self.scope.always_within(Binary("+", lower, extent), size)
+        if always != "True":
+            test = f"{index} < {self.scope.text(size)}"
+            found.append((position, f"({test}) | ({always})" if always else test))
+        if not self.scope.is_natural(lower):
+            found.append((position, f"{index} >= 0"))
+        return found
+
+    def _own(self, tile: TileType, position: int) -> str:
+        """The mask of a tile's own elements, against its padding."""
+        dim, padded = tile.dims[tile.kept[position]], tile.padded[position]
+        lanes, size = self.named("at", f"tl.arange(0, {padded})"), self.scope.text(dim)
+        if self._fixed(dim):
+            return f"{lanes} < {size}"
+        return f"({lanes} < {size}) | ({ops.group(size)} == {padded})"
+
+    def mask(self, masks: Sequence[tuple[int | None, str]], tile: TileType) -> str:
+        parts = []
+        for position, text in masks:
+            name = self.named("ok", text)
+            part = name if position is None else self.spread(name, position, tile)
+            if part not in parts:
+                parts.append(part)
+        return " & ".join(parts)
+
+
+def _row_major(shape: Sequence[IntExpr]) -> tuple[IntExpr, ...]:
+    strides: list[IntExpr] = []
+    step: IntExpr = Int(1)
+    for size in reversed(shape):
+        strides.append(step)
+        step = size if step == Int(1) else Binary("*", size, step)
+    return tuple(reversed(strides))
