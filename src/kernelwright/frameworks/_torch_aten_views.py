@@ -278,6 +278,18 @@ def _overwritten(c: Context, x: Node, src: Node, axis: int, start: int, stop: in
     return parts[0] if len(parts) == 1 else c.make("concat", *parts, axis=axis)
 
 
+@aten("index_put")
+def index_put(
+    c: Context, x: Node, indices: Sequence[Any], values: Node, accumulate: bool = False, **_: Any
+) -> Node:
+    """``x[mask] = number``; other indices stay torch's own op."""
+    mask = indices[0]
+    if len(indices) != 1 or mask.dtype != "bool" or accumulate or values.type.size != 1:
+        raise NotConvertible("indices, or one value an element")
+    mask = c.reshape(mask, (*mask.shape, *(1 for _ in x.shape[len(mask.shape) :])))
+    return c.make("where", mask, c.cast(c.reshape(values, ()), x.dtype), x)
+
+
 @aten("copy")
 def copy(c: Context, x: Node, src: Node) -> Node:
     return c.finish(src)

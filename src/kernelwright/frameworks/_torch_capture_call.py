@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from kernelwright.errors import CaptureError
 from kernelwright.frameworks._torch_arrays import dtype_text, to_native, to_numpy
-from kernelwright.graph.core import Node
+from kernelwright.graph.core import Graph, Node
 
 
 def encode(target: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Node], dict]:
@@ -122,3 +123,19 @@ def call_source(target: str, arguments: Mapping[str, Any], tensor_names: Sequenc
     given = [text(v) for v in arguments["args"]]
     given += [f"{k}={text(v)}" for k, v in arguments["kwargs"].items()]
     return f"torch.ops.{target}({', '.join(given)})"
+
+
+def numpy_calls(graph: Graph) -> dict[str, Callable[..., tuple[np.ndarray, ...]]]:
+    """The meaning of each "call" of ``graph``, for ``graph.evaluate.evaluate(..., calls=...)``."""
+    targets = {n.attrs["target"] for n in graph.nodes() if n.op == "call"}
+    return {t: _NumpyCall(t) for t in sorted(targets)}
+
+
+@dataclass(frozen=True)
+class _NumpyCall:
+    target: str
+
+    def __call__(
+        self, arrays: Sequence[np.ndarray], attrs: Mapping[str, Any]
+    ) -> tuple[np.ndarray, ...]:
+        return run_call(self.target, arrays, attrs["arguments"])

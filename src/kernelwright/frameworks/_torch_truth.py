@@ -10,7 +10,7 @@ float8 (quantisation), and the bits seen by ``view(dtype)``.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import torch
@@ -74,24 +74,66 @@ class _WideOps(TorchDispatchMode):
         return widened(torch.ops.aten.view.dtype(x, dtype))
 
 
-class _WideBuilders(TorchFunctionMode):
+class _AsTheModelSees(TorchFunctionMode):
+    """What the Model's own Python code sees: ``x.dtype`` is the dtype that it was written for, so
+    that it takes the same branches and the same ``torch.finfo``; defaults that torch derives from
+    the dtype stay those of that dtype; tensors built from data are widened."""
+
+    def __init__(self, seen: torch.dtype | None) -> None:
+        super().__init__()
+        self._seen = seen
+
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        result = func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        if func in _DTYPE_DEFAULTS:
+            kwargs = {**kwargs, **_own_defaults(func, args, kwargs, self._seen or torch.float32)}
+        result = func(*args, **kwargs)
+        if func == _GET_DTYPE and result == torch.float64 and self._seen is not None:
+            return self._seen
         if func in _BUILDERS and isinstance(result, torch.Tensor):
             return widened(result)
         return result
 
 
+_GET_DTYPE = torch.Tensor.dtype.__get__  # type: ignore[attr-defined]
+_RMS_NORMS = (torch.rms_norm, torch.nn.functional.rms_norm)
+_NAN_TO_NUM = (torch.nan_to_num, torch.Tensor.nan_to_num)
+_DTYPE_DEFAULTS = (*_RMS_NORMS, *_NAN_TO_NUM)
+
+
+def _own_defaults(
+    func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], seen: torch.dtype
+) -> dict[str, Any]:
+    """Missing arguments whose default depends on the dtype. rms_norm's eps is that of the dtype it
+    computes in, float32 for the half types."""
+    if func in _RMS_NORMS:
+        eps = kwargs.get("eps", args[3] if len(args) > 3 else None)
+        wide = torch.float32 if seen.itemsize < 4 else seen
+        # A fourth positional argument is left alone: given as None, it cannot also be named.
+        return {"eps": torch.finfo(wide).eps} if eps is None and len(args) < 4 else {}
+    limits = {"posinf": torch.finfo(seen).max, "neginf": torch.finfo(seen).min}
+    positions = {"posinf": 2, "neginf": 3}
+    return {
+        name: limit
+        for name, limit in limits.items()
+        if kwargs.get(name) is None and len(args) <= positions[name]
+    }
+
+
 @contextlib.contextmanager
-def float64_everywhere(half: torch.dtype = torch.float16) -> Iterator[None]:
-    """Inside, torch computes in float64 whatever dtype the code asks for. ``half`` is the 16-bit
-    float type whose bits ``view(torch.int16)`` shows. The default dtype is put back on leaving."""
+def float64_everywhere(dtypes: Collection[torch.dtype]) -> Iterator[None]:
+    """Inside, torch computes in float64 whatever dtype the code asks for. ``dtypes`` are those of
+    the Model's inputs and state: when only one float dtype is among them, the Model's code still
+    sees that one. The default dtype is put back on leaving."""
+    floats = {d for d in dtypes if d.is_floating_point and d.itemsize > 1} or {torch.float32}
+    seen = next(iter(floats)) if len(floats) == 1 else None
+    bits = torch.bfloat16 if torch.bfloat16 in floats else torch.float16
     default = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        with torch.no_grad(), _WideBuilders(), _WideOps(half):
+        with torch.no_grad(), _AsTheModelSees(seen), _WideOps(bits):
             yield
     finally:
         torch.set_default_dtype(default)

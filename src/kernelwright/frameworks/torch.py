@@ -108,22 +108,20 @@ class TorchModel:
 
         values = clones(self._natives(inputs))
         tensors = [v for v in values if isinstance(v, torch.Tensor)]
-        brain = any(t.dtype == torch.bfloat16 for t in [*tensors, *self._module.parameters()])
+        seen = {t.dtype for t in [*tensors, *self._module.state_dict().values()] if _is_tensor(t)}
         module = widen_module(copy.deepcopy(self._module).to(self.device))
         wide = [widened(v) if isinstance(v, torch.Tensor) else v for v in values]
-        with float64_everywhere(torch.bfloat16 if brain else torch.float16):
+        with float64_everywhere(seen):
             result = self._call(module, wide)
         return self._result(result).outputs
 
     def state(self) -> list[StateEntry]:
         """See LoadedModel; arrays are copies."""
-        import torch
-
         parameters = {n for n, _ in self._module.named_parameters(remove_duplicate=False)}
         return [
             StateEntry(name, to_numpy(t).copy(), "parameter" if name in parameters else "buffer")
             for name, t in self._module.state_dict(keep_vars=True).items()
-            if isinstance(t, torch.Tensor)
+            if _is_tensor(t)
         ]
 
     def capture(self, inputs: Sequence[Value]) -> Graph:
@@ -159,6 +157,13 @@ class TorchModel:
                 "return a tensor, or a tuple or list of tensors",
                 check="outputs_not_tensors",
             ) from error
+
+
+def _is_tensor(value: Any) -> bool:
+    """A state dict may also hold extra state that is no tensor."""
+    import torch
+
+    return isinstance(value, torch.Tensor)
 
 
 @contextlib.contextmanager
