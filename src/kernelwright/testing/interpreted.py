@@ -1,4 +1,4 @@
-"""Runs Triton candidates under Triton's interpreter, many in one child process.
+"""Runs Triton candidates under Triton's interpreter (or on a GPU), many in one child process.
 
 Importing torch and triton costs two seconds, and the interpreter must be chosen before the import:
 so a test module gathers its cases and runs them in one go.
@@ -32,9 +32,12 @@ class InterpreterError(Exception):
 
 
 def run_interpreted(
-    cases: Mapping[str, Case], timeout_s: float = 240.0
+    cases: Mapping[str, Case], timeout_s: float = 240.0, device: str = "cpu"
 ) -> dict[str, list[np.ndarray] | InterpreterError]:
-    """The flattened outputs of every case by name, or what the candidate raised."""
+    """The flattened outputs of every case by name, or what the candidate raised.
+
+    ``device`` "cpu" is the interpreter, "cuda" runs the compiled kernels.
+    """
     with tempfile.TemporaryDirectory(prefix="kernelwright-interpret-") as root:
         for name, case in cases.items():
             folder = Path(root) / name
@@ -47,7 +50,7 @@ def run_interpreted(
             np.savez(folder / "inputs.npz", **plain)
         main = Path(__file__).with_name("_interpreted_main.py")
         done = subprocess.run(
-            [sys.executable, "-P", str(main), root],
+            [sys.executable, "-P", str(main), root, device],
             capture_output=True,
             text=True,
             timeout=timeout_s,

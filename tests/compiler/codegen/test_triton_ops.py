@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import ml_dtypes
@@ -534,7 +535,23 @@ def assert_close(got: np.ndarray, want: np.ndarray, label: str, units: float = 0
 
 @pytest.mark.parametrize("name", list(CASES))
 def test_interpreted(name: str, results: dict[str, list[np.ndarray] | InterpreterError]) -> None:
-    outputs = results[name]
+    assert_right(name, results[name])
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not Path("/dev/nvidiactl").exists(), reason="needs a CUDA device")
+def test_on_the_gpu() -> None:
+    results = run_interpreted(CASES, device="cuda")
+    faults = []
+    for name in CASES:
+        try:
+            assert_right(name, results[name])
+        except AssertionError as fault:
+            faults.append(f"{name}: {fault}")
+    assert not faults, "\n".join(faults)
+
+
+def assert_right(name: str, outputs: list[np.ndarray] | InterpreterError) -> None:
     assert not isinstance(outputs, InterpreterError), str(outputs)
     assert len(outputs) == len(EXPECTED[name])
     for k, (got, want) in enumerate(zip(outputs, EXPECTED[name])):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kernelwright.aul.evaluate import evaluate
+from kernelwright.aul import evaluate
 from kernelwright.aul.syntax import (
     Binary,
     Const,

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from kernelwright.aul.evaluate import evaluate
+from kernelwright.aul import evaluate
 from kernelwright.aul.syntax import Binary, Call, CoreIdx, Int, IntExpr, Name
 from kernelwright.errors import UnsupportedError
 
