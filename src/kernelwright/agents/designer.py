@@ -14,7 +14,7 @@ from kernelwright.compiler.schedule import design as schedule
 from kernelwright.errors import AULError, UnsupportedError
 from kernelwright.graph.core import Graph
 from kernelwright.schema import Target
-from kernelwright.verify.compare import judge_outputs
+from kernelwright.verify.compare import Outputs, judge_outputs
 from kernelwright.verify.reference import ReferenceProcess
 
 MAX_INTERPRETED_ELEMENTS = 1 << 20
@@ -50,7 +50,7 @@ class BuiltinDesigner:
     def check(self, design: Design) -> DesignCheck:
         """Runs the design in the AUL interpreter on reduced sizes and judges its outputs by the
         error rule. Where the text does not hold for other sizes, a design for those is checked."""
-        inputs = self.reference.reduced_inputs()
+        inputs = self.reference.reduced_inputs(seed=1)
         if inputs is None:
             inputs = self.reference.make_inputs(seed=1)
             if sum(np.size(v) for v in inputs) > MAX_INTERPRETED_ELEMENTS:
@@ -69,15 +69,22 @@ class BuiltinDesigner:
 
     def failure(self, design: Design, inputs: Sequence[Any]) -> str | None:
         """What is wrong with the design's outputs for these inputs; None when nothing is."""
-        state = {e.name: e.array for e in self.reference.state()}
+        state = {e.name: e.array for e in self.reference.describe().state}
         arrays = [bound(design, b.source, b.key, inputs, state) for b in design.bindings]
         try:
-            outputs = interpret(design.program, arrays, calls=self.reference.framework_calls())
+            outputs = interpret(design.program, arrays, calls=self.framework_call)
         except AULError as error:
             return str(error)
-        result = self.reference.run(inputs)
-        verdict = judge_outputs(self.reference.truth(inputs), result.outputs, outputs)
-        return None if verdict.passed else verdict.reason
+        reference, truths = self.reference.run_and_truth(inputs)
+        verdict = judge_outputs(truths, reference, Outputs(outputs, reference.structure))
+        return None if verdict.passed else f"{verdict.check}: {verdict.reason}"
+
+    def framework_call(
+        self, op: str, arrays: Sequence[np.ndarray], attributes: Mapping[str, Any]
+    ) -> list[np.ndarray]:
+        """Executes a design's library call in the reference process."""
+        outputs = self.reference.run_call(op, arrays, attributes["arguments"])
+        return [outputs[i] for i in attributes["outputs"]]
 
 
 def bound(

@@ -11,6 +11,7 @@ from typing import Any
 from kernelwright.config import Config, resolve
 from kernelwright.errors import ReferenceBroken, UsageError
 from kernelwright.schema import Candidate, Status
+from kernelwright.task.measurement import timed
 from kernelwright.task.progress import Observer, Silent
 from kernelwright.task.resolve import make_spec, read_source
 from kernelwright.task.result import (
@@ -178,11 +179,4 @@ def with_times(
     observer.start("measure")
     times = session.measure(chosen, baselines)
     observer.finish()
-    out = []
-    for index, attempt in enumerate(attempts):
-        measured = times.get(str(index))
-        if measured is not None:
-            evaluation = dataclasses.replace(attempt.evaluation, measurement=measured)
-            attempt = dataclasses.replace(attempt, evaluation=evaluation)
-        out.append(attempt)
-    return out
+    return [timed(a, str(i), times) for i, a in enumerate(attempts)]

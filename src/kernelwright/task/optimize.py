@@ -23,8 +23,9 @@ from kernelwright.errors import (
     UnsupportedError,
     UsageError,
 )
-from kernelwright.schema import Candidate, Evaluation, Measurement, Status, TaskSpec
+from kernelwright.schema import Candidate, Evaluation, Status, TaskSpec
 from kernelwright.store import Store
+from kernelwright.task.measurement import profile_detail, profile_of, timed
 from kernelwright.task.output import (
     check_writable,
     default_out,
@@ -249,21 +250,15 @@ class Optimization:
         known = self.found(step)
         self.observer.start("measure")
         if known is None:
-            times = session.measure(chosen, self.options.baselines)
-            detail = {name: dataclasses.asdict(m) for name, m in times.items()}
-            self.store.add(self.run_id, step, detail)
+            profiled = session.measure(chosen, self.options.baselines)
+            self.store.add(self.run_id, step, profile_detail(profiled))
         else:
-            times = {name: Measurement(**m) for name, m in known.items()}
+            profiled = profile_of(known)
         self.observer.finish()
-        return [self.with_times(a, times.get(a.impl_type)) for a in attempts]
-
-    @staticmethod
-    def with_times(attempt: Attempt, times: Measurement | None) -> Attempt:
-        if times is None:
-            return attempt
-        return dataclasses.replace(
-            attempt, evaluation=dataclasses.replace(attempt.evaluation, measurement=times)
-        )
+        self.notes.extend(profiled.notes)
+        for name, text in profiled.baseline_failures.items():
+            self.notes.append(f"baseline {name} could not be measured: {text}")
+        return [timed(a, a.impl_type, profiled) for a in attempts]
 
     # ---- the record --------------------------------------------------------------------------
 

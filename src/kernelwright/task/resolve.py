@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from kernelwright.backends import BACKENDS, check_combination, impl_types
+from kernelwright.backends import BACKENDS, check_combination, impl_types, is_native
 from kernelwright.errors import UsageError
 from kernelwright.schema import Target, TaskSpec
 
@@ -77,5 +77,5 @@ def impl_types_to_try(spec: TaskSpec) -> list[str]:
     if spec.impl_type != "auto":
         return [spec.impl_type]
     names = impl_types(spec.target.backend, spec.framework)
-    native = [n for n in names if BACKENDS.get(spec.target.backend).runs_natively(n)]
+    native = [n for n in names if is_native(spec.target.backend, n)]
     return native or names

@@ -6,22 +6,33 @@ way to design, code, verify and measure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from kernelwright.agents.coder import BuiltinCoder
 from kernelwright.agents.designer import BuiltinDesigner, DesignCheck
-from kernelwright.backends import BACKENDS
-from kernelwright.backends._matrix import is_native
+from kernelwright.backends import BACKENDS, DeviceInfo, is_native
 from kernelwright.compiler.design import Design
 from kernelwright.config import Config
+from kernelwright.errors import CaptureError, UsageError
+from kernelwright.frameworks._base import RunResult, Value
 from kernelwright.graph.core import Graph
-from kernelwright.schema import Candidate, Evaluation, Measurement, TaskSpec
+from kernelwright.schema import Candidate, Evaluation, TaskSpec
 from kernelwright.task.progress import Observer, Silent
+from kernelwright.verify.bound import compute_dtype, minimal_traffic
+from kernelwright.verify.compare import Outputs, judge_outputs
+from kernelwright.verify.peaks import peaks
+from kernelwright.verify.ranking import quick_rank
 from kernelwright.verify.reference import ReferenceProcess
+from kernelwright.verify.timing import Limit, ProfileResult, profile
 from kernelwright.verify.verifier import Verifier
+
+INPUT_SETS = 4  # that a timing run rotates through
+INPUT_BYTES = 1 << 30  # of all sets together
 
 
 class Session:
@@ -36,10 +47,25 @@ class Session:
         reproducers: Path | None = None,
         device: int = 0,
     ) -> None:
-        self.spec, self.config, self.device = spec, config, device
+        self.spec, self.config = spec, config
         self.observer = observer or Silent()
-        self.reproducers = reproducers
-        self.reference = ReferenceProcess(spec, config=config)
+        self.backend = BACKENDS.get(spec.target.backend)
+        self.device = self.find_device(device)
+        self.reference = ReferenceProcess(
+            spec,
+            wall_s=config.timeouts.reference_s,
+            device=self.torch_device,
+            threads=config.threads,
+        )
+        self.verifier = Verifier(
+            self.reference,
+            seeds=config.judge.seeds,
+            use_laws=config.judge.laws,
+            wall_s=config.timeouts.candidate_s,
+            threads=config.threads,
+            reproducers=reproducers,
+            allow_unsandboxed=config.judge.allow_unsandboxed,
+        )
 
     def __enter__(self) -> Session:
         return self
@@ -50,7 +76,14 @@ class Session:
     def close(self) -> None:
         self.reference.close()
 
-    # ---- what is asked for -------------------------------------------------------------------
+    def find_device(self, index: int) -> DeviceInfo | None:
+        """The device to run on; None when the machine has none of this backend (a kernel can then
+        only be checked in an interpreter)."""
+        return next((d for d in self.backend.devices() if d.index == index), None)
+
+    @property
+    def torch_device(self) -> str:
+        return "cpu" if self.device is None else self.backend.torch_device(self.device.index)
 
     @cached_property
     def graph(self) -> Graph:
@@ -79,41 +112,110 @@ class Session:
 
     # ---- judging -----------------------------------------------------------------------------
 
-    def verify(self, candidate: Candidate) -> Evaluation:
-        """The judge's word on correctness. A kernel that has no device of its own here is checked
+    def native(self, impl_type: str) -> bool:
+        """Whether this machine runs kernels of this impl_type themselves, not in an interpreter."""
+        return self.device is not None and is_native(self.spec.target.backend, impl_type)
+
+    def child_env(self, impl_type: str) -> dict[str, str]:
+        env = self.backend.child_env(self.config.threads)
+        return env if self.native(impl_type) else {**env, "TRITON_INTERPRET": "1"}
+
+    def verify(self, candidate: Candidate, *, seed: int | None = None) -> Evaluation:
+        """The judge's word on correctness. A kernel that this machine cannot run itself is checked
         in its interpreter, on reduced sizes."""
-        native = is_native(self.spec.target.backend, candidate.impl_type)
-        env = {} if native else {"TRITON_INTERPRET": "1"}
-        verifier = Verifier(
-            self.reference, config=self.config, reproducers=self.reproducers, device=self.device
+        return self.verifier.verify(
+            self.spec,
+            candidate,
+            reduced=not self.native(candidate.impl_type),
+            env=self.child_env(candidate.impl_type),
+            seed=seed,
         )
-        return verifier.verify(self.spec, candidate, reduced=not native, env=env)
 
     def measure(
         self, candidates: Mapping[str, Candidate], baselines: Sequence[str]
-    ) -> dict[str, Measurement]:
+    ) -> ProfileResult:
         """Times of verified candidates against the baselines, interleaved in one fresh process."""
-        from kernelwright.verify.timing import profile
+        with self.folders(candidates) as entries:
+            return profile(
+                self.spec,
+                entries,
+                self.input_sets,
+                self.need_device(),
+                self.config,
+                state=self.reference.describe().state,
+                baselines=baselines,
+                judge=self.judge_timed_call,
+                limit=self.limit,
+                env=self.backend.child_env(self.config.threads),
+            )
 
-        return profile(
-            self.reference, candidates, baselines, config=self.config, device=self.device,
-            graph=self.graph_or_none(),
-        )  # fmt: skip
+    def rank(self, candidates: Mapping[str, Candidate]) -> dict[str, float]:
+        """Microseconds of each, from a few interleaved calls; for search, not for claims."""
+        with self.folders(candidates) as entries:
+            return quick_rank(
+                self.spec,
+                entries,
+                self.input_sets,
+                self.need_device(),
+                self.config,
+                state=self.reference.describe().state,
+                env=self.backend.child_env(self.config.threads),
+            )
 
-    def graph_or_none(self) -> Graph | None:
-        from kernelwright.errors import CaptureError
+    def judge_timed_call(self, inputs: Sequence[Value], result: RunResult) -> Evaluation:
+        """The error rule on the outputs of a call that was timed."""
+        reference, truths = self.reference.run_and_truth(inputs)
+        verdict = judge_outputs(truths, reference, Outputs(result.outputs, result.structure))
+        return Evaluation(verdict.status, verdict.check, verdict.reason, verdict.statistics)
 
+    @cached_property
+    def input_sets(self) -> list[list[Value]]:
+        """Fresh inputs for timing; fewer sets when they are large."""
+        first = self.reference.make_inputs(11)
+        size = sum(getattr(v, "nbytes", 0) for v in first)
+        count = max(1, min(INPUT_SETS, INPUT_BYTES // max(1, size)))
+        return [first, *(self.reference.make_inputs(11 + i) for i in range(1, count))]
+
+    @cached_property
+    def limit(self) -> Limit | None:
+        """What the bound is made of; None when the Model cannot be captured."""
         try:
-            return self.graph
+            graph = self.graph
         except CaptureError:
             return None
+        traffic = minimal_traffic(graph)
+        return Limit(
+            traffic.bytes,
+            traffic.flops,
+            compute_dtype(graph),
+            peaks(self.need_device(), self.config),
+        )
+
+    def need_device(self) -> DeviceInfo:
+        if self.device is None:
+            raise UsageError(
+                f"this machine has no {self.spec.target.backend} device to measure on; "
+                "see `kernelwright doctor`"
+            )
+        return self.device
+
+    @contextlib.contextmanager
+    def folders(self, candidates: Mapping[str, Candidate]) -> Iterator[dict[str, Path]]:
+        """Each candidate's entry file in a folder of its own, for as long as the context lasts."""
+        with tempfile.TemporaryDirectory(prefix="kernelwright-") as root:
+            entries = {}
+            for number, (name, candidate) in enumerate(candidates.items()):
+                folder = Path(root) / str(number)
+                folder.mkdir()
+                for file, data in candidate.files.items():
+                    (folder / file).write_bytes(data)
+                entries[name] = folder / candidate.entry
+            yield entries
 
     def environment(self) -> dict[str, Any]:
-        """What else decides the outcome: the target's device and the children's variables."""
-        backend = BACKENDS.get(self.spec.target.backend)
-        devices = backend.devices()
+        """What else decides the outcome."""
         return {
             "target": str(self.spec.target),
-            "device": devices[self.device].name if devices else "none",
+            "device": self.device.name if self.device else "none",
             "threads": self.config.threads,
         }

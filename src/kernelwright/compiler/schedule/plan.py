@@ -79,7 +79,7 @@ class Planner:
                 self.call(current) if self.is_call(current) else self.place(current)
                 waiting.pop()
             except Cut as cut:
-                if cut.node is current or len(waiting) > 10_000:
+                if cut.node is current or cut.node.id in self.producer:
                     raise AssertionError(f"no schedule for {current!r}") from None
                 waiting.append(cut.node)
 
@@ -169,15 +169,19 @@ def call_target(node: Node) -> tuple[str, Any]:
         return node.attrs["target"], node.attrs["arguments"]
     tensors = [{"input": i} for i in range(len(node.inputs))]
     if node.op == "matmul":
-        return "aten.matmul.default", tensors
+        return "aten.matmul.default", positional(*tensors)
     if node.op == "concat":
-        return "aten.cat.default", [tensors, node.attrs["axis"]]
+        return "aten.cat.default", positional(tensors, node.attrs["axis"])
     if node.op == "pad":
         widths: list[int] = []
         for low, high in reversed(list(zip(node.attrs["low"], node.attrs["high"]))):
             widths += [low, high]
-        return "aten.constant_pad_nd.default", [tensors[0], widths, node.attrs["value"]]
+        return "aten.constant_pad_nd.default", positional(tensors[0], widths, node.attrs["value"])
     raise Cut(node)
+
+
+def positional(*args: Any) -> Any:
+    return {"args": list(args), "kwargs": {}}
 
 
 def call_attributes(step: CallStep) -> str:

@@ -219,11 +219,20 @@ class Region:
         else:
             axes_or_none = self.reshaped(node, operand)
             if axes_or_none is None:
-                raise Cut(node.inputs[0])
+                return self.reread(node)
             axes = axes_or_none
         if operand.kind == "const":
             return self.note(Value("const", "const", (), axes, operand.dtype, operand.node))
         return self.note(Value("map", "alias", (operand,), axes, operand.dtype, node))
+
+    def reread(self, node: Node) -> Value:
+        """A reshape that does not nest: the stored operand read under the new shape."""
+        operand = node.inputs[0]
+        if not self.is_stored(operand):
+            raise Cut(operand)
+        extents = [Symbol.of(e) for e in node.shape]
+        strides = tuple(product(extents[i + 1 :]) for i in range(len(extents)))
+        return self.load(View(operand, node.shape, strides, Symbol.of(0)), self.loads, node)
 
     def expanded(self, node: Node, operand: Value) -> Axes:
         missing = len(node.shape) - len(operand.axes)
