@@ -6,9 +6,7 @@ way to design, code, verify and measure.
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,21 +16,15 @@ from kernelwright.agents.designer import BuiltinDesigner, DesignCheck
 from kernelwright.backends import BACKENDS, DeviceInfo, is_native
 from kernelwright.compiler.design import Design
 from kernelwright.config import Config
-from kernelwright.errors import CaptureError, UsageError
-from kernelwright.frameworks._base import RunResult, Value
+from kernelwright.errors import CaptureError
 from kernelwright.graph.core import Graph
+from kernelwright.graph.decompose import decompose
 from kernelwright.schema import Candidate, Evaluation, TaskSpec
 from kernelwright.task.progress import Observer, Silent
-from kernelwright.verify.bound import compute_dtype, minimal_traffic
-from kernelwright.verify.compare import Outputs, judge_outputs
-from kernelwright.verify.peaks import peaks
-from kernelwright.verify.ranking import quick_rank
+from kernelwright.verify.measure import measure_candidates, rank_candidates
 from kernelwright.verify.reference import ReferenceProcess
-from kernelwright.verify.timing import Limit, ProfileResult, profile
+from kernelwright.verify.timing import ProfileResult
 from kernelwright.verify.verifier import Verifier
-
-INPUT_SETS = 4  # that a timing run rotates through
-INPUT_BYTES = 1 << 30  # of all sets together
 
 
 class Session:
@@ -47,7 +39,7 @@ class Session:
         reproducers: Path | None = None,
         device: int = 0,
     ) -> None:
-        self.spec, self.config = spec, config
+        self.spec, self.config, self.device_index = spec, config, device
         self.observer = observer or Silent()
         self.backend = BACKENDS.get(spec.target.backend)
         self.device = self.find_device(device)
@@ -135,82 +127,33 @@ class Session:
         self, candidates: Mapping[str, Candidate], baselines: Sequence[str]
     ) -> ProfileResult:
         """Times of verified candidates against the baselines, interleaved in one fresh process."""
-        with self.folders(candidates) as entries:
-            return profile(
-                self.spec,
-                entries,
-                self.input_sets,
-                self.need_device(),
-                self.config,
-                state=self.reference.describe().state,
-                baselines=baselines,
-                judge=self.judge_timed_call,
-                limit=self.limit,
-                env=self.backend.child_env(self.config.threads),
-            )
+        return measure_candidates(
+            self.reference,
+            candidates,
+            config=self.config,
+            device=self.device_index,
+            baselines=baselines,
+            graph=self.simplified,
+            env=self.backend.child_env(self.config.threads),
+        )
 
     def rank(self, candidates: Mapping[str, Candidate]) -> dict[str, float]:
         """Microseconds of each, from a few interleaved calls; for search, not for claims."""
-        with self.folders(candidates) as entries:
-            return quick_rank(
-                self.spec,
-                entries,
-                self.input_sets,
-                self.need_device(),
-                self.config,
-                state=self.reference.describe().state,
-                env=self.backend.child_env(self.config.threads),
-            )
-
-    def judge_timed_call(self, inputs: Sequence[Value], result: RunResult) -> Evaluation:
-        """The error rule on the outputs of a call that was timed."""
-        reference, truths = self.reference.run_and_truth(inputs)
-        verdict = judge_outputs(truths, reference, Outputs(result.outputs, result.structure))
-        return Evaluation(verdict.status, verdict.check, verdict.reason, verdict.statistics)
-
-    @cached_property
-    def input_sets(self) -> list[list[Value]]:
-        """Fresh inputs for timing; fewer sets when they are large."""
-        first = self.reference.make_inputs(11)
-        size = sum(getattr(v, "nbytes", 0) for v in first)
-        count = max(1, min(INPUT_SETS, INPUT_BYTES // max(1, size)))
-        return [first, *(self.reference.make_inputs(11 + i) for i in range(1, count))]
-
-    @cached_property
-    def limit(self) -> Limit | None:
-        """What the bound is made of; None when the Model cannot be captured."""
-        try:
-            graph = self.graph
-        except CaptureError:
-            return None
-        traffic = minimal_traffic(graph)
-        return Limit(
-            traffic.bytes,
-            traffic.flops,
-            compute_dtype(graph),
-            peaks(self.need_device(), self.config),
+        return rank_candidates(
+            self.reference,
+            candidates,
+            config=self.config,
+            device=self.device_index,
+            env=self.backend.child_env(self.config.threads),
         )
 
-    def need_device(self) -> DeviceInfo:
-        if self.device is None:
-            raise UsageError(
-                f"this machine has no {self.spec.target.backend} device to measure on; "
-                "see `kernelwright doctor`"
-            )
-        return self.device
-
-    @contextlib.contextmanager
-    def folders(self, candidates: Mapping[str, Candidate]) -> Iterator[dict[str, Path]]:
-        """Each candidate's entry file in a folder of its own, for as long as the context lasts."""
-        with tempfile.TemporaryDirectory(prefix="kernelwright-") as root:
-            entries = {}
-            for number, (name, candidate) in enumerate(candidates.items()):
-                folder = Path(root) / str(number)
-                folder.mkdir()
-                for file, data in candidate.files.items():
-                    (folder / file).write_bytes(data)
-                entries[name] = folder / candidate.entry
-            yield entries
+    @cached_property
+    def simplified(self) -> Graph | None:
+        """The computation that the bound is made of; None when the Model cannot be captured."""
+        try:
+            return decompose(self.graph)
+        except CaptureError:
+            return None
 
     def environment(self) -> dict[str, Any]:
         """What else decides the outcome."""

@@ -69,7 +69,7 @@ class _Worker:
     def reduced_inputs(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
         from kernelwright.frameworks._reduce import reduced_inputs
 
-        reduced = reduced_inputs(self.model, header["seed"])
+        reduced = reduced_inputs(self.model, self.model.make_inputs(header["seed"]))
         return {"reduced": reduced is not None}, reduced or []
 
     def capture(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
