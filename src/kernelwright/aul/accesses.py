@@ -68,10 +68,11 @@ def walk(kernel: Kernel, env: Mapping[str, int], cores: int, limit: int = LIMIT)
     Raises AULError for an undefined name or a division by zero.
     """
     result = Walk()
-    core = np.arange(max(0, cores), dtype=np.int64)
     if cores > limit:
         result.sampled = True
-        core = np.unique(np.r_[core[:3], core[-3:]])
+        core = np.r_[0:3, cores - 3 : cores].astype(np.int64)
+    else:
+        core = np.arange(cores, dtype=np.int64)
     params = {p.name for p in kernel.params}
     points = len(core)
     start: Env = {name: np.full(points, value, np.int64) for name, value in env.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -42,19 +41,39 @@ def print_program(program: s.Program) -> str:
     """The program as text that ``parse`` accepts."""
     lines: list[str] = []
     if program.doc:
-        lines += [f'"""{program.doc}"""', ""]
-    lines += ["import aul as U", ""]
-    lines += [declaration(d) for d in program.declarations]
+        lines += docstring(program.doc)
+    lines += ["import aul as U"]
+    if program.declarations:
+        lines += ["", *(declaration(d) for d in program.declarations)]
     for kernel in program.kernels:
         lines += ["", "", "@sub_kernel"]
         lines += call(f"def {kernel.name}", map(param, kernel.params), 0, "):")
         lines += block(kernel.body, 1)
-    if program.host is not None:
+    if program.host.name:
         lines += ["", ""]
         lines += call(f"def {program.host.name}", map(param, program.host.params), 0, "):")
         for statement in program.host.body:
             lines += host_statement(statement)
+        if not program.host.body:
+            lines.append("    pass")
     return "\n".join(lines) + "\n"
+
+
+def docstring(text: str) -> list[str]:
+    """The lines of a triple-quoted literal that reads back as ``text``."""
+    escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    if escaped.endswith('"'):
+        escaped = escaped[:-1] + '\\"'
+    kept = (c if c == "\n" or c.isprintable() else ascii(c)[1:-1] for c in escaped)
+    return f'"""{"".join(kept)}"""'.split("\n")
+
+
+def quoted(text: str) -> str:
+    """A string literal, in double quotes where that needs no escape."""
+    plain = repr(text)
+    if plain.startswith("'") and '"' not in text:
+        return f'"{plain[1:-1]}"'
+    return plain
 
 
 def call(head: str, parts: Iterable[str], depth: int, tail: str = ")") -> list[str]:
@@ -118,6 +137,8 @@ def param(p: s.Param) -> str:
         parts.append(print_shape(p.shape))
     if p.strides is not None:
         parts += [print_shape(p.strides), expr(p.offset)]
+    elif p.offset != s.Int(0):
+        parts += ["None", expr(p.offset)]
     return f"{p.name}: {kind}[{', '.join(parts)}]"
 
 
@@ -127,7 +148,7 @@ def declaration(d: s.Declaration) -> str:
     if isinstance(d, s.Tunable):
         choices = print_shape([s.Int(c) for c in d.choices])
         return f"{d.name} = U.Tunable({d.default}, choices={choices})"
-    return f"{d.name} = {expr(d.value)}"
+    return "\n".join(assignment(d.name, d.value, ""))
 
 
 def block(body: Sequence[s.Statement], depth: int) -> list[str]:
@@ -153,14 +174,32 @@ def statement_lines(x: s.Statement, depth: int) -> list[str]:
         head = f"{indent}for {x.var} in U.Pipelined(iterations={expr(x.iterations)}):"
         return [head, *block(x.body, depth + 1)]
     if isinstance(x, s.Assign):
-        return [f"{indent}{x.name} = {expr(x.value)}"]
+        return assignment(x.name, x.value, indent)
     tests = " and ".join(f"{expr(c.left)} {c.op} {expr(c.right)}" for c in x.condition)
     lines = [f"{indent}if {tests}:", *block(x.body, depth + 1)]
+    if len(x.orelse) == 1 and isinstance(x.orelse[0], s.Guard):
+        nested = statement_lines(x.orelse[0], depth)
+        return [*lines, f"{indent}el{nested[0].lstrip()}", *nested[1:]]
     return [*lines, f"{indent}else:", *block(x.orelse, depth + 1)] if x.orelse else lines
 
 
+def assignment(name: str, value: s.IntExpr, indent: str) -> list[str]:
+    """``name = value``, in parentheses over several lines when one is too long."""
+    line = f"{indent}{name} = {expr(value)}"
+    if len(line) <= WIDTH or not isinstance(value, s.Binary):
+        return [line]
+    level = PRECEDENCE[value.op]
+    parts: list[str] = []
+    rest: s.IntExpr = value
+    while isinstance(rest, s.Binary) and PRECEDENCE[rest.op] == level:
+        parts.append(f"{rest.op} {expr(rest.right, level + 1)}")
+        rest = rest.left
+    parts.append(expr(rest, level))
+    return [f"{indent}{name} = (", *(f"{indent}    {p}" for p in reversed(parts)), f"{indent})"]
+
+
 def vector_parts(x: s.VectorOp) -> list[str]:
-    parts = [f'op="{x.op}"'] if x.family in WITH_OP else []
+    parts = [f"op={quoted(x.op)}"] if x.family in WITH_OP else []
     parts.append(f"dst={place(x.dst)}")
     parts += [f"{n}={place(p)}" for n, p in zip(OPERANDS[x.family], x.srcs)]
     for name in ATTRS.get(x.family, ()):
@@ -177,9 +216,9 @@ def host_statement(x: s.HostStatement) -> list[str]:
         parts = [f"length={print_shape(x.shape)}", f"dtype=U.{x.dtype}"]
         return call(f"{x.name} = U.SetGlobalTensorPtr", parts, 1)
     if isinstance(x, s.CoreNum):
-        return [f"    {x.name} = {expr(x.value)}"]
+        return assignment(x.name, x.value, "    ")
     if isinstance(x, s.Launch):
         return call(f"{x.kernel}[{expr(x.cores)}]", x.args, 1)
     names = [f"({', '.join(n)}{',' if len(n) == 1 else ''})" for n in (x.dst, x.src)]
-    parts = [f'op="{x.op}"', f"dst={names[0]}", f"src={names[1]}", f"attrs={json.dumps(x.attrs)}"]
+    parts = [f"op={quoted(x.op)}", f"dst={names[0]}", f"src={names[1]}", f"attrs={quoted(x.attrs)}"]
     return call("U.framework_call", parts, 1)

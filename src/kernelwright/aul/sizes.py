@@ -8,6 +8,8 @@ from kernelwright.aul.expressions import evaluate, names, substitute
 from kernelwright.aul.syntax import Binary, Const, IntExpr, Name, Param, Program, Size
 from kernelwright.errors import AULError
 
+MAX_INTEGER = 2**63 - 1
+
 
 def resolve(
     program: Program,
@@ -29,6 +31,8 @@ def resolve(
     for declaration in program.declarations:
         if isinstance(declaration, Const):
             env[declaration.name] = evaluate(declaration.value, env)
+            if abs(env[declaration.name]) > MAX_INTEGER:
+                raise AULError(f"{declaration.name} exceeds 64 bits", *declaration.loc)
         else:
             env[declaration.name] = int(given.get(declaration.name, declaration.default))
     return env
