@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from kernelwright.schema import Status
 from kernelwright.verify.compare import (
+    BLOCK,
     NORM_FACTOR,
     Outputs,
     Verdict,
@@ -128,6 +129,18 @@ def test_the_worst_element_is_named_with_its_values() -> None:
     assert "[7, 13] is 5" in verdict.reason and "1 of 200" in verdict.reason
 
 
+def test_outputs_of_many_blocks_are_judged_in_every_block() -> None:
+    t, r = truth_and_rounded(8, (3 * BLOCK + 17,), np.dtype(np.float32))
+    assert judge(t, r, t.astype(np.float32)).passed
+    for where in (0, BLOCK - 1, BLOCK, 3 * BLOCK + 16):
+        for value, check in ((9.0, "element_error"), (np.nan, "not_finite")):
+            verdict = judge(t, r, _with(r, (where,), value))
+            assert verdict.check == check and verdict.statistics is not None
+            assert verdict.statistics.worst_index == (where,)
+    off = judge(t, r, (t * (1 + 1e-4)).astype(np.float32)).statistics
+    assert off is not None and abs(off.candidate - 1e-4) < 1e-6
+
+
 @pytest.mark.parametrize("dtype", [np.int32, np.int64, np.bool_, np.uint8])
 def test_integers_and_booleans_are_exact(dtype: type) -> None:
     r = np.random.default_rng(0).integers(0, 2, (30, 3)).astype(dtype)
@@ -154,7 +167,8 @@ def test_structure() -> None:
 def test_not_finite_where_the_reference_or_the_rounded_truth_is() -> None:
     f16 = np.float16
     t = np.array([1.0, 1e6, np.nan, -np.inf, 2.0])
-    r = t.astype(f16)
+    with np.errstate(over="ignore"):
+        r = t.astype(f16)
     assert np.isinf(r[1])
     assert judge(t, r, r.copy()).passed
     # the reference overflowed on the way although the truth is finite: both answers are right

@@ -280,7 +280,7 @@ def test_degenerate_tasks_are_noted(name: str) -> None:
         "    return [np.random.default_rng().standard_normal((8, 8)).astype('f4')]\n"
     )
     with ReferenceProcess(task(source)) as reference:
-        reasons = Verifier(reference).degeneracy()
+        reasons = reference.degeneracy()
         kernel = f"import numpy as np\ndef kernel(x):\n    return {formula}\n"
         found = verify(reference, kernel)
     assert found.passed, found

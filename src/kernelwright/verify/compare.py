@@ -16,6 +16,7 @@ against a higher precision is that of the FlashAttention tests (Dao et al.).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,9 +31,11 @@ NORM_FACTOR = 2.0
 # Where the reference errs less than this by luck (a sum that happened to round well), the floor
 # decides. Half precisions are storage formats here: a value computed in float32 and rounded once
 # has a relative error of about 0.4 u in the norm and at most 1 u in an element. In float32 and
-# float64 the sums themselves round: n positive terms in k partial sums err by about
-# 0.25 u sqrt(n) / k, which is up to some 20 u for the orders of summation of real kernels, where
-# TF32 or bfloat16 inputs err by thousands of u.
+# float64 the sums themselves round. Measured on sums of squares in float32: 4096 terms one after
+# the other err by 14 u in the norm and 35 u at worst, in 16 lanes by 1.2 u and 4 u, 65536 terms in 16
+# lanes by 4.4 u and 15 u. TF32 or bfloat16 inputs err by thousands of u. So do a million terms in
+# one running sum (which stalls when it is large): that order is refused, and sums of that length
+# must be blocked.
 NORM_ROUNDING = {"float16": 1.5, "bfloat16": 1.5}
 ELEMENT_ROUNDING = {"float16": 4.0, "bfloat16": 4.0}
 NORM_ROUNDING_DEFAULT = 32.0
@@ -43,6 +46,9 @@ ELEMENT_QUANTILE = 0.999
 # The largest of millions of rounding errors is about 1.7 times their 99.9 % quantile when they are
 # normally distributed; a candidate with twice the reference's error and heavier tails stays below.
 ELEMENT_FACTOR = 8.0
+BLOCK = (
+    1 << 16
+)  # elements judged at a time: a few float64 arrays of this size fit in a core's cache
 
 
 @dataclass(frozen=True)
@@ -176,84 +182,132 @@ def _place(index: tuple[int, ...]) -> str:
 
 
 def _judge_inexact(index: int, t: np.ndarray, r: np.ndarray, c: np.ndarray) -> Verdict:
-    wide: Any = np.complex128 if r.dtype.kind == "c" else np.float64
+    """Clauses 2 to 4, in blocks that stay in the cache: outputs may have many millions of elements
+    and fresh memory costs more than the arithmetic."""
+    flat = [a.reshape(-1) for a in (t, r, c)]
+    starts = range(0, t.size, BLOCK)
+    own = np.empty(t.size)
+    norms: list[tuple[float, float, float]] = []
+    for start in starts:
+        truth, theirs, ours, misplaced = _block(flat, start)
+        if misplaced is not None:
+            return _misplaced_verdict(index, flat, start + misplaced, t.shape)
+        own[start : start + BLOCK] = np.abs(theirs - truth)
+        parts = (ours - truth, own[start : start + BLOCK], truth)
+        norms.append((_norm(parts[0]), _norm(parts[1]), _norm(parts[2])))
+    if not norms:
+        return Verdict(Status.PASSED, statistics=ErrorStatistics(0.0, 0.0, 0.0, worst_output=index))
+
+    rule = _Rule.of(r.dtype, _quantile(own))
+    worst, count = None, 0
+    for start in starts:
+        truth, _, ours, _ = _block(flat, start)
+        limits = rule.element_limits(truth, own[start : start + BLOCK])
+        error = np.abs(ours - truth)
+        excess = error / limits
+        count += int(np.count_nonzero(excess > 1))
+        at = int(np.argmax(excess))
+        if worst is None or excess[at] > worst.excess:
+            worst = _Worst(
+                excess[at], index, start + at, t.shape, ours[at], truth[at], error[at], limits[at]
+            )
+    assert worst is not None
+    error_norm, own_norm, scale = (_norm(np.array(column)) for column in zip(*norms))
+    limit = rule.norm_limit(own_norm, scale, t.size)
+    return _verdict(worst, count, error_norm, own_norm, limit, scale)
+
+
+def _block(
+    flat: Sequence[np.ndarray], start: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int | None]:
+    """Truth, reference and candidate of one block, wide and finite, and the first element whose NaN
+    or infinity neither the reference nor the rounded truth has (None when there is none)."""
+    dtype = flat[1].dtype
+    wide: Any = np.complex128 if dtype.kind == "c" else np.float64
     with np.errstate(all="ignore"):
-        truth, theirs, ours = (a.reshape(-1).astype(wide) for a in (t, r, c))
-        misplaced = _misplaced(truth, theirs, ours, r.dtype)
-    if misplaced is not None:
-        reason = (
-            f"output {index} at {_place(_unravel(misplaced, t.shape))} is {ours[misplaced]}, where "
-            f"the reference is {theirs[misplaced]} and the float64 truth {truth[misplaced]}"
-        )
-        worst = _Worst(index, misplaced, t.shape, ours[misplaced], truth[misplaced])
-        return Verdict(Status.WRONG_VALUE, "not_finite", reason, worst.statistics(np.inf, 0.0, 0.0))
+        t, r, c = (a[start : start + BLOCK].astype(wide) for a in flat)
+        if all(bool(np.isfinite(a).all()) for a in (t, r, c)):
+            return t, r, c, None
+        bad = _differs(r, c) & _differs(t.astype(dtype).astype(wide), c)
+    if bad.any():
+        return t, r, c, int(np.argmax(bad))
     # Elements that are not finite in c agree with r or t already. Where t is not finite although c
     # and r are, r is the best truth there is; where r alone is not finite it says nothing.
-    if not all(np.isfinite(a).all() for a in (truth, theirs, ours)):
-        truth = np.where(np.isfinite(truth) | ~np.isfinite(theirs), truth, theirs)
-        counted = np.isfinite(ours) & np.isfinite(truth)
-        theirs = np.where(np.isfinite(theirs), theirs, truth)
-        truth, ours, theirs = (np.where(counted, a, 0) for a in (truth, ours, theirs))
-    return _judge_errors(index, truth, theirs, ours, r.dtype, t.shape)
+    t = np.where(np.isfinite(t) | ~np.isfinite(r), t, r)
+    counted = np.isfinite(c) & np.isfinite(t)
+    r = np.where(np.isfinite(r), r, t)
+    t, r, c = (np.where(counted, a, 0) for a in (t, r, c))
+    return t, r, c, None
 
 
-def _misplaced(t: np.ndarray, r: np.ndarray, c: np.ndarray, dtype: np.dtype) -> int | None:
-    """The first element whose NaN or infinity neither the reference nor the rounded truth has."""
-    if np.isfinite(c).all() and np.isfinite(r).all():
-        return None
-
-    def differs(expected: np.ndarray) -> np.ndarray:
-        same = np.isfinite(expected) & np.isfinite(c)
-        same |= np.isnan(expected) & np.isnan(c)
-        same |= expected == c
-        return ~same
-
-    bad = differs(r) & differs(t.astype(dtype).astype(t.dtype))
-    return int(np.argmax(bad)) if bad.any() else None
+def _differs(expected: np.ndarray, c: np.ndarray) -> np.ndarray:
+    same = np.isfinite(expected) & np.isfinite(c)
+    same |= np.isnan(expected) & np.isnan(c)
+    same |= expected == c
+    return ~same
 
 
-def _judge_errors(
-    index: int,
-    t: np.ndarray,
-    r: np.ndarray,
-    c: np.ndarray,
-    dtype: np.dtype,
-    shape: tuple[int, ...],
+@dataclass(frozen=True)
+class _Rule:
+    """The limits for one output: ``u``, the smallest normal number and the reference's quantile."""
+
+    u: float
+    tiny: float
+    quantile: float
+    norm_rounding: float
+    element_rounding: float
+
+    @staticmethod
+    def of(dtype: np.dtype, quantile: float) -> _Rule:
+        return _Rule(
+            unit_roundoff(dtype),
+            float(ml_dtypes.finfo(_real(dtype)).smallest_normal),  # below it spacing is 2 u tiny
+            quantile,
+            NORM_ROUNDING.get(dtype.name, NORM_ROUNDING_DEFAULT),
+            ELEMENT_ROUNDING.get(dtype.name, ELEMENT_ROUNDING_DEFAULT),
+        )
+
+    def norm_limit(self, own_norm: float, scale: float, size: int) -> float:
+        floor = self.norm_rounding * self.u * max(scale, self.tiny * size**0.5)
+        return max(NORM_FACTOR * own_norm, floor)
+
+    def element_limits(self, truth: np.ndarray, own: np.ndarray) -> np.ndarray:
+        limits = np.maximum(np.abs(truth), self.tiny)
+        limits *= self.element_rounding * self.u
+        np.maximum(limits, ELEMENT_FACTOR * self.quantile, out=limits)
+        return np.maximum(limits, own, out=limits)
+
+
+def _misplaced_verdict(
+    index: int, flat: Sequence[np.ndarray], where: int, shape: tuple[int, ...]
 ) -> Verdict:
-    """Clauses 3 and 4 on flat, finite, wide arrays."""
-    if not t.size:
-        return Verdict(Status.PASSED, statistics=ErrorStatistics(0.0, 0.0, 0.0, worst_output=index))
-    u = unit_roundoff(dtype)
-    tiny = float(ml_dtypes.finfo(_real(dtype)).smallest_normal)  # below it spacing is 2 u tiny
-    error, own, scale = np.abs(c - t), np.abs(r - t), _norm(t)
-    error_norm, own_norm = _norm(error), _norm(own)
-    floor = NORM_ROUNDING.get(dtype.name, NORM_ROUNDING_DEFAULT) * u
-    norm_limit = max(NORM_FACTOR * own_norm, floor * max(scale, tiny * t.size**0.5))
-
-    limits = np.maximum(np.abs(t), tiny)
-    limits *= ELEMENT_ROUNDING.get(dtype.name, ELEMENT_ROUNDING_DEFAULT) * u
-    np.maximum(limits, ELEMENT_FACTOR * _quantile(own), out=limits)
-    np.maximum(limits, own, out=limits)
-    excess = error / limits
-    where = int(np.argmax(excess))
-    worst = _Worst(index, where, shape, c[where], t[where])
-    statistics = worst.statistics(
-        *(_relative(n, scale) for n in (error_norm, own_norm, norm_limit))
+    truth, theirs, ours = (a[where] for a in flat)
+    worst = _Worst(np.inf, index, where, shape, ours, truth, np.inf, 0.0)
+    reason = (
+        f"output {index} at {worst.place} is {ours}, where the reference is {theirs} and the "
+        f"float64 truth {truth}"
     )
-    if excess[where] > 1:
-        count = int(np.count_nonzero(excess > 1))
+    return Verdict(Status.WRONG_VALUE, "not_finite", reason, worst.statistics(np.inf, 0.0, 0.0))
+
+
+def _verdict(
+    worst: _Worst, count: int, error: float, own: float, limit: float, scale: float
+) -> Verdict:
+    """Clauses 3 and 4 from the norms and the element nearest to (or furthest over) its limit."""
+    statistics = worst.statistics(*(_relative(n, scale) for n in (error, own, limit)))
+    if worst.excess > 1:
         reason = (
-            f"output {index} at {_place(_unravel(where, shape))} is {c[where]:.9g}, the float64 "
-            f"truth {t[where]:.9g}: off by {error[where]:.3g}, allowed {limits[where]:.3g}; "
-            f"{count} of {t.size} elements are out of bounds"
+            f"output {worst.output} at {worst.place} is {worst.value:.9g}, the float64 truth "
+            f"{worst.truth:.9g}: off by {worst.error:.3g}, allowed {worst.limit:.3g}; {count} of "
+            f"{math.prod(worst.shape)} elements are out of bounds"
         )
         return Verdict(Status.WRONG_VALUE, "element_error", reason, statistics)
-    if error_norm > norm_limit:
+    if error > limit:
         reason = (
-            f"output {index} errs by {statistics.candidate:.3g} (relative Frobenius norm against "
-            f"float64), allowed {statistics.limit:.3g}; the reference errs by "
-            f"{statistics.reference:.3g}; worst element {_place(_unravel(where, shape))} is "
-            f"{c[where]:.9g}, the truth {t[where]:.9g}"
+            f"output {worst.output} errs by {statistics.candidate:.3g} (relative Frobenius norm "
+            f"against float64), allowed {statistics.limit:.3g}; the reference errs by "
+            f"{statistics.reference:.3g}; worst element {worst.place} is {worst.value:.9g}, the "
+            f"truth {worst.truth:.9g}"
         )
         return Verdict(Status.WRONG_VALUE, "norm_error", reason, statistics)
     return Verdict(Status.PASSED, statistics=statistics)
@@ -285,11 +339,20 @@ def _relative(error: float, scale: float) -> float:
 
 @dataclass(frozen=True)
 class _Worst:
+    """The element nearest to its limit; ``excess`` is its error over its limit."""
+
+    excess: float
     output: int
     where: int
     shape: tuple[int, ...]
     value: Any
     truth: Any
+    error: float
+    limit: float
+
+    @property
+    def place(self) -> str:
+        return _place(_unravel(self.where, self.shape))
 
     def statistics(self, candidate: float, reference: float, limit: float) -> ErrorStatistics:
         return ErrorStatistics(

@@ -79,18 +79,20 @@ def _shifted(array: np.ndarray) -> np.ndarray:
 
 
 def lower_precision(value: Any) -> Any:
-    """``value`` with its floats rounded to the next lower precision, in their own dtype."""
+    """``value`` with its floats rounded (to nearest, ties to even) to the next lower precision, in
+    their own dtype. What would overflow is cut off instead."""
     if not isinstance(value, np.ndarray) or value.dtype.name not in _LOWER_BITS:
         return value
-    bits = _LOWER_BITS[value.dtype.name]
-    with np.errstate(all="ignore"):
-        significand, exponent = np.frexp(value.astype(np.float64))
-        rounded = np.ldexp(np.round(np.ldexp(significand, bits)), exponent - bits)
-    largest = float(ml_dtypes.finfo(value.dtype).max)
-    kept = np.where(
-        np.isfinite(value.astype(np.float64)), np.clip(rounded, -largest, largest), value
-    )
-    return kept.astype(value.dtype)
+    kind = value.dtype
+    drop = ml_dtypes.finfo(kind).nmant + 1 - _LOWER_BITS[kind.name]
+    word = np.dtype(f"u{kind.itemsize}")
+    bits = value.view(word)
+    one, shift = word.type(1), word.type(drop)
+    half = word.type((1 << (drop - 1)) - 1)
+    rounded = ((bits + half + ((bits >> shift) & one)) >> shift) << shift
+    cut = (bits >> shift) << shift
+    found = np.where(np.isfinite(rounded.view(kind)), rounded, cut).view(kind)
+    return np.where(np.isfinite(value), found, value).astype(kind)
 
 
 def _counts(decoy: Outputs, truths: Sequence[np.ndarray]) -> bool:

@@ -23,6 +23,8 @@ from kernelwright.graph.serial import graph_from_dict
 from kernelwright.sandbox.process import Child, ChildDied, ChildTimeout, Limits, Reply, start
 from kernelwright.schema import TaskSpec
 from kernelwright.verify.compare import Outputs, is_inexact, unit_roundoff
+from kernelwright.verify.decoys import degeneracy
+from kernelwright.verify.laws import fresh_seed
 
 PRELOADS: Mapping[str, tuple[str, ...]] = {
     "torch": ("torch", "kernelwright.frameworks.torch"),
@@ -162,7 +164,7 @@ class ReferenceProcess:
         reply = self._ask({"op": "capture"}, values, doing="capturing the Model")
         return graph_from_dict(reply.header["graph"], reply.arrays)
 
-    def reduced_inputs(self, seed: int) -> list[Value] | None:
+    def reduced_inputs(self, seed: int = 0) -> list[Value] | None:
         """Inputs of smaller sizes that the Model takes too; None when there are none."""
         doing = "finding smaller input sizes"
         reply = self._ask({"op": "reduced_inputs", "seed": seed}, doing=doing)
@@ -183,6 +185,20 @@ class ReferenceProcess:
 
         targets = {node.attrs["target"] for node in graph.nodes() if node.op == "call"}
         return {target: meaning(target) for target in sorted(targets)}
+
+    def state(self) -> list[StateEntry]:
+        """Parameters and buffers by value, in state-dict order."""
+        return self._description.state
+
+    def degeneracy(self) -> list[str]:
+        """Why the task cannot tell right from wrong, if so (see ``verify.decoys``); [] otherwise.
+        Computed once, on the Model's own inputs."""
+        return self._degeneracy
+
+    @cached_property
+    def _degeneracy(self) -> list[str]:
+        inputs, others = (self.make_inputs(fresh_seed()) for _ in range(2))
+        return degeneracy(inputs, others, self.run_and_truth)
 
     def close(self) -> None:
         self._child.close()

@@ -17,7 +17,6 @@ from kernelwright.schema import Candidate, Evaluation, Status, TaskSpec
 from kernelwright.verify import laws
 from kernelwright.verify.candidate_process import CandidateFault, CandidateProcess
 from kernelwright.verify.compare import Outputs, Verdict, judge_outputs, nearer_to_limit
-from kernelwright.verify.decoys import degeneracy
 from kernelwright.verify.reference import ReferenceProcess
 from kernelwright.verify.reproducer import write_reproducer
 from kernelwright.verify.static_check import check_source
@@ -63,7 +62,6 @@ class Verifier:
         self.wall_s, self.threads, self.reproducers = wall_s, threads, reproducers
         self.limits = limits or Limits(wall_s=3600.0, cpu_s=7200.0)
         self.allow_unsandboxed = allow_unsandboxed
-        self._degeneracy: list[str] | None = None
 
     def verify(
         self,
@@ -107,14 +105,6 @@ class Verifier:
             verdict, text = fault.verdict, fault.log
         evaluation = run.evaluation(verdict, text)
         return dataclasses.replace(evaluation, policy=dict(description.policy))
-
-    def degeneracy(self) -> list[str]:
-        """Why the task cannot tell right from wrong, if so (see ``verify.decoys``); [] otherwise.
-        Computed once, on the Model's own inputs."""
-        if self._degeneracy is None:
-            inputs, others = (self.reference.make_inputs(laws.fresh_seed()) for _ in range(2))
-            self._degeneracy = degeneracy(inputs, others, self.reference.run_and_truth)
-        return self._degeneracy
 
 
 class _Verification:
@@ -244,7 +234,7 @@ class _Verification:
         return Verdict(Status.REJECTED, "non_deterministic", reason)
 
     def _note_degeneracy(self) -> None:
-        if not self.reduced and (reasons := self.verifier.degeneracy()):
+        if not self.reduced and (reasons := self.reference.degeneracy()):
             self._notes.append(f"degenerate task: {'; '.join(reasons)}")
 
     def evaluation(self, verdict: Verdict, text: str) -> Evaluation:
@@ -300,7 +290,7 @@ class _Verification:
 
 def _all_finite(reference: Outputs, truths: Sequence[np.ndarray]) -> bool:
     floats = [a for a in (*reference.arrays, *truths) if a.dtype.kind not in "biu"]
-    return all(bool(np.isfinite(a.astype(np.float64, copy=False)).all()) for a in floats)
+    return all(bool(np.isfinite(a).all()) for a in floats)
 
 
 def _one_rounding_away(value: Any) -> Any:
