@@ -245,7 +245,7 @@ def strided_suite() -> Suite:
     return Suite(function, inputs, outputs, expected, labels)
 
 
-def plan_of(made: Sequence[Suite]) -> HostPlan:
+def plan_of(made: Sequence[Suite], native_extrema: int = 0) -> HostPlan:
     """A host plan that runs core 0 of every suite's function, each on its own buffers."""
     buffers: dict[str, Buffer] = {}
     calls = []
@@ -254,7 +254,7 @@ def plan_of(made: Sequence[Suite]) -> HostPlan:
         for memory in suite.function.memories:
             names.append(f"{suite.function.name}_{memory.name}")
             buffers[names[-1]] = Buffer(names[-1], memory.dtype, (memory.elements,), memory.kind)
-        calls.append(Call(legalize(suite.function), 1, tuple(names)))
+        calls.append(Call(legalize(suite.function, native_extrema), 1, tuple(names)))
     return HostPlan("suite", buffers, tuple(buffers), (Segment("suite", tuple(calls)),))
 
 

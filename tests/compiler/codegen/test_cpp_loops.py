@@ -18,7 +18,7 @@ from kernelwright.testing.loop_suites import Suite, plan_of, run_all, suites
 @pytest.fixture(scope="module")
 def checked() -> tuple[HostPlan, list[Suite]]:
     made = suites(lambda dtype: (1, 64 // max(DTYPES[dtype].itemsize, 4)))
-    return plan_of(made), made
+    return plan_of(made, native_extrema=64), made
 
 
 def test_every_operation_agrees_with_numpy(

@@ -93,6 +93,24 @@ static inline void scatter(T* p, int64_t stride, const V& v, int64_t count = lan
         """\
 template <class V, class T> static inline V splat(T x) { return x - V{}; }""",
     ),
+    "larger": (
+        (),
+        """\
+// The machine's own maximum and minimum: the second operand when either is NaN.
+template <class V> static inline V larger(const V& a, const V& b) { return a > b ? a : b; }
+template <class V> static inline V smaller(const V& a, const V& b) { return a < b ? a : b; }""",
+    ),
+    "maximum": (
+        ("larger",),
+        """\
+// NaN when either operand is NaN.
+template <class V> static inline V maximum(const V& a, const V& b) {
+  return a != a ? a : larger(a, b);
+}
+template <class V> static inline V minimum(const V& a, const V& b) {
+  return a != a ? a : smaller(a, b);
+}""",
+    ),
     "each": (
         ("lanes",),
         """\

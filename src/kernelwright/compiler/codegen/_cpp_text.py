@@ -29,13 +29,15 @@ _WORDS = (
     "extern false float for friend goto if inline int long namespace new operator or and xor not "
     "private public register return short signed sizeof static struct switch template this throw "
     "true try typedef typename union unsigned using virtual void volatile while core load store "
-    "load_first store_first gather scatter splat each each2 chunked bits lanes spare"
+    "load_first store_first gather scatter splat larger smaller maximum minimum each each2 "
+    "chunked bits lanes spare"
 )
 _RESERVED = frozenset(_WORDS.split())
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "rem": "%", "and": "&", "or": "|"}
 _INFIX |= {"xor": "^", "shl": "<<", "sar": ">>"}
 _PREDICATES = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 _PURE_INTEGER = frozenset("const add sub mul div rem neg and or xor shl sar".split())  # noqa: SIM905
+_WIDENED = ("float32", "float64", "int32", "int64")  # dtypes of which a number widens to a vector
 _SUFFIX = {"float32": "f", "float64": ""}
 STACK_SCRATCH_BYTES = 128 * 1024  # more than this is taken from the heap: threads' stacks are small
 
@@ -102,6 +104,7 @@ class _FunctionText:
         self.taken: set[str] = set()
         self.mask_bytes: dict[Value, int] = {}
         self.uses: Counter[Value] = Counter()
+        self.numbers: dict[Value, str] = {}  # constant vectors as the number that fills them
         self.kept: set[Value] = set()  # never written in place of their use
         self.lines: list[str] = []
         self.indent = 1
@@ -270,6 +273,8 @@ class _FunctionText:
             return
         if item.op == "const" and len(text) < 40:
             self.names[result] = text
+            if result.type.lanes > 1 and result.type.dtype in _WIDENED:
+                self.numbers[result] = literal(item.attrs["value"], result.type.dtype)
         elif self._in_place(item, text):
             self.names[result] = f"({text})"
         else:
@@ -303,10 +308,20 @@ class _FunctionText:
 
     # ---- operations --------------------------------------------------------------------------
 
+    def _beside(self, value: Value, other: Value) -> str:
+        """``value`` as an operand beside ``other``: a number does for a constant vector, because
+        the language widens it."""
+        return (
+            self.get(value) if other in self.numbers else self.numbers.get(value, self.get(value))
+        )
+
     def _operands(self, item: Instruction) -> list[str]:
         if item.args[0].type.dtype == "bool" and item.args[0].type.lanes > 1:
             size = self._mask_bytes(item.args[0])
             return [self.mask(a, size) for a in item.args]
+        if len(item.args) == 2:
+            a, b = item.args
+            return [self._beside(a, b), self._beside(b, a)]
         return [self.get(a) for a in item.args]
 
     def _infix(self, item: Instruction) -> str:
@@ -317,6 +332,7 @@ class _FunctionText:
             if item.args[0].type.lanes == 1:
                 return f"fmod{suffix}({a}, {b})"
             element = CPP_TYPES[dtype][0]
+            a, b = (self.get(v) for v in item.args)
             function = f"[]({element} x, {element} y) {{ return fmod{suffix}(x, y); }}"
             return f"{self.use('each2')}({a}, {b}, {function})"
         text = f"{a} {_INFIX[item.op]} {b}"
@@ -377,9 +393,21 @@ class _FunctionText:
         kind = self.vector(f"uint{8 * SIZE_BYTES[type.dtype]}", type.lanes)
         return f"({self._type(item.args[0])})(({kind}){a} >> {b})"
 
+    def _extremum(self, item: Instruction) -> str:
+        a, b = (self.get(v) for v in item.args)
+        exact = item.args[0].type.dtype in FLOATS and item.op in ("min", "max")
+        self.use("maximum" if exact else "larger")
+        names = ("minimum", "maximum") if exact else ("smaller", "larger")
+        kind = self._type(item.args[0])
+        return f"{names[item.op.startswith('max')]}<{kind}>({a}, {b})"
+
     def _fma(self, item: Instruction) -> str:
         a, b, c = (self.get(v) for v in item.args)
-        if item.args[0].type.lanes == 1:
+        if item.args[0].type.lanes > 1:
+            x, y, z = item.args
+            a, b = self._beside(x, y), self._beside(y, x)
+            c = self.numbers.get(z, c)
+        else:
             return f"__builtin_fma{_SUFFIX[item.args[0].type.dtype]}({a}, {b}, {c})"
         return f"{a} * {b} + {c}"  # contracted, see the flags
 
@@ -427,6 +455,8 @@ class _FunctionText:
         sign = _PREDICATES[predicate]
         if type.lanes > 1 and type.lanes * SIZE_BYTES[type.dtype] > self.native_bytes:
             assert item.result is not None
+            if type.dtype != "bool":
+                a, b = (self.get(v) for v in item.args)
             kind = self._type(item.result)
             function = f"[](auto x, auto y) {{ return x {sign} y; }}"
             return f"{self.use('chunks') and 'chunked'}<{kind}>({a}, {b}, {function})"
@@ -565,6 +595,7 @@ _EXPRESSIONS: dict[str, Callable[[_FunctionText, Instruction], str]] = {
             "gather",
         ]
     },
+    **dict.fromkeys(("min", "max", "minnum", "maxnum"), _FunctionText._extremum),
     **dict.fromkeys(("sqrt", "floor", "ceil", "trunc", "rint"), _FunctionText._rounding),
 }
 

@@ -20,7 +20,6 @@ from kernelwright.aul.syntax import (
     Program,
     Workspace,
 )
-from kernelwright.compiler.codegen._legalize import legalize
 from kernelwright.compiler.design import Design
 from kernelwright.compiler.loops.ir import Function
 
@@ -89,7 +88,7 @@ def host_plan(design: Design, env: Mapping[str, int], evaluate: Evaluate, lower:
     """The plan for one choice of tunables.
 
     ``env`` gives every declared name its value, ``evaluate`` an integer expression's,
-    ``lower(program, kernel, env, memory_sizes)`` a kernel's loop IR.
+    ``lower(program, kernel, env, memory_sizes)`` a kernel's loop IR, legalized.
     """
     host, values = design.program.host, dict(env)
     buffers: dict[str, Buffer] = {}
@@ -134,7 +133,7 @@ def _launch(
     key = (launch.kernel, sizes)
     if key not in lowered:
         names = [p.name for p in kernel.params]
-        function = legalize(lower(program, launch.kernel, values, dict(zip(names, sizes))))
+        function = lower(program, launch.kernel, values, dict(zip(names, sizes)))
         number = sum(1 for name, _ in lowered if name == launch.kernel)
         if number:
             function.name = f"{function.name}_{number + 1}"

@@ -5,7 +5,8 @@ Afterwards:
 - float16 and bfloat16 values are only moved, selected, extracted, bitcast and (float16 only)
   converted to and from float32; their arithmetic happens in float32;
 - bfloat16 conversions are integer operations, so that no machine instruction flushes subnormals;
-- there are no min, max, minnum, maxnum, reduce: comparisons, selects and halving remain;
+- min, max, minnum, maxnum, reduce are comparisons, selects and halving, but for ``native_extrema``
+  (see ``legalize``);
 - "convert" has no bool side, and joins only pairs that a vector machine has one step for;
 - one operation is new, ``slice`` (attrs: offset): a run of consecutive lanes.
 """
@@ -53,15 +54,20 @@ def wrapped(value: int, dtype: str) -> int:
 _MOVES = frozenset("const splat load gather store scatter select extract bitcast convert".split())  # noqa: SIM905
 
 
-def legalize(function: Function) -> Function:
-    """The same function in the smaller language; the given one is left as it is."""
-    body = _Legalizer().block_of(function.body)
+def legalize(function: Function, native_extrema: int = 0) -> Function:
+    """The same function in the smaller language; the given one is left as it is.
+
+    ``native_extrema``: min, max, minnum and maxnum of numbers stay when they have at most so many
+    bytes.
+    """
+    body = _Legalizer(native_extrema).block_of(function.body)
     return Function(function.name, function.memories, function.scratch, function.core, body)
 
 
 class _Legalizer(LoopBuilder):
-    def __init__(self) -> None:
+    def __init__(self, native_extrema: int) -> None:
         super().__init__()
+        self._native_extrema = native_extrema
         self._new: dict[Value, Value] = {}
 
     def _of(self, old: Value) -> Value:
@@ -114,6 +120,9 @@ class _Legalizer(LoopBuilder):
             made = self._emit(op, tuple(wide), VectorType("float32", type.lanes), attrs)
             return made if type.dtype == "bool" else self.convert(made, type.dtype)
         if op in ("min", "max", "minnum", "maxnum"):
+            size = SIZE_BYTES[dtype] * type.lanes
+            if dtype != "bool" and size <= self._native_extrema:
+                return None
             return self._extremum(op, *args)
         if op == "fma" and dtype not in FLOATS:
             return self.op("add", self.op("mul", args[0], args[1]), args[2])

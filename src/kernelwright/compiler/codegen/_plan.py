@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from kernelwright.aul.syntax import Program
 from kernelwright.compiler.codegen._host import HostPlan, host_plan
+from kernelwright.compiler.codegen._legalize import legalize
 from kernelwright.compiler.design import Design
 from kernelwright.compiler.loops.ir import Function
 from kernelwright.compiler.stages.build_cache import cpu_identity
@@ -30,8 +31,13 @@ def host_vector_bytes(target: Target) -> int:
     return 32 if "avx2" in flags else 16
 
 
-def cpu_plan(design: Design, parameters: Mapping[str, int], vector_bytes: int) -> HostPlan:
-    """Lowers every launched kernel of the design with its tunables set to ``parameters``."""
+def cpu_plan(
+    design: Design, parameters: Mapping[str, int], vector_bytes: int, native_extrema: int = 0
+) -> HostPlan:
+    """Lowers every launched kernel of the design with its tunables set to ``parameters``.
+
+    ``native_extrema``: see ``legalize``.
+    """
     from kernelwright.aul import evaluate, resolve
     from kernelwright.compiler.loops.lower import lower_kernel
 
@@ -40,7 +46,10 @@ def cpu_plan(design: Design, parameters: Mapping[str, int], vector_bytes: int) -
     def lower(
         program: Program, kernel: str, values: Mapping[str, int], sizes: Mapping[str, int]
     ) -> Function:
-        return lower_kernel(program, kernel, values, vector_bytes=vector_bytes, memory_sizes=sizes)
+        function = lower_kernel(
+            program, kernel, values, vector_bytes=vector_bytes, memory_sizes=sizes
+        )
+        return legalize(function, native_extrema)
 
     return host_plan(design, env, evaluate, lower)
 

@@ -21,7 +21,7 @@ class CppPrinter:
         self, design: Design, target: Target, framework: str, parameters: Mapping[str, int]
     ) -> Candidate:
         vector_bytes = host_vector_bytes(target)
-        plan = cpu_plan(design, parameters, vector_bytes)
+        plan = cpu_plan(design, parameters, vector_bytes, native_extrema=vector_bytes)
         title = f"{plan.name}: {design.program.doc}" if design.program.doc else plan.name
         build = f"Build: c++ {' '.join(FLAGS)} kernel.cpp -o libkernel.so"
         source = cpp_source(plan, vector_bytes, f"{title}\n{build}")
