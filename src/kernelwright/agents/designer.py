@@ -12,7 +12,7 @@ from kernelwright.aul import check, interpret
 from kernelwright.compiler.design import Design
 from kernelwright.compiler.schedule import design as schedule
 from kernelwright.errors import AULError, UnsupportedError
-from kernelwright.graph.core import Graph
+from kernelwright.graph.core import Graph, dtype_name
 from kernelwright.schema import Target
 from kernelwright.verify.compare import Outputs, judge_outputs
 from kernelwright.verify.reference import ReferenceProcess
@@ -40,7 +40,10 @@ class BuiltinDesigner:
     def design(self, graph: Graph) -> Design:
         """The scheduler's first choice. Raises UnsupportedError when there is none, AssertionError
         (a fault of ours) when the design breaks a rule of AUL."""
-        state = tuple((e.name, e.shape, e.dtype, e.kind) for e in self.reference.describe().state)
+        state = tuple(
+            (e.name, e.array.shape, dtype_name(e.array.dtype), e.kind)
+            for e in self.reference.describe().state
+        )
         made = schedule(graph, self.target, state=state, threads=self.threads)
         problems = [d for d in check(made.program) if d.severity == "error"]
         if problems:

@@ -376,6 +376,9 @@ class TileWriter:
             "vbinary_op", op, self.new_tile("t", union([left, right]), dtype), left, right
         )
 
+    def factor(self, op: str, number: float | int | bool) -> Any:
+        return divisor(number, self.space) if op == "div" else number
+
     def binary_map(self, value: Value) -> TileRef:
         left, right = value.args
         dtype = compute_dtype(value.dtype)
@@ -387,7 +390,7 @@ class TileWriter:
                 ref = self.tile_of(other)
                 return self.emit(
                     "vectorscalar_op", table[value.op], self.new_tile("t", ref.present, dtype),
-                    ref, factor=constant_factor(one.node, self.space),
+                    ref, factor=self.factor(value.op, constant_number(one.node)),
                 )  # fmt: skip
         return self.binary(BINARY[value.op], self.tile_of(left), self.tile_of(right), dtype)
 
@@ -403,11 +406,13 @@ def rename(param: aul.Param, name: str) -> aul.Param:
 
 
 def constant_number(node: Node) -> float | int | bool:
-    """A scalar constant as a Python number."""
+    """A scalar constant as a Python number, as exact as it was written."""
     number = node.attrs["value"].reshape(-1)[0]
     if node.dtype == "bool":
         return bool(number)
-    return float(number) if is_float(node.dtype) else int(number)
+    if is_float(node.dtype):
+        return float(node.attrs.get("exact", number))
+    return int(number)
 
 
 def aul_number(symbol: Symbol) -> Any:
@@ -415,9 +420,11 @@ def aul_number(symbol: Symbol) -> Any:
     return symbol.value if symbol.literal else symbol.expr
 
 
-def constant_factor(node: Node, space: Space) -> Any:
-    """A scalar constant as a factor; one that counts elements follows the sizes."""
-    extents = node.attrs.get("extents")
-    if extents is not None:
-        return aul_number(product(space.region.table.symbol(e) for e in extents))
-    return constant_number(node)
+def divisor(number: float | int | bool, space: Space) -> Any:
+    """A constant divisor; the count of what the region reduces (or that less one, as in an unbiased
+    variance) follows the sizes, so that a mean stays one when they change."""
+    sizes = space.region.dims.size
+    count = product(sizes[d] for d in sorted(space.reduced))
+    if not space.reduced or number not in (count.value, count.value - 1):
+        return number
+    return aul_number(count if number == count.value else count - Symbol.of(1))
