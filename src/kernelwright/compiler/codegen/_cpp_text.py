@@ -513,6 +513,10 @@ class _FunctionText:
         lanes = ", ".join(str(first + i) for i in range(item.result.type.lanes))
         return f"__builtin_shufflevector({value}, {value}, {lanes})"
 
+    def _shuffle(self, item: Instruction) -> str:
+        a, b = (self.get(v) for v in item.args)
+        return f"__builtin_shufflevector({a}, {b}, {', '.join(map(str, item.attrs['lanes']))})"
+
     # ---- memory ------------------------------------------------------------------------------
 
     def _address(self, item: Instruction) -> str:
@@ -591,6 +595,7 @@ _EXPRESSIONS: dict[str, Callable[[_FunctionText, Instruction], str]] = {
             "bitcast",
             "extract",
             "slice",
+            "shuffle",
             "load",
             "gather",
         ]

@@ -329,6 +329,12 @@ class _FunctionText:
         types = f"{type_text(a.type)} to {type_text(to)}"
         return f"vector.extract_strided_slice {self.get(a)} {{{part}}} : {types}"
 
+    def _shuffle(self, item: Instruction) -> str:
+        a, b = item.args
+        lanes = ", ".join(map(str, item.attrs["lanes"]))
+        types = f"{type_text(a.type)}, {type_text(b.type)}"
+        return f"vector.shuffle {self.get(a)}, {self.get(b)} [{lanes}] : {types}"
+
     def _libm(self, item: Instruction) -> None:
         assert item.result is not None
         type = item.args[0].type
@@ -485,7 +491,7 @@ _TEXTS: dict[str, Callable[[_FunctionText, Instruction], str]] = {
         name: getattr(_FunctionText, f"_{name}")
         for name in (
             *("const", "splat", "lane", "neg", "not", "fma", "abs", "cmp", "select"),
-            *("convert", "bitcast", "extract", "slice"),
+            *("convert", "bitcast", "extract", "slice", "shuffle"),
         )
     },
     **dict.fromkeys(_MATH, _FunctionText._rounding),

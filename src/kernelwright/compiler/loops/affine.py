@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import Any
 
 Range = tuple[int | None, int | None]  # inclusive; None is unbounded
 
@@ -78,8 +79,17 @@ def of(value: Affine | int) -> Affine:
     return value if isinstance(value, Affine) else Affine((), value)
 
 
-def _order(item: tuple[Atom, int]) -> tuple[int, str]:
-    return item[0].uid, repr(item[0])
+def _atom_order(atom: Atom) -> tuple[Any, ...]:
+    """Total order that depends on the order of creation only, never on the uids' digits."""
+    return atom.uid, atom.kind, tuple(_form_order(a) for a in atom.args)
+
+
+def _form_order(form: Affine) -> tuple[Any, ...]:
+    return tuple((_atom_order(a), c) for a, c in form.terms), form.constant
+
+
+def _order(item: tuple[Atom, int]) -> tuple[Any, ...]:
+    return _atom_order(item[0])
 
 
 def _make(terms: dict[Atom, int], constant: int) -> Affine:
@@ -127,7 +137,7 @@ def minimum(a: Affine, b: Affine) -> Affine:
     (la, ha), (lb, hb) = a.range(), b.range()
     low = None if la is None or lb is None else min(la, lb)
     highs = [h for h in (ha, hb) if h is not None]
-    pair = (a, b) if repr(a) <= repr(b) else (b, a)
+    pair = (a, b) if _form_order(a) <= _form_order(b) else (b, a)
     return Affine(((Atom("min", pair, low=low, high=min(highs) if highs else None), 1),))
 
 
@@ -140,7 +150,7 @@ def maximum(a: Affine, b: Affine) -> Affine:
     (la, ha), (lb, hb) = a.range(), b.range()
     high = None if ha is None or hb is None else max(ha, hb)
     lows = [x for x in (la, lb) if x is not None]
-    pair = (a, b) if repr(a) <= repr(b) else (b, a)
+    pair = (a, b) if _form_order(a) <= _form_order(b) else (b, a)
     return Affine(((Atom("max", pair, low=max(lows) if lows else None, high=high), 1),))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from kernelwright.compiler.loops import affine, reduction, semantics
+from kernelwright.compiler.loops import affine, reduction, semantics, staging
 from kernelwright.compiler.loops.affine import Affine
 from kernelwright.compiler.loops.body import Body, Buffer, Position
 from kernelwright.compiler.loops.builder import Builder
@@ -51,6 +51,9 @@ class RunEmitter:
         for group in partition(nodes, self.edges, d):
             if d == self.rank - 1:
                 self.innermost(group)
+                continue
+            if d == self.rank - 2 and group.nodes[0].attrs.get("staged"):
+                self.staged(group.nodes[0])
                 continue
             self.prepare_buffers(group, d)
             carried = [n for n in group.nodes if self.reduces(n, d) and self.in_registers(n, d)]
@@ -208,6 +211,17 @@ class RunEmitter:
             new = reduction.combine(node, old, part)
             for buffer, value in zip(place, new):
                 body.write_vector(node, buffer, value)
+
+    def staged(self, node: Node) -> None:
+        first = self.rank - 2 if node.escape is None else node.escape
+        strides, elements = staging.staged_strides(node, first)
+        if node not in self.places:
+            memory = self.b.new_scratch("transposed", node.dtype, elements)
+            self.places[node] = (Buffer(memory, strides),)
+        place = self.places[node]
+        assert isinstance(place, tuple)
+        lanes = staging.block_lanes(node, self.vector_bytes)
+        staging.stage(self.body(), node, place[0], lanes, self.strip)
 
     def padded_row(self, node: Node) -> None:
         """A load that begins before its tensor: padding, the inside, padding, into scratch."""

@@ -272,5 +272,6 @@ _MEANING: dict[str, Meaning] = {
     "bitcast": _bitcast,
     "reduce": _reduce,
     "extract": lambda item, args: args[0][item.attrs["lane"]][None],
+    "shuffle": lambda item, args: np.concatenate(args)[list(item.attrs["lanes"])],
     "libm": _libm,
 }

@@ -83,6 +83,7 @@ OPS = {
     "bitcast": "same number of bits",
     "reduce": "attrs: op add mul min max and or; a vector to a scalar, any order, min/max as above",
     "extract": "attrs: lane; a vector to a scalar",
+    "shuffle": "attrs: lanes; args: a, b: lane i is lane lanes[i] of a's lanes followed by b's",
     "libm": "attrs: function (C name without suffix: exp, sin, tgamma ...); lane by lane, slow",
     "load": "attrs: memory; args: index[, count]; ``lanes`` elements from index on; with count"
     " (an int64 scalar) only the first count lanes are read, the others are zero",

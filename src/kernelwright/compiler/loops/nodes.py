@@ -111,6 +111,8 @@ class Node:
         """Nodes with equal keys can share a loop over dimension ``d``."""
         if self.attrs.get("padded_row") and d == len(self.shape) - 1:
             return ("padded", id(self))
+        if self.attrs.get("staged") and d == len(self.shape) - 2:
+            return ("staged", id(self))
         return (self.iteration(d), self.interval(d))
 
     def loops_at(self, d: int) -> bool:

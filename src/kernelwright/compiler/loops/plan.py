@@ -17,6 +17,7 @@ from typing import Any
 
 from kernelwright.compiler.loops import affine, semantics
 from kernelwright.compiler.loops.nodes import Interval, Node
+from kernelwright.compiler.loops.staging import can_stage
 
 SHARED_BUDGET = 6  # instructions that may be repeated in several loops instead of keeping a value
 BROADCAST_BUDGET = 4  # the same for a row that is used by every turn of an outer loop
@@ -39,7 +40,24 @@ def align(nodes: list[Node], lanes: int) -> int:
         order = [d for d in range(rank) if d != vector] + [vector]
         for node in nodes:
             _permute(node, order)
+    _bring_contiguous_next(nodes, rank)
     return rank
+
+
+def _bring_contiguous_next(nodes: list[Node], rank: int) -> None:
+    """Where a load is contiguous along an outer dimension, that one becomes the next-to-last, so
+    that blocks can be transposed. Not with reductions: their loops stay as they were written."""
+    if any(node.kind == "reduce" for node in nodes):
+        return
+    for node in nodes:
+        if node.kind == "load" and node.access is not None:
+            strides = node.access.strides
+            if node.shape[-1] > 1 and strides[-1] not in (0, 1) and 1 in strides:
+                near = strides.index(1)
+                order = [d for d in range(rank - 1) if d != near] + [near, rank - 1]
+                for other in nodes:
+                    _permute(other, order)
+                return
 
 
 def _permute(node: Node, order: list[int]) -> None:
@@ -64,7 +82,9 @@ def _vector_cost(nodes: list[Node], d: int, lanes: int) -> float:
         vectors = elements / extent * full / lanes
         each = 1.0
         if node.access is not None and extent > 1 and node.access.strides[d] != 1:
-            each = 1.0 if node.access.strides[d] == 0 else lanes
+            each = 1.0 if node.access.strides[d] == 0 else float(lanes)
+            if node.kind == "load" and 1 in node.access.strides:
+                each = 4.0  # transposed in registers
         total += vectors * each
     return total
 
@@ -115,6 +135,8 @@ def anchor(nodes: list[Node]) -> list[Node]:
             node.anchored = "hard"
         elif node.kind == "load" and _starts_outside(node):
             node.anchored, node.attrs["padded_row"] = "hard", True
+        elif can_stage(node):
+            node.anchored, node.attrs["staged"] = "hard", True
         own = semantics.cost(node.op) if node.kind == "map" else int(node.kind == "load")
         again[node] = own + sum(0 if s.anchored else again[s] for s in node.inputs)
         if (
