@@ -243,6 +243,23 @@ def test_the_reproducer_repeats_the_failure_on_its_own(
     assert str(list(found.error.worst_index)) in done.stdout
 
 
+def test_reduced_sizes_are_used_said_and_reproduced(tmp_path: Path) -> None:
+    big = REFERENCE.replace("(32, 64)", "(3200, 64)").replace("100, 32", "100, 3200")
+    with ReferenceProcess(task(big)) as reference:
+        verifier = Verifier(reference, seeds=1, reproducers=tmp_path)
+        found = verifier.verify(reference.spec, person(good()), reduced=True)
+        assert found.passed and found.reduced, found
+        assert "checked on reduced sizes only" in found.notes
+        broken = good(after="t = t if len(x) > 1000 else -t")
+        assert verifier.verify(reference.spec, person(broken)).passed
+        found = verifier.verify(reference.spec, person(broken), reduced=True)
+    assert found.check == "element_error" and found.reproducer is not None
+    source = str(Path(kernelwright.__file__).parent.parent)
+    command = [sys.executable, found.reproducer]
+    done = subprocess.run(command, env={"PYTHONPATH": source}, capture_output=True, timeout=60)
+    assert done.returncode == 1 and b"element_error" in done.stdout, done.stderr
+
+
 def test_a_fixed_seed_makes_the_verdict_repeat(reference: ReferenceProcess) -> None:
     verifier = Verifier(reference, seeds=1)
     one, two = (verifier.verify(reference.spec, person(good()), seed=5) for _ in range(2))

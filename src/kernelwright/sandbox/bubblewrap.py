@@ -119,8 +119,8 @@ def command(
             line += ["--dev-bind", device, device]
     for each in readable:
         line += [*_parents(str(each)), "--ro-bind", str(each), str(each)]
-    if show_host:
-        line += ["--ro-bind", "/", HOST]
+    # The zygote still makes mount points for its jobs, then each sees / read-only.
+    line += ["--ro-bind", "/", HOST] if show_host else ["--remount-ro", "/"]
     for name, value in environment.items():
         line += ["--setenv", name, value]
     return [*line, "--chdir", "/tmp", "--", *inner]

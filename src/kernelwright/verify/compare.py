@@ -32,10 +32,10 @@ NORM_FACTOR = 2.0
 # decides. Half precisions are storage formats here: a value computed in float32 and rounded once
 # has a relative error of about 0.4 u in the norm and at most 1 u in an element. In float32 and
 # float64 the sums themselves round. Measured on sums of squares in float32: 4096 terms one after
-# the other err by 14 u in the norm and 35 u at worst, in 16 lanes by 1.2 u and 4 u, 65536 terms in 16
-# lanes by 4.4 u and 15 u. TF32 or bfloat16 inputs err by thousands of u. So do a million terms in
-# one running sum (which stalls when it is large): that order is refused, and sums of that length
-# must be blocked.
+# the other err by 14 u in the norm and 35 u at worst, in 16 lanes by 1.2 u and 4 u; 65536 terms
+# in 16 lanes by 4.4 u and 15 u. TF32 or bfloat16 inputs err by thousands of u. So do a million
+# terms in one running sum (which stalls when it is large): that order is refused, and sums of that
+# length must be blocked.
 NORM_ROUNDING = {"float16": 1.5, "bfloat16": 1.5}
 ELEMENT_ROUNDING = {"float16": 4.0, "bfloat16": 4.0}
 NORM_ROUNDING_DEFAULT = 32.0

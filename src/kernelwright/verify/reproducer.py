@@ -18,6 +18,7 @@ process, without any isolation: read kernel.py first if you do not trust it.
 from pathlib import Path
 
 from kernelwright.frameworks import FRAMEWORKS
+from kernelwright.frameworks._reduce import reduced_inputs
 from kernelwright.verify.compare import Outputs, judge_outputs
 from kernelwright.verify.laws import apply_law
 
@@ -29,12 +30,9 @@ model = framework.load((HERE / "reference.py").read_text(), "reference.py")
 call, _ = framework.load_candidate(
     HERE / "candidate" / {entry!r}, model.init_inputs, model.state(), {device!r}
 )
+own = model.make_inputs(SEED)
 if REDUCED:
-    from kernelwright.frameworks._reduce import reduced_inputs
-
-    own = reduced_inputs(model, SEED)
-else:
-    own = model.make_inputs(SEED)
+    own = reduced_inputs(model, own) or own
 inputs = apply_law(LAW, own, SEED)
 natives, structure = framework.flatten(call(*[framework.to_native(v, {device!r}) for v in inputs]))
 candidate = Outputs([framework.to_numpy(n) for n in natives], structure)
