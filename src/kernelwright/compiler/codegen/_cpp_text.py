@@ -28,7 +28,7 @@ _WORDS = (
     "auto bool break case catch char class const continue default delete do double else enum "
     "extern false float for friend goto if inline int long namespace new operator or and xor not "
     "private public register return short signed sizeof static struct switch template this throw "
-    "true try typedef typename union unsigned using virtual void volatile while core load store "
+    "true try typedef typename union unsigned using virtual void volatile while load store "
     "load_first store_first gather scatter splat larger smaller maximum minimum each each2 "
     "chunked bits lanes spare"
 )
@@ -137,7 +137,7 @@ class _FunctionText:
             element = CPP_TYPES[memory.dtype][0]
             self.names[memory] = identifier(memory.name, self.taken)
             parameters.append(f"{const}{element}* {restrict}{self.names[memory]}")
-        self.names[f.core] = identifier("core_", self.taken)
+        self.names[f.core] = identifier("core", self.taken)
         self._scratch(parameters)
         parameters.append(f"int64_t {self.names[f.core]}")
         self._block(f.body)
