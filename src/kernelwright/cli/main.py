@@ -12,6 +12,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -90,7 +91,7 @@ def optimize(
     """
     from kernelwright.task.optimize import optimize_file
 
-    options = {
+    options: dict[str, Any] = {
         "framework": framework, "backend": backend, "arch": arch, "impl_type": impl_type,
         "task_type": task_type, "effort": effort, "budget_s": budget, "fresh": fresh,
         "baselines": tuple(b.strip() for b in baselines.split(",") if b.strip()),
@@ -203,7 +204,7 @@ def run_jobs(
         for path in files:
             display.begin(path.stem)
             try:
-                result = guarded(path, lambda path=path: job(path, display))
+                result = guarded(path, partial(job, path, display))
             except KeyboardInterrupt:
                 err.print("interrupted; what is finished is kept, the same command continues")
                 codes.append(130)

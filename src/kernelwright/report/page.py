@@ -1,4 +1,4 @@
-"""report.html: one file, readable offline, with the verdict, the times, the bound and the source."""
+"""report.html: one file, readable offline, with verdict, times, bound and source."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class Store:
             "SELECT id, key, op_name, started_at, detail FROM run ORDER BY id DESC"
         )
         for row in rows:
-            yield Run(*row[:4], json.loads(row[4]))
+            yield Run(row[0], row[1], row[2], row[3], json.loads(row[4]))
 
     def steps(self, run_id: int) -> list[Step]:
         """The steps of one run, oldest first."""

@@ -1,4 +1,4 @@
-"""The main job: a task file in, the fastest verified kernel out, never slower than what there was."""
+"""The main job: a task file in, the fastest verified kernel out, never slower than before."""
 
 from __future__ import annotations
 

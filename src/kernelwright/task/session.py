@@ -6,6 +6,7 @@ way to design, code, verify and measure.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +17,11 @@ from kernelwright.agents.designer import BuiltinDesigner, DesignCheck
 from kernelwright.backends import BACKENDS, DeviceInfo, is_native
 from kernelwright.compiler.design import Design
 from kernelwright.config import Config
-from kernelwright.errors import CaptureError
+from kernelwright.dsl import DSLS
+from kernelwright.errors import CaptureError, CompileError, UnsupportedError
 from kernelwright.graph.core import Graph
 from kernelwright.graph.decompose import decompose
-from kernelwright.schema import Candidate, Evaluation, TaskSpec
+from kernelwright.schema import Candidate, Evaluation, Status, TaskSpec
 from kernelwright.task.progress import Observer, Silent
 from kernelwright.verify.measure import measure_candidates, rank_candidates
 from kernelwright.verify.reference import ReferenceProcess
@@ -115,13 +117,33 @@ class Session:
     def verify(self, candidate: Candidate, *, seed: int | None = None) -> Evaluation:
         """The judge's word on correctness. A kernel that this machine cannot run itself is checked
         in its interpreter, on reduced sizes."""
-        return self.verifier.verify(
+        native = self.native(candidate.impl_type)
+        evaluation = self.verifier.verify(
             self.spec,
             candidate,
-            reduced=not self.native(candidate.impl_type),
+            reduced=not native,
             env=self.child_env(candidate.impl_type),
             seed=seed,
         )
+        if native or not evaluation.passed:
+            return evaluation
+        return self.compiled_ahead(candidate, evaluation)
+
+    def compiled_ahead(self, candidate: Candidate, evaluation: Evaluation) -> Evaluation:
+        """What an interpreter accepts a compiler may refuse, so a generated kernel is also compiled
+        for the device that is not here. Only ours: compiling runs the file outside the sandbox."""
+        compile_ahead = DSLS.get(candidate.impl_type).compile_ahead
+        if compile_ahead is None or candidate.producer != "builtin":
+            return evaluation
+        try:
+            note = compile_ahead(candidate)
+        except CompileError as error:
+            return dataclasses.replace(
+                evaluation, status=Status.COMPILE_ERROR, check="ahead_of_time", reason=str(error)
+            )
+        except UnsupportedError as error:
+            note = f"not compiled ahead of time: {error}"
+        return dataclasses.replace(evaluation, notes=(*evaluation.notes, note))
 
     def measure(
         self, candidates: Mapping[str, Candidate], baselines: Sequence[str]

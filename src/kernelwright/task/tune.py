@@ -1,4 +1,4 @@
-"""Better values for a design's tunables: every try is coded, verified and timed before it counts."""
+"""Better values for tunables: every try is coded, verified and timed before it counts."""
 
 from __future__ import annotations
 

@@ -18,8 +18,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from kernelwright.aul import evaluate, resolve
-from kernelwright.aul import print_program
+from kernelwright.aul import evaluate, print_program, resolve
 from kernelwright.aul.syntax import Const, CoreNum, Launch, Program, Size, Tunable, Workspace
 from kernelwright.compiler.codegen._triton_host import HostPrinter
 from kernelwright.compiler.codegen._triton_index import Scope, host_text, names_in

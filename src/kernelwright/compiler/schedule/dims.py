@@ -64,7 +64,7 @@ class Dims:
         return product(self.size[d] for d in self.resolve(axis))
 
     def split(self, dim: int, outer: Symbol) -> None:
-        """Refines an atomic dimension into (outer, rest); raises DimConflict if it does not divide."""
+        """Refines a dimension into (outer, rest); raises DimConflict if it does not divide."""
         whole = self.size[dim].value
         if whole % outer.value:
             raise DimConflict(f"{whole} is not a multiple of {outer.value}")
@@ -97,7 +97,7 @@ class Dims:
             raise DimConflict("axes of different extents")
 
     def plainness(self, dim: int) -> int:
-        """Of two equal sizes the name is kept before the expression, and that before the literal."""
+        """Of equal sizes a name is kept before an expression, and that before a literal."""
         size = self.size[dim]
         return 0 if isinstance(size.expr, aul.Name) else 2 if size.literal else 1
 

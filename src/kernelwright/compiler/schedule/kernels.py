@@ -369,7 +369,7 @@ class StreamEmitter:
         self, writer: TileWriter, sums: Sequence[TileRef], split: Symbol, share: aul.IntExpr
     ) -> list[str]:
         """Every core's accumulators as rows of workspaces [split, kept...]."""
-        names = []
+        names: list[str] = []
         for acc in sums:
             name = f"partial{self.parent.suffix}_{len(names)}"
             names.append(name)

@@ -89,8 +89,9 @@ class Planner:
                 raise Cut(operand)
         target, arguments = call_target(node)
         for index, step in enumerate(self.steps):
-            same = isinstance(step, CallStep) and step.target == target
-            if same and step.arguments == arguments and step.inputs == node.inputs:
+            if not isinstance(step, CallStep):
+                continue
+            if (step.target, step.arguments, step.inputs) == (target, arguments, node.inputs):
                 step.nodes.append(node)
                 self.producer[node.id] = index
                 return
