@@ -281,6 +281,7 @@ DEGENERATE = {
     "constant": ("np.ones_like(x)", "does not depend"),
     "zero": ("x * np.float32(0)", "does not depend"),
     "below rounding": ("x * np.float32(1e-12) + np.float32(1)", "does not depend"),
+    "scalar": ("np.mean(x * x, dtype='f4') * np.float32(1.1)", None),
     "identity": ("x * np.float32(1)", None),
     "uniform": ("x * np.float32(1e-6) + np.float32(1)", "constant mean"),
     "tanh": ("np.tanh(x)", None),
