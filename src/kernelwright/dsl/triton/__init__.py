@@ -20,4 +20,9 @@ def compiled_for(candidate: Candidate) -> str:
     )
 
 
-DSL = Dsl("triton", check_source, Path(__file__).with_name("guide.md"), compiled_for)
+def findings(text: str) -> list[str]:
+    """What is wrong with a candidate file, one line each."""
+    return [str(finding) for finding in check_source(text)]
+
+
+DSL = Dsl("triton", findings, Path(__file__).with_name("guide.md"), compiled_for)
