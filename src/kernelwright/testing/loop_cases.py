@@ -79,6 +79,25 @@ def _extract(b: LoopBuilder, x: Value, y: Value, z: Value) -> Value:
     return b.op("splat", scalar, type=x.type)
 
 
+def _interleave(b: LoopBuilder, x: Value, y: Value, z: Value) -> Value:
+    """x's first lanes and y's last ones, alternating."""
+    n = x.type.lanes
+    lanes = tuple(i // 2 if i % 2 == 0 else n + n // 2 + i // 2 for i in range(n))
+    return b.op("shuffle", x, y, type=x.type, lanes=lanes)
+
+
+def _interleaved(lanes: int) -> Callable[..., Array]:
+    def expect(x: Array, y: Array, z: Array) -> Array:
+        groups = -(-len(x) // lanes)
+        padded = np.zeros((2, groups * lanes), x.dtype)
+        padded[0, : len(x)], padded[1, : len(y)] = x, y
+        a, b = padded.reshape(2, groups, lanes)
+        both = np.stack([a[:, : lanes // 2], b[:, lanes // 2 :]], axis=2)
+        return both.reshape(-1)[: len(x)]
+
+    return expect
+
+
 def _bits(b: LoopBuilder, x: Value, y: Value, z: Value) -> Value:
     size = DTYPES[x.type.dtype].itemsize
     return b.op("bitcast", x, type=VectorType(f"int{8 * size}", x.type.lanes))
@@ -302,6 +321,7 @@ def _bool_cases(lanes: int) -> list[Case]:
     for predicate in ("eq", "ne", "lt", "ge"):
         cases.append(Case(predicate, _cmp(predicate), _compare(predicate), "bool"))
     if lanes > 1:
+        cases.append(Case("shuffle", _interleave, _interleaved(lanes), "bool"))
         for op, pick in (("and", np.all), ("or", np.any)):
             cases.append(Case(f"reduce {op}", _reduce(op), _by_vector(pick, lanes), "bool"))
     return cases
@@ -363,5 +383,6 @@ def cases_of(dtype: str, lanes: int) -> list[Case]:
             for op, fold in (("add", np.sum), ("mul", np.prod)):
                 cases.append(Case(f"reduce {op}", _reduce(op), _by_vector(fold, lanes), dtype))
         last = _by_vector(lambda v, axis: v[:, -1], lanes)
+        cases.append(Case("shuffle", _interleave, _interleaved(lanes), dtype))
         cases.append(Case("extract", _extract, last, dtype))
     return cases

@@ -1,4 +1,4 @@
-// Row softmax.
+// softmax
 
 #include <math.h>
 #include <stdint.h>
@@ -51,7 +51,7 @@ template <class V> static inline V minimum(const V& a, const V& b) {
 
 static void softmax_kernel(const float* __restrict x, float* __restrict out, int64_t core) {
   alignas(64) float exp_nonpositive_0[70];
-  const int64_t v10 = smaller<int64_t>(((core * (-3)) + 10), 3);
+  const int64_t v10 = smaller<int64_t>(3, ((core * (-3)) + 10));
   const int32_t v20 = (int32_t)6;
   const i32x16 v21 = i32x16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   const i32x16 v22 = splat<i32x16>(v20);

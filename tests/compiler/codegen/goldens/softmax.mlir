@@ -1,4 +1,4 @@
-// Row softmax.
+// softmax
 module {
   llvm.func @GOMP_parallel(!llvm.ptr, !llvm.ptr, i32, i32)
   llvm.func @omp_get_thread_num() -> i32
@@ -11,13 +11,13 @@ module {
       %core: i64) {
     %exp_nonpositive_0 = memref.alloca() {alignment = 64 : i64} : memref<70xf32>
     %c = arith.constant 0 : i64
-    %c_2 = arith.constant -3 : i64
-    %v6 = arith.muli %core, %c_2 : i64
-    %c_3 = arith.constant 10 : i64
-    %v8 = arith.addi %v6, %c_3 : i64
-    %c_4 = arith.constant 3 : i64
-    %v10 = arith.cmpi slt, %v8, %c_4 : i64
-    %v11 = arith.select %v10, %v8, %c_4 : i64
+    %c_2 = arith.constant 3 : i64
+    %c_3 = arith.constant -3 : i64
+    %v7 = arith.muli %core, %c_3 : i64
+    %c_4 = arith.constant 10 : i64
+    %v9 = arith.addi %v7, %c_4 : i64
+    %v10 = arith.cmpi slt, %c_2, %v9 : i64
+    %v11 = arith.select %v10, %c_2, %v9 : i64
     %cst = arith.constant dense<0xFF800000> : vector<16xf32>
     %c_5 = arith.constant 210 : i64
     %v14 = arith.muli %core, %c_5 : i64
