@@ -27,7 +27,7 @@ def run(folder: Path, device: str) -> None:
         arrays = {name: stored[name] for name in stored.files}
     tensors = {n: torch.from_numpy(a.copy()) for n, a in arrays.items()}
     tensors = {n: t.view(torch.bfloat16) if n.endswith("bf16") else t for n, t in tensors.items()}
-    inputs = [t.to(device) for n, t in tensors.items() if n.startswith("input")]
+    inputs: list[Any] = [t.to(device) for n, t in tensors.items() if n.startswith("input")]
     model = module.ModelNew()
     speaks_torch = isinstance(model, torch.nn.Module)
     if speaks_torch:
@@ -44,7 +44,14 @@ def run(folder: Path, device: str) -> None:
     if speaks_torch:
         result = model(*inputs)
     else:
-        result = model(*[a for n, a in arrays.items() if n.startswith("input")])
+        import ml_dtypes
+
+        inputs = [
+            a.view(ml_dtypes.bfloat16) if n.endswith("bf16") else a
+            for n, a in arrays.items()
+            if n.startswith("input")
+        ]
+        result = model(*inputs)
     outputs = {}
     for i, value in enumerate(result if isinstance(result, tuple | list) else [result]):
         if isinstance(value, torch.Tensor):
@@ -52,7 +59,8 @@ def run(folder: Path, device: str) -> None:
             value = value.cpu()
             array = value.view(torch.int16).numpy() if half else value.numpy()
         else:
-            array, half = value, False
+            half = value.dtype.name == "bfloat16"
+            array = value.view(np.int16) if half else value
         outputs[f"{i}:bf16" if half else f"{i}"] = array
     np.savez(folder / "outputs.npz", **outputs)
 

@@ -137,6 +137,14 @@ class HostPrinter:
             "if shapes != expected:",
             '    raise ValueError(f"tensors of shapes {shapes} do not fit {expected}")',
         ]
+        if self.tensors:
+            ranks = [len(p.shape or ()) for p in self.tensors]
+            counted = " and ".join(str(r) for r in ranks)
+            lines[:0] = [
+                f"if [len(s) for s in shapes] != {ranks}:",
+                '    raise ValueError(f"tensors of shapes {shapes} do not have '
+                f'{counted} dimensions")',
+            ]
         later_first = needs - known
         lines += (later + check if later_first else check + later) if self.tensors else later
         lines += [

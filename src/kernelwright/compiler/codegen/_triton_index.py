@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from kernelwright.aul import evaluate
+from kernelwright.aul.expressions import normal_form
 from kernelwright.aul.syntax import Binary, Call, CoreIdx, Int, IntExpr, Name
 from kernelwright.errors import UnsupportedError
 
-Poly = Mapping[tuple[str, ...], int]  # monomial (sorted atom texts) -> coefficient
+Atom = tuple[str, IntExpr]  # a name or a subexpression, with its text to compare and sort by
+Poly = Mapping[tuple[Atom, ...], int]  # monomial (sorted atoms) -> coefficient
 
 PRECEDENCE = {"+": 1, "-": 1, "*": 2, "//": 2, "%": 2}
 
@@ -145,7 +147,7 @@ class Scope:
     # ---- bounds
 
     def poly(self, expr: IntExpr) -> Poly:
-        return _poly(self.expand(expr))
+        return normal_form(self.expand(expr))
 
     def is_natural(self, expr: IntExpr) -> bool:
         """Whether ``expr`` is provably never negative."""
@@ -155,10 +157,9 @@ class Scope:
             return any(natural) if expr.function == "max" else all(natural)
         if isinstance(expr, Binary) and expr.op in ("//", "%"):
             return self.is_natural(expr.left) and self.is_natural(expr.right)
-        atoms = _ATOMS
         return all(
-            c >= 0 and all(self._natural_atom(atoms[a]) for a in monomial)
-            for monomial, c in _poly(expr).items()
+            c >= 0 and all(self._natural_atom(a[1]) for a in monomial)
+            for monomial, c in normal_form(expr).items()
         )
 
     def _natural_atom(self, atom: IntExpr) -> bool:
@@ -176,7 +177,7 @@ class Scope:
 
     def _maxima(self, p: Poly, depth: int) -> Iterator[Poly]:
         moving = sorted(
-            {a for m in p for a in m if not names_in(_ATOMS[a]) <= set(self.static)},
+            {a for m in p for a in m if not names_in(a[1]) <= set(self.static)},
             key=self._order,
         )
         if not moving:
@@ -191,14 +192,14 @@ class Scope:
             if replaced is not None:
                 yield from self._maxima(replaced, depth - 1)
 
-    def _order(self, atom: str) -> tuple[int, str]:
+    def _order(self, atom: Atom) -> tuple[int, str]:
         """Loop variables first, innermost first: their bounds mention the core index."""
-        expr = _ATOMS[atom]
+        expr = atom[1]
         if isinstance(expr, Name) and expr.id in self.loops:
-            return -list(self.loops).index(expr.id) - 1, atom
-        return (1 if isinstance(expr, CoreIdx) else 0), atom
+            return -list(self.loops).index(expr.id) - 1, atom[0]
+        return (1 if isinstance(expr, CoreIdx) else 0), atom[0]
 
-    def _substitute(self, p: Poly, atom: str, bound: Poly) -> Poly | None:
+    def _substitute(self, p: Poly, atom: Atom, bound: Poly) -> Poly | None:
         total: Poly = {}
         for monomial, c in p.items():
             if atom not in monomial:
@@ -206,29 +207,29 @@ class Scope:
                 continue
             rest = list(monomial)
             rest.remove(atom)
-            if atom in rest or not all(self._natural_atom(_ATOMS[a]) for a in rest):
+            if atom in rest or not all(self._natural_atom(a[1]) for a in rest):
                 return None
             if c > 0:
                 total = _add(total, _multiply({tuple(rest): c}, bound))
-            elif not self._natural_atom(_ATOMS[atom]):
+            elif not self._natural_atom(atom[1]):
                 return None  # its least value, 0, is what a negative coefficient needs
         return total
 
-    def _atom_maxima(self, atom: str, depth: int) -> Iterator[Poly]:
-        expr = _ATOMS[atom]
+    def _atom_maxima(self, atom: Atom, depth: int) -> Iterator[Poly]:
+        expr = atom[1]
         if isinstance(expr, CoreIdx) and self.cores is not None:
-            yield _add(_poly(self.cores), {(): -1})
+            yield _add(normal_form(self.cores), {(): -1})
         elif isinstance(expr, Name) and expr.id in self.loops:
             for bound in self._count_maxima(self.loops[expr.id]):
                 yield _add(bound, {(): -1})
         elif isinstance(expr, Call) and expr.function == "min":
             for arg in expr.args:
-                yield _poly(arg)
+                yield normal_form(arg)
         elif isinstance(expr, Binary) and expr.op == "%" and self.is_natural(expr.left):
-            yield _add(_poly(expr.right), {(): -1})
+            yield _add(normal_form(expr.right), {(): -1})
         elif isinstance(expr, Binary) and expr.op == "//" and self.is_static(expr.right):
-            for bound in self._maxima(_poly(expr.left), depth - 1):
-                quotient = _quotient(_add(bound, {(): 1}), _poly(expr.right))
+            for bound in self._maxima(normal_form(expr.left), depth - 1):
+                quotient = _quotient(_add(bound, {(): 1}), normal_form(expr.right))
                 if quotient is not None:
                     yield _add(quotient, {(): -1})
 
@@ -242,33 +243,33 @@ class Scope:
             if len(positive) == 1:
                 yield from self._count_maxima(positive[0])
         else:
-            yield _poly(iterations)
+            yield normal_form(iterations)
 
     def always_within(self, top: IntExpr, limit: IntExpr) -> str | None:
         """When ``top <= limit`` holds: "True" if always, a compile-time condition as text if it
         depends on the sizes, None if nothing is known. ``top`` is an exclusive upper end."""
         conditions: list[str] = []
         for bound in self.maxima(top):
-            excess = _add(bound, _multiply(_poly(self.expand(limit)), {(): -1}))
+            excess = _add(bound, _multiply(normal_form(self.expand(limit)), {(): -1}))
             if all(c <= 0 and all(map(self._natural_key, m)) for m, c in excess.items()):
                 return "True"
             conditions.append(self._condition(excess))
         return min(conditions, key=len, default=None)
 
-    def _natural_key(self, atom: str) -> bool:
-        return self._natural_atom(_ATOMS[atom])
+    def _natural_key(self, atom: Atom) -> bool:
+        return self._natural_atom(atom[1])
 
     def _condition(self, excess: Poly) -> str:
         """``excess <= 0`` as text; cdiv(D, s) * s <= D in the plain words D % s == 0."""
         if sorted(excess.values()) == [-1, 1]:
             high, low = sorted(excess, key=lambda m: -excess[m])
             for atom in high:
-                expr = _ATOMS[atom]
+                expr = atom[1]
                 rest = list(high)
                 rest.remove(atom)
                 if isinstance(expr, Call) and expr.function == "cdiv":
                     over, step = expr.args
-                    if _poly(over) == {low: 1} and _poly(step) == {tuple(rest): 1}:
+                    if normal_form(over) == {low: 1} and normal_form(step) == {tuple(rest): 1}:
                         return f"{self._factor(over)} % {self._factor(step)} == 0"
         left = [(m, c) for m, c in excess.items() if c > 0]
         right = [(m, -c) for m, c in excess.items() if c < 0]
@@ -278,29 +279,12 @@ class Scope:
         text = self.text(expr)
         return f"({text})" if isinstance(expr, Binary) else text
 
-    def _sum(self, terms: list[tuple[tuple[str, ...], int]]) -> str:
+    def _sum(self, terms: list[tuple[tuple[Atom, ...], int]]) -> str:
         shown = []
         for monomial, c in terms:
-            factors = [self._factor(_ATOMS[a]) for a in monomial]
+            factors = [self._factor(a[1]) for a in monomial]
             shown.append(" * ".join(([str(c)] if c != 1 or not factors else []) + factors))
         return " + ".join(shown) or "0"
-
-
-_ATOMS: dict[str, IntExpr] = {}  # every atom by its canonical text
-
-
-def _poly(expr: IntExpr) -> Poly:
-    if isinstance(expr, Int):
-        return {(): expr.value} if expr.value else {}
-    if isinstance(expr, Binary) and expr.op == "+":
-        return _add(_poly(expr.left), _poly(expr.right))
-    if isinstance(expr, Binary) and expr.op == "-":
-        return _add(_poly(expr.left), _multiply(_poly(expr.right), {(): -1}))
-    if isinstance(expr, Binary) and expr.op == "*":
-        return _multiply(_poly(expr.left), _poly(expr.right))
-    key = repr(expr)
-    _ATOMS.setdefault(key, expr)
-    return {(key,): 1}
 
 
 def _add(a: Poly, b: Poly) -> Poly:
@@ -311,10 +295,10 @@ def _add(a: Poly, b: Poly) -> Poly:
 
 
 def _multiply(a: Poly, b: Poly) -> Poly:
-    total: dict[tuple[str, ...], int] = {}
+    total: dict[tuple[Atom, ...], int] = {}
     for m, c in a.items():
         for n, d in b.items():
-            key = tuple(sorted(m + n))
+            key = tuple(sorted(m + n, key=lambda atom: atom[0]))
             total[key] = total.get(key, 0) + c * d
     return {m: c for m, c in total.items() if c}
 
@@ -324,7 +308,7 @@ def _quotient(p: Poly, divisor: Poly) -> Poly | None:
     if len(divisor) != 1:
         return None
     ((factor, d),) = divisor.items()
-    result: dict[tuple[str, ...], int] = {}
+    result: dict[tuple[Atom, ...], int] = {}
     for monomial, c in p.items():
         rest = list(monomial)
         for atom in factor:
