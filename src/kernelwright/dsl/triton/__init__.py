@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kernelwright.dsl._base import Dsl
-from kernelwright.dsl.triton.aot import compile_ahead
+from kernelwright.dsl.triton.aot import AotReport, compile_ahead, compile_many
 from kernelwright.dsl.triton.check import check_source
 from kernelwright.schema import Candidate
 
@@ -20,9 +20,6 @@ def compiled_for(candidate: Candidate) -> str:
     )
 
 
-def findings(text: str) -> list[str]:
-    """What is wrong with a candidate file, one line each."""
-    return [str(finding) for finding in check_source(text)]
+DSL = Dsl("triton", check_source, Path(__file__).with_name("guide.md"), compiled_for)
 
-
-DSL = Dsl("triton", findings, Path(__file__).with_name("guide.md"), compiled_for)
+__all__ = ["ARCH", "DSL", "AotReport", "check_source", "compile_ahead", "compile_many"]

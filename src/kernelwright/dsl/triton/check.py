@@ -1,61 +1,40 @@
-"""Static checks of a Triton candidate's source: cheap, before any process starts."""
+"""Static checks of a Triton candidate's entry file: cheap, before any process starts."""
 
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+
+from kernelwright.dsl import _source
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What is wrong, at which line (0: the file as a whole), and what to do."""
+def check_source(text: str) -> list[str]:
+    """Problems of an entry file, each one line with its place; empty when there are none.
 
-    line: int
-    message: str
-
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.message}" if self.line else self.message
-
-
-def check_source(text: str) -> list[Finding]:
-    """Faults that make ``text`` no Triton candidate; empty when there is none.
-
-    Looked for: syntax, an entry point (``class ModelNew`` or ``def kernel``), at least one
-    ``@triton.jit`` function, and that one of them is launched as ``function[grid](...)``.
+    Besides what holds for every candidate: at least one ``@triton.jit`` function, one of them
+    launched as ``function[grid](...)``, and no jit function in place of ``def kernel(*inputs)``.
     """
+    problems = _source.check_source(text)
     try:
         tree = ast.parse(text)
-    except SyntaxError as error:
-        return [Finding(error.lineno or 0, f"syntax error: {error.msg}")]
-    except ValueError as error:  # null bytes
-        return [Finding(0, f"not Python source: {error}")]
-    findings = []
-    if not _has_entry(tree):
-        findings.append(
-            Finding(
-                0, "no entry point: define class ModelNew, or def kernel(*inputs), at top level"
-            )
-        )
+    except (SyntaxError, ValueError):
+        return problems
     kernels = _jit_functions(tree)
     if not kernels:
-        findings.append(Finding(0, "no kernel: decorate at least one function with @triton.jit"))
-    elif not _launched(tree) & set(kernels) and not _launches_indirectly(tree):
-        name, line = next(iter(kernels.items()))
-        findings.append(
-            Finding(
-                line, f"kernel {name!r} is never launched; call {name}[grid](...) from ModelNew"
-            )
+        return [*problems, "no kernel: decorate at least one function with @triton.jit"]
+    name, line = next(iter(kernels.items()))
+    if not _launched(tree) & set(kernels) and not _launches_indirectly(tree):
+        launch = f"call {name}[grid](...) from the entry point"
+        problems.append(f"line {line}: kernel {name!r} is never launched; {launch}")
+    if "kernel" in kernels and not _defines_model(tree):
+        problems.append(
+            f"line {kernels['kernel']}: 'kernel' is a @triton.jit function, which nobody can call "
+            "on tensors; rename it and let def kernel(*inputs) launch it"
         )
-    return findings
+    return problems
 
 
-def _has_entry(tree: ast.Module) -> bool:
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name == "ModelNew":
-            return True
-        if isinstance(node, ast.FunctionDef) and node.name == "kernel" and not _is_jit(node):
-            return True
-    return False
+def _defines_model(tree: ast.Module) -> bool:
+    return any(isinstance(n, ast.ClassDef) and n.name == "ModelNew" for n in tree.body)
 
 
 def _jit_functions(tree: ast.Module) -> dict[str, int]:
