@@ -266,30 +266,30 @@ def scalar_number(op: str, x: str, factor: float, dtype: str, dst: str) -> str:
     base, reverse = _SCALAR[op]
     if dtype in FLOATS:
         wide = compute_dtype(dtype)
-        inner = group(widen(x, dtype))
-        power = _constant_power(inner, float(factor), wide) if op == "pows" else None
-        if power is not None:
-            return convert(power, wide, dst)
-        c = number(float(factor))
-        if base in ("add", "sub", "mul") or (base == "div" and wide == "float64"):
-            sides = (c, inner) if reverse else (inner, c)
-            return convert(f"{sides[0]} {SIGNS[base]} {sides[1]}", wide, dst)
-        if base == "div":
-            sides = (c, inner) if reverse else (inner, c)
-            return convert(f"tl.div_rn({sides[0]}, {sides[1]})", wide, dst)
-        if base in ("max", "min"):
-            sign = "<" if base == "max" else ">"  # NaN compares false and stays
-            if math.isnan(float(factor)):
-                return convert(f"{inner} * {c}", wide, dst)
-            return convert(f"tl.where({inner} {sign} {c}, {c}, {inner})", wide, dst)
-        deep = inner if wide == "float64" else f"{inner}.to(tl.float64)"
-        exponent = f"tl.full({inner}.shape, {c}, tl.float64)"
-        power = convert(f"_pow_64({deep}, {exponent})", "float64", wide)
-        return convert(power, wide, dst)
+        text = _float_scalar(base, group(widen(x, dtype)), float(factor), reverse, wide)
+        return convert(text, wide, dst)
     if float(factor) != int(factor):
         raise UnsupportedError(f"vectorscalar_op {op!r} with {factor} on {dtype} tiles; cast first")
     like = f"tl.full((), {int(factor)}, {triton_dtype(dtype)})"
     return binary(base, *((like, x) if reverse else (x, like)), dtype, dst)
+
+
+def _float_scalar(base: str, x: str, factor: float, reverse: bool, wide: str) -> str:
+    c = number(factor)
+    a, b = (c, x) if reverse else (x, c)
+    if base == "div" and wide == "float32":
+        return f"tl.div_rn({a}, {b})"
+    if base in SIGNS:
+        return f"{a} {SIGNS[base]} {b}"
+    if base in ("max", "min"):
+        if math.isnan(factor):
+            return f"{x} * {c}"
+        return f"tl.where({x} {'<' if base == 'max' else '>'} {c}, {c}, {x})"  # NaN stays
+    power = _constant_power(x, factor, wide)
+    if power is not None:
+        return power
+    deep = x if wide == "float64" else f"{x}.to(tl.float64)"
+    return convert(f"_pow_64({deep}, tl.full({x}.shape, {c}, tl.float64))", "float64", wide)
 
 
 def scalar_tile(op: str, x: str, factor: str, dtype: str, dst: str) -> str:
