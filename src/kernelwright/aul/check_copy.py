@@ -46,6 +46,8 @@ def _global_side(
     checker: KernelChecker, x: s.Copy, place: s.Place, tile: s.Tile, scope: Scope
 ) -> None:
     out, param = checker.out, checker.params[place.name]
+    if x.pad is not None:
+        checker.number(x.pad, tile.dtype, x.loc)
     if param.dtype is not None and canonical_dtype(param.dtype) != canonical_dtype(tile.dtype):
         out.error(
             f"{param.name} is {param.dtype} but tile {tile.name} is {tile.dtype}; copy to a tile "

@@ -18,6 +18,7 @@ from kernelwright.aul.expressions import (
     substitute,
     uses_core,
 )
+from kernelwright.aul.rules import number_problem
 from kernelwright.errors import AULError
 
 Envs = Sequence[Mapping[str, int]]  # the default values, then variations of them
@@ -145,11 +146,19 @@ class KernelChecker:
             bytes_here = count * itemsize(x.dtype)
             previous = self.sizes[x.memory].get(x.name, 0)
             self.sizes[x.memory][x.name] = max(previous, bytes_here)
+        if x.value is not None:
+            self.number(x.value, x.dtype, x.loc)
         scope.tiles[x.name] = x
         scope.maybe.discard(x.name)
         scope.written.discard(x.name)
         if x.value is not None:
             scope.written.add(x.name)
+
+    def number(self, value: float | int, dtype: str, loc: s.Location) -> None:
+        """Reports a number that ``dtype`` does not have."""
+        problem = number_problem(value, dtype)
+        if problem:
+            self.out.error(problem, loc)
 
     def constant_shape(self, x: s.Tile, scope: Scope) -> bool:
         """Whether every dimension is a positive function of declared names; reports if not."""

@@ -84,6 +84,8 @@ def _shapes(
         _transpose(checker, x, dst, srcs[0], scope)
     elif x.family == "matmul_op":
         _matmul(checker, x, dst, srcs, scope)
+    elif x.family == "vfill_op":
+        checker.number(x.attr("value"), dst.dtype, x.loc)
     elif x.family == "viota_op":
         check_expr(x.attr("start", s.Int(0)), scope.integers, checker.out)
         _axis(checker, x, len(dst.shape))
@@ -106,7 +108,9 @@ def _factor(checker: KernelChecker, x: s.VectorOp, dst: s.Tile, scope: Scope) ->
             checker.out.error(
                 f"factor {tile.name} is {tile.dtype}, but dst is {dst.dtype}", factor.loc
             )
-    elif not isinstance(factor, int | float):
+    elif isinstance(factor, int | float):
+        checker.number(factor, dst.dtype, x.loc)
+    else:
         check_expr(factor, scope.integers, checker.out)
 
 

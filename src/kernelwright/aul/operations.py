@@ -1,4 +1,9 @@
-"""What AUL's vector operations mean, in NumPy."""
+"""What AUL's vector operations mean, in NumPy.
+
+Every operation computes in its operands' dtype; float16 and bfloat16 compute in float32 and round
+once, as hardware and frameworks do. Integers wrap. Nothing here raises on a value: a tail's padding
+must not stop a program, so dividing an integer by zero gives 0.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +15,12 @@ import numpy as np
 
 Array = np.ndarray
 
+_erf_elements = np.frompyfunc(math.erf, 1, 1)
+
 
 def _erf(x: Array) -> Array:
-    """Error function in the input's precision, from the C library."""
-    return np.vectorize(math.erf, otypes=[np.float64])(x.astype(np.float64)).astype(x.dtype)
+    """Error function in the input's precision, from the C library's double."""
+    return np.asarray(_erf_elements(x.astype(np.float64)), np.float64).astype(x.dtype)
 
 
 def _not(x: Array) -> Array:
@@ -21,17 +28,15 @@ def _not(x: Array) -> Array:
 
 
 def _sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
-
-
-def _reciprocal(x: Array) -> Array:
-    return 1 / x
+    """1 / (1 + exp(-x)), written so that exp does not overflow."""
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, np.ones_like(x)) / (1 + e)
 
 
 UNARY: Mapping[str, Callable[[Array], Array]] = {
     "neg": np.negative, "abs": np.abs, "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1,
     "ln": np.log, "log2": np.log2, "log10": np.log10, "log1p": np.log1p, "sqrt": np.sqrt,
-    "rsqrt": lambda x: 1 / np.sqrt(x), "rec": _reciprocal, "sin": np.sin, "cos": np.cos,
+    "rsqrt": lambda x: 1 / np.sqrt(x), "rec": lambda x: 1 / x, "sin": np.sin, "cos": np.cos,
     "tan": np.tan, "tanh": np.tanh, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
     "sinh": np.sinh, "cosh": np.cosh, "asinh": np.arcsinh, "acosh": np.arccosh,
     "atanh": np.arctanh, "sigmoid": _sigmoid, "relu": lambda x: np.maximum(x, x.dtype.type(0)),
@@ -41,13 +46,32 @@ UNARY: Mapping[str, Callable[[Array], Array]] = {
 }  # fmt: skip
 
 
+def _divide(a: Array, b: Array) -> Array:
+    """Float division; integers truncate toward zero, as in C."""
+    if a.dtype.kind not in "iu":
+        return np.divide(a, b)
+    quotient = np.floor_divide(a, b)
+    inexact = np.multiply(quotient, b) != a
+    return np.where((b != 0) & inexact & ((a < 0) != (b < 0)), quotient + 1, quotient)
+
+
+def _power(a: Array, b: Array) -> Array:
+    """Integers to a negative power truncate: 0 unless the base is 1 or -1."""
+    if a.dtype.kind != "i":
+        return np.power(a, b)
+    a, b = np.broadcast_arrays(a, b)
+    whole = np.power(a, np.maximum(b, 0))
+    small = np.where(a == 1, 1, np.where(a == -1, np.where(b % 2 == 0, 1, -1), 0))
+    return np.where(b < 0, small, whole)
+
+
 def _logical_or_bitwise(logical: Any, bitwise: Any) -> Callable[[Array, Array], Array]:
     return lambda a, b: logical(a, b) if a.dtype == np.bool_ else bitwise(a, b)
 
 
 BINARY: Mapping[str, Callable[[Array, Array], Array]] = {
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "max": np.maximum,
-    "min": np.minimum, "pow": np.power, "mod": np.mod, "fmod": np.fmod,
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": _divide, "max": np.maximum,
+    "min": np.minimum, "pow": _power, "mod": np.mod, "fmod": np.fmod,
     "floordiv": np.floor_divide, "atan2": np.arctan2,
     "and": _logical_or_bitwise(np.logical_and, np.bitwise_and),
     "or": _logical_or_bitwise(np.logical_or, np.bitwise_or),
@@ -68,33 +92,78 @@ SCALAR: Mapping[str, tuple[str, bool]] = {
 }  # fmt: skip
 
 
-def in_dtype(function: Callable[..., Array], dtype: np.dtype, *arrays: Array) -> Array:
-    """``function`` computed in ``dtype``: half types in float32 with one rounding, as hardware and
-    frameworks do; integers wrap."""
+def is_half(dtype: np.dtype) -> bool:
+    """float16 or bfloat16 (NumPy's kind of the latter is "V")."""
+    return dtype.itemsize == 2 and dtype.kind not in "iu"
+
+
+def wide(x: Array) -> Array:
+    """Half types as float32, others as they are."""
+    return x.astype(np.float32) if is_half(x.dtype) else x
+
+
+def elementwise(function: Callable[..., Array], dtype: np.dtype, *arrays: Array) -> Array:
+    """``function`` of the arrays, rounded to ``dtype``."""
     with np.errstate(all="ignore"):
-        if dtype.itemsize == 2 and dtype.kind not in "iu":
-            wide = function(*(a if a.dtype == np.bool_ else a.astype(np.float32) for a in arrays))
-            return wide.astype(dtype)
-        return np.asarray(function(*arrays)).astype(dtype, copy=False)
+        return np.asarray(function(*(wide(a) for a in arrays))).astype(dtype, copy=False)
 
 
-def reduce(op: str, x: Array, axis: int) -> Array:
-    """A reduction that keeps its axis; sums of half types are carried in float32."""
+def reduce(op: str, x: Array, axis: int, dtype: np.dtype) -> Array:
+    """A reduction that keeps its axis, in ``dtype``; sums and products accumulate in ``dtype``, at
+    least in float32. Over nothing it gives the identity (argmax, argmin: ValueError)."""
     with np.errstate(all="ignore"):
         if op in ("argmax", "argmin"):
-            found = getattr(np, op)(x, axis=axis, keepdims=True)
-            return np.asarray(found).astype(np.int64)
-        if op in ("any", "all"):
-            return np.asarray(getattr(np, op)(x, axis=axis, keepdims=True))
-        half = x.dtype.itemsize == 2 and x.dtype.kind not in "iu"
-        wide = x.astype(np.float32) if half else x
-        out = getattr(np, op)(wide, axis=axis, keepdims=True)
-        return np.asarray(out).astype(x.dtype)
+            found = getattr(np, op)(wide(x), axis=axis, keepdims=True)
+            return np.asarray(found).astype(dtype)
+        if x.shape[axis] == 0 and op in ("max", "min"):
+            shape = tuple(1 if i == axis else n for i, n in enumerate(x.shape))
+            return np.full(shape, lowest(dtype) if op == "max" else highest(dtype), dtype)
+        carried = wide(x)
+        if op in ("sum", "prod") and dtype.kind not in "iu" and not is_half(dtype):
+            carried = carried.astype(dtype)
+        return np.asarray(getattr(np, op)(carried, axis=axis, keepdims=True)).astype(dtype)
+
+
+def lowest(dtype: np.dtype) -> float | int | bool:
+    """The identity of max."""
+    if dtype.kind in "iu":
+        return int(np.iinfo(dtype).min)
+    return False if dtype == np.bool_ else -math.inf
+
+
+def highest(dtype: np.dtype) -> float | int | bool:
+    """The identity of min."""
+    if dtype.kind in "iu":
+        return int(np.iinfo(dtype).max)
+    return True if dtype == np.bool_ else math.inf
 
 
 def cast(x: Array, dtype: np.dtype) -> Array:
     """Float to integer truncates; anything to bool is != 0; the rest rounds or wraps."""
     with np.errstate(all="ignore"):
         if dtype == np.bool_:
-            return x != 0
+            return wide(x) != 0
+        if is_half(x.dtype) or is_half(dtype):
+            return wide(x).astype(dtype)
         return x.astype(dtype)
+
+
+def matmul(a: Array, b: Array, start: Array | None, dtype: np.dtype) -> Array:
+    """``start + a @ b`` (``start`` None: 0), accumulated in ``dtype``, at least in float32."""
+    if dtype.kind in "iu":
+        carrier: np.dtype = np.dtype(np.int64)
+    else:
+        carrier = np.dtype(np.float32) if is_half(dtype) else dtype
+    with np.errstate(all="ignore"):
+        product = a.astype(carrier) @ b.astype(carrier)
+        if start is not None:
+            product = start.astype(carrier) + product
+        return product.astype(dtype)
+
+
+def iota(shape: tuple[int, ...], dtype: np.dtype, axis: int, start: int) -> Array:
+    """``start`` plus the index along ``axis``."""
+    spread = [1] * len(shape)
+    spread[axis] = shape[axis]
+    line = np.arange(start, start + shape[axis]).astype(dtype).reshape(spread)
+    return np.broadcast_to(line, shape)

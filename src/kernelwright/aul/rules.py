@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from kernelwright.aul.dtypes import FLOATS, INTEGERS, is_float, is_integer
+import math
+
+import numpy as np
+
+from kernelwright.aul.dtypes import DTYPES, FLOATS, INTEGERS, is_float, is_integer
 from kernelwright.aul.syntax import (
     BINARY_OPS,
     COMPARE_OPS,
@@ -40,6 +44,17 @@ _ANY_NUMBER = ("neg", "abs", "relu", "sign", "square")
 _BOOL_RESULT = ("isnan", "isinf", "isfinite")
 _BITS = ("and", "or", "xor")
 _FLOAT_BINARY = ("atan2", "copysign")
+
+
+def number_problem(value: float | int, dtype: str) -> str | None:
+    """Why ``dtype`` has no such number, or None. Floats round and may overflow to infinity."""
+    if is_float(dtype) or dtype not in DTYPES:
+        return None
+    if not math.isfinite(value) or value != int(value):
+        return f"{dtype} has no {value}"
+    info = np.iinfo(DTYPES[dtype]) if dtype != "bool" else None
+    low, high = (int(info.min), int(info.max)) if info is not None else (0, 1)
+    return None if low <= value <= high else f"{value} is outside {dtype}"
 
 
 def dtype_problem(op: VectorOp, dst: str, srcs: tuple[str, ...]) -> str | None:
