@@ -23,6 +23,7 @@ from kernelwright.verify.baselines import BASELINES
 from kernelwright.verify.rotation import Step, factor, has_windows, inputs_of, scalable, window
 
 _now_ns = time.perf_counter_ns
+_HOLD_CYCLES = 1_000_000  # about half a millisecond of a GPU's clock, longer than a launch
 _CUDA_FLUSH_BYTES = 256 << 20  # long enough to hide the launch of what comes after it
 
 
@@ -198,7 +199,10 @@ class _HostTimer:
 
 
 class _CudaTimer:
-    """CUDA events around the call; the flush before them hides the cost of launching.
+    """CUDA events around the call: the device's own time.
+
+    The device is kept busy while the host launches, so that neither side's launch cost counts;
+    ``latency`` measures that. Without it a kernel of 5 us shows the 30 us of its Python launch.
 
     After the stop event the whole device is waited for: work on another stream that goes on past
     the event shows as a tail.
@@ -221,6 +225,7 @@ class _CudaTimer:
         self._name = properties.name
         size = max(_CUDA_FLUSH_BYTES, 4 * self._l2_bytes) if flush_bytes else 0
         self._buffer = torch.zeros(size // 4, dtype=torch.int32, device=self._device)
+        self._sleep = torch.cuda._sleep
 
     def describe(self) -> dict[str, Any]:
         # Events tick in steps of about half a microsecond (CUDA Runtime API, cudaEventElapsedTime).
@@ -234,6 +239,7 @@ class _CudaTimer:
     def call(self, function: Callable[..., Any], values: list[Any]) -> tuple[float, float, Any]:
         """(microseconds, microseconds of work after the clock stopped, result)."""
         start, stop = self._events
+        self._sleep(_HOLD_CYCLES)
         self._record(start, self._stream)
         result = function(*values)
         self._record(stop, self._stream)

@@ -107,7 +107,10 @@ def _exp(x):
     hi = (c.to(tl.int32, bitcast=True) & -4096).to(tl.float32, bitcast=True)
     r = (c - hi) + hi * 0.00021642022750075976
     series = r * (0.5 + r * (0.16666667 + r * 0.041666668))
-    return tl.exp2(hi * 1.4423828125) * (1.0 + (r + r * series))
+    # The unit flushes subnormal results: far below zero 2**64 more, taken back at the end.
+    low = hi < -80.0
+    power = tl.exp2(hi * 1.4423828125 + tl.where(low, 64.0, 0.0))
+    return power * (1.0 + (r + r * series)) * tl.where(low, 5.421010862427522e-20, 1.0)
 """)
 
 _define("""
