@@ -31,6 +31,8 @@ FILE_VARIABLE = PREFIX + "CONFIG"
 CHILD_PREFIX = PREFIX + "CHILD_"
 # Names that the reference system's users already set.
 DEVICE_VARIABLES = ("AIKG_DEVICES_LIST", "AKG_AGENTS_DEVICES_LIST")
+LOG_DIR_VARIABLES = ("AIKG_LOG_DIR", "AKG_AGENTS_LOG_DIR")
+LOG_LEVEL_VARIABLE = "AIKG_LOG_LEVEL"  # 0 debug, 1 info, 2 warning, 3 error
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 logger = logging.getLogger(__name__)
@@ -138,6 +140,22 @@ def devices_from_environment(environ: Mapping[str, str] | None = None) -> tuple[
         except ConfigError as error:
             logger.warning("%s It is ignored.", error)
     return None
+
+
+def log_dir_from_environment(environ: Mapping[str, str] | None = None) -> Path | None:
+    """Where tasks write their files, from ``AIKG_LOG_DIR``; None when unset."""
+    environ = os.environ if environ is None else environ
+    found = next((environ[name] for name in LOG_DIR_VARIABLES if environ.get(name)), None)
+    return Path(found).expanduser() if found else None
+
+
+def log_level_from_environment(environ: Mapping[str, str] | None = None) -> int:
+    """The level of Python's logging that ``AIKG_LOG_LEVEL`` (0 to 3, default 1) stands for."""
+    text = (os.environ if environ is None else environ).get(LOG_LEVEL_VARIABLE, "").strip()
+    levels = {"0": logging.DEBUG, "1": logging.INFO, "2": logging.WARNING, "3": logging.ERROR}
+    if text and text not in levels:
+        logger.warning("%s=%r is none of 0, 1, 2, 3. It is ignored.", LOG_LEVEL_VARIABLE, text)
+    return levels.get(text, logging.INFO)
 
 
 def visible_cuda_devices(environ: Mapping[str, str] | None = None) -> tuple[str, ...] | None:

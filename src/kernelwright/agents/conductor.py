@@ -120,7 +120,7 @@ def suggestions_from(record: Record) -> str:
 
 
 def _with_cause(text: str, last: Record) -> str:
-    cause = (last.error_log or last.result).strip()
+    cause = (last.error_log or last.result).strip().split("\n\n")[0]  # without the process's log
     return f"{text}: {cause}" if cause else text
 
 

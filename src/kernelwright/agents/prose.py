@@ -22,8 +22,8 @@ _SYMBOLS = {
     "（": "(", "）": ")", "；": ";",
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "eps", "ϵ": "eps", "ζ": "zeta",
     "η": "eta", "θ": "theta", "ι": "iota", "κ": "kappa", "λ": "lam", "μ": "mu", "ν": "nu",
-    "ξ": "xi", "ρ": "rho", "σ": "sigma", "τ": "tau", "υ": "upsilon", "φ": "phi", "χ": "chi", "ψ": "psi",
-    "ω": "omega",
+    "ξ": "xi", "ρ": "rho", "σ": "sigma", "τ": "tau", "υ": "upsilon", "φ": "phi",
+    "χ": "chi", "ψ": "psi", "ω": "omega",
 }  # fmt: skip
 # Outside the formula these words say something that it does not, wherever they stand ...
 _CONSTRAINT = re.compile(
@@ -83,12 +83,12 @@ def find_formula(description: str) -> Formula:
         clause, formula = whole[0]
         outside = [c for c in clauses if c is not clause]
     else:
-        found = [(c, *part) for c in clauses if (part := _within(c))]
-        if len(found) != 1:
+        within = [(c, *part) for c in clauses if (part := _within(c))]
+        if len(within) != 1:
             raise UsageError(
                 f"no formula was found in the task description {shown!r}. {_WHAT_TO_DO}"
             )
-        clause, formula, rest = found[0]
+        clause, formula, rest = within[0]
         outside = [c for c in clauses if c is not clause]
         stray = re.search(r"[*/+^@()\[\]{}<>=]", rest)
         words = re.findall(r"[A-Za-z_]\w*", rest)

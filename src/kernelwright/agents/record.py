@@ -47,6 +47,11 @@ class ParsedCode:
         """The kernel's text for ``impl_type``; "" when there is none."""
         return str(getattr(self, f"{impl_type}_code", ""))
 
+    def impl_types(self) -> list[str]:
+        """The impl_types that there is a kernel text for."""
+        names = [f.name for f in dataclasses.fields(self) if f.name != "aul_code"]
+        return [name.removesuffix("_code") for name in names if getattr(self, name)]
+
     def with_kernel(self, impl_type: str, text: str) -> ParsedCode:
         """A copy with another kernel text; raises ValueError for an unknown impl_type."""
         name = f"{impl_type}_code"

@@ -1,0 +1,231 @@
+"""Carrying out the steps of one task. Everything here blocks; ``Task`` calls it in a thread."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from kernelwright.agents.record import (
+    CODER_ACTIONS,
+    DESIGNER_ACTIONS,
+    ActionType,
+    ParsedCode,
+    Record,
+)
+from kernelwright.agents.roles import Coder, Designer, Request
+from kernelwright.config import Config
+from kernelwright.errors import (
+    AULError,
+    CaptureError,
+    CompileError,
+    KernelwrightError,
+    ReferenceBroken,
+    UnsupportedError,
+    UsageError,
+)
+from kernelwright.schema import Candidate, Evaluation, Measurement, Status, TaskSpec
+from kernelwright.task.builtin_agents import SessionCoder, SessionDesigner
+from kernelwright.task.given import candidate_from
+from kernelwright.task.session import Session
+from kernelwright.task.trace import Trace
+
+log = logging.getLogger(__name__)
+
+DesignerFactory = Callable[[Session], Designer]
+CoderFactory = Callable[[Session], Coder]
+# An agent may do better when it is told of these; all else is the task's or the machine's fault.
+_AGENTS_FAULT = (AULError, CaptureError, CompileError, UnsupportedError)
+
+
+@dataclass(frozen=True)
+class Agents:
+    """Makes the agents of a session; a session is opened anew for another device."""
+
+    designer: DesignerFactory = SessionDesigner
+    coder: CoderFactory = SessionCoder
+
+
+class Steps:
+    """One task's session and agents. Use from one thread at a time; ``close`` ends the session.
+
+    ``option`` is what the caller called the impl_type ("impl_type" or "dsl").
+    """
+
+    def __init__(
+        self, spec: TaskSpec, config: Config, trace: Trace, agents: Agents, *, option: str
+    ) -> None:
+        self.spec, self.config, self.trace = spec, config, trace
+        self.agents, self.option = agents, option
+        self.session: Session | None = None
+        self.device = -1
+        self.designer: Designer
+        self.coder: Coder
+
+    def open(self, device: int) -> None:
+        """Has the session run on ``device``, an id of the DevicePool."""
+        index = device_index(self.spec, device)
+        if self.session is not None and index == self.device:
+            return
+        self.close()
+        self.session, self.device = Session(self.spec, self.config, device=index), index
+        self.designer = self.agents.designer(self.session)
+        self.coder = self.agents.coder(self.session)
+
+    def close(self) -> None:
+        if self.session is not None:
+            self.session.close()
+            self.session = None
+
+    def act(
+        self, action: ActionType, parsed_code: ParsedCode, suggestions: str, profile: bool
+    ) -> Record:
+        """The record of one step, which is also kept in the trace. ``open`` first."""
+        before = self.trace.records[-1] if self.trace.records else None
+        current = Record(
+            action,
+            ok=False,
+            parsed_code=before.parsed_code if before else parsed_code,
+            design=before.design if before else None,
+            candidate=before.candidate if before else None,
+        )
+        request = Request(
+            self.spec, current.parsed_code, suggestions, current.design, tuple(self.trace.records)
+        )
+        try:
+            if action in DESIGNER_ACTIONS:
+                record = self.design(current, request)
+            elif action in CODER_ACTIONS:
+                record = self.code(current, request)
+            else:
+                record = self.verify(current, profile)
+        except KernelwrightError as error:
+            mendable = isinstance(error, _AGENTS_FAULT) and action is not ActionType.VERIFY
+            record = replace(current, error_log=str(error), hopeless=not mendable)
+            if isinstance(error, ReferenceBroken):
+                broken = Evaluation(Status.REFERENCE_BROKEN, error.check, str(error))
+                record = replace(record, evaluation=broken)
+        self.trace.add(record)
+        return record
+
+    # ---- one step each -----------------------------------------------------------------------
+
+    def design(self, current: Record, request: Request) -> Record:
+        made = self.designer.design(request)
+        if made.note:
+            log.info("%s: %s", self.spec.op_name, made.note)
+        return replace(
+            current,
+            ok=bool(made.text) and not made.problem,
+            parsed_code=current.parsed_code.with_design(made.text),
+            result=made.text,
+            error_log=made.problem or ("" if made.text else "the Designer gave no text"),
+            design=made.design,
+            prompt=made.prompt,
+            reasoning=made.reasoning,
+        )
+
+    def code(self, current: Record, request: Request) -> Record:
+        made = self.coder.code(request)
+        text = made.candidate.source
+        codes = current.parsed_code.with_kernel(self.spec.impl_type, text)
+        if made.candidate.design and not codes.aul_code:
+            codes = codes.with_design(made.candidate.design)
+        return replace(
+            current,
+            ok=bool(text.strip()),
+            parsed_code=codes,
+            result=text,
+            error_log="" if text.strip() else "the Coder gave no text",
+            design=made.design or current.design,
+            candidate=made.candidate,
+            prompt=made.prompt,
+            reasoning=made.reasoning,
+        )
+
+    def verify(self, current: Record, profile: bool) -> Record:
+        try:
+            candidate = current.candidate or candidate_from(current.parsed_code, self.spec)
+        except ValueError as error:
+            raise UsageError(
+                f"task {self.spec.op_name}: {error}; start at DO_DESIGNER, or fill the ParsedCode"
+            ) from error
+        self.trace.write_verify_dir(self.spec, candidate)
+        try:
+            evaluation = self.judged(candidate, profile)
+        except KernelwrightError as error:
+            self.trace.add_verification(self.spec, False, str(error), key=self.option)
+            raise
+        error_log = "" if evaluation.passed else described(evaluation)
+        self.trace.add_verification(self.spec, evaluation.passed, error_log, key=self.option)
+        return replace(
+            current,
+            ok=evaluation.passed,
+            candidate=candidate,
+            evaluation=evaluation,
+            result=described(evaluation),
+            error_log=error_log,
+        )
+
+    def judged(self, candidate: Candidate, profile: bool) -> Evaluation:
+        """The judge's word, with times when they are asked for and can be had."""
+        assert self.session is not None
+        evaluation = self.session.verify(candidate)
+        if not profile or not evaluation.passed:
+            return evaluation
+        if evaluation.reduced:
+            text = "not measured: this machine has no device that runs the kernel itself"
+            log.warning("%s: %s", self.spec.op_name, text)
+            return replace(evaluation, notes=(*evaluation.notes, text))
+        profiled = self.session.measure({"candidate": candidate}, ("eager",))
+        failure = profiled.failures.get("candidate")
+        if failure is not None:
+            return failure
+        measured = profiled.measurements["candidate"]
+        log.info("%s: %s", self.spec.op_name, times(measured))
+        self.trace.add_measurement(measured)
+        return replace(evaluation, measurement=measured, notes=(*evaluation.notes, *profiled.notes))
+
+
+def device_index(spec: TaskSpec, device: int) -> int:
+    """The backend's own index of a DevicePool's device. A CPU is one device, whatever its id.
+
+    Raises UsageError for a device that is not there.
+    """
+    from kernelwright.backends import BACKENDS
+
+    if spec.target.backend == "cpu":
+        return 0
+    present = [d.index for d in BACKENDS.get(spec.target.backend).devices()]
+    if present and device not in present:
+        raise UsageError(
+            f"the DevicePool holds device {device}, but this machine has "
+            f"{spec.target.backend} device(s) {', '.join(map(str, present))}"
+        )
+    return device if present else 0
+
+
+def times(measured: Measurement) -> str:
+    return (
+        f"{measured.candidate_us:.1f} us against {measured.baselines_us['eager']:.1f} us of the "
+        f"framework: {measured.speedup:.2f}x "
+        f"[{measured.speedup_low:.2f}, {measured.speedup_high:.2f}]"
+    )
+
+
+def described(evaluation: Evaluation) -> str:
+    """An Evaluation for people, the status first."""
+    check = f" ({evaluation.check})" if evaluation.check else ""
+    reason = f": {evaluation.reason}" if evaluation.reason else ""
+    lines = [f"{evaluation.status}{check}{reason}"]
+    if evaluation.error is not None:
+        error = evaluation.error
+        lines.append(
+            f"relative error {error.candidate:.3g}, the framework's own {error.reference:.3g}"
+        )
+    if evaluation.measurement is not None:
+        lines.append(times(evaluation.measurement))
+    lines += [f"note: {note}" for note in evaluation.notes]
+    if not evaluation.passed and evaluation.log.strip():
+        lines += ["", evaluation.log.strip()]
+    return "\n".join(lines)
