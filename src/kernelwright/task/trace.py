@@ -66,6 +66,7 @@ class Trace:
     def __init__(self, op_name: str, task_id: str, log_dir: str | Path) -> None:
         self.op_name, self.task_id, self.log_dir = op_name, task_id, Path(log_dir).expanduser()
         self.records: list[Record] = []
+        self.first_step = 0
 
     @property
     def folder(self) -> Path:
@@ -73,8 +74,8 @@ class Trace:
 
     @property
     def step(self) -> int:
-        """The number of the step that comes next, from 0."""
-        return len(self.records)
+        """The number of the step that comes next, from ``first_step``."""
+        return self.first_step + len(self.records)
 
     def add(self, record: Record) -> None:
         """Keeps a finished step and writes its texts."""

@@ -1,0 +1,3 @@
+from kernelwright.agents.conductor import Conductor
+
+__all__ = ["Conductor"]

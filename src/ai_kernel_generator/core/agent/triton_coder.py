@@ -1,0 +1,5 @@
+"""The Coder under the reference system's name; the impl_type is the task's."""
+
+from kernelwright.task.builtin_agents import SessionCoder as TritonCoder
+
+__all__ = ["TritonCoder"]

@@ -1,0 +1,3 @@
+from kernelwright.devices import DevicePool
+
+__all__ = ["DevicePool"]

@@ -1,0 +1,3 @@
+from kernelwright.task.task_pool import TaskPool
+
+__all__ = ["TaskPool"]

@@ -1,0 +1,3 @@
+from kernelwright.task.task import Task
+
+__all__ = ["Task"]

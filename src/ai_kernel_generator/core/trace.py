@@ -1,0 +1,3 @@
+from kernelwright.task.trace import Trace
+
+__all__ = ["Trace"]
