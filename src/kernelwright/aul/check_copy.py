@@ -70,12 +70,15 @@ def _global_side(
             )
             return
         extents = []
+        before = out.errors
         for index in place.index:
             bounds = (index.lower, index.upper) if isinstance(index, s.Slice) else (index,)
             for bound in bounds:
                 check_expr(bound, scope.integers, out)
             if isinstance(index, s.Slice):
                 extents.append(s.Binary("-", index.upper, index.lower))
+        if out.errors > before:  # a name without a meaning: its extent says nothing
+            return
     what = f"tile {tile.name} and the slice of {param.name}"
     checker.same_shape(tile.shape, extents, scope, what, place.loc)
 
