@@ -23,7 +23,7 @@ from collections.abc import Iterable
 
 
 class KernelwrightError(Exception):
-    """Base of every error raised on purpose. ``exit_code`` follows the contract in docs/judge.md."""
+    """Base of every error raised on purpose; ``exit_code`` is the command line's."""
 
     exit_code = 3
 

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """``Registry("backend", "kernelwright.backends", "BACKEND")`` maps a module's name to its BACKEND.
+    """``Registry("backend", "kernelwright.backends", "BACKEND")`` maps module names to BACKENDs.
 
     Modules whose name starts with an underscore are not plugins. A plugin module must import only
     packages that the core installs; optional packages are imported inside its functions.

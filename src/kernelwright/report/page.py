@@ -25,7 +25,7 @@ LONGEST = 60_000  # characters of one text on the page; the file itself is compl
 def write_report(
     out: Path, record: Mapping[str, Any], *, reference: str, files: Mapping[str, str]
 ) -> Path:
-    """Writes ``out/report.html`` for a result record (as in evaluation.json) and returns its path."""
+    """Writes ``out/report.html`` for a record (as in evaluation.json) and returns its path."""
     path = out / "report.html"
     text = render(record, reference=reference, files=files)
     temporary = path.with_suffix(".html.part")

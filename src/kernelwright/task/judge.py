@@ -63,7 +63,7 @@ def verify_files(
     observer: Observer | None = None,
     config: Config | None = None,
 ) -> OptimizeResult:
-    """The judge's word on one candidate file; with ``profile`` also its times. Raises UsageError."""
+    """The judge's word on one candidate file; with ``profile`` also times. Raises UsageError."""
     return judge_all(
         Path(reference), [Path(candidate)], profile, framework, backend, arch, impl_type,
         tuple(baselines), observer or Silent(), config,

@@ -12,7 +12,7 @@ from kernelwright.verify.timing import ProfileResult
 
 
 def timed(attempt: Attempt, name: str, profiled: ProfileResult) -> Attempt:
-    """``attempt`` with its times; a candidate that failed while it was timed is no longer passed."""
+    """``attempt`` with its times; one that failed while it was timed is no longer passed."""
     if name in profiled.failures:
         failure = profiled.failures[name]
         return dataclasses.replace(

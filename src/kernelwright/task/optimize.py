@@ -7,7 +7,9 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,7 @@ from kernelwright.task.session import Session
 from kernelwright.task.tune import Tuner
 
 EFFORTS = ("none", "quick", "full")
+TIMING_S = {"none": 1.0, "quick": 3.0, "full": 5.0}  # of measuring for each candidate
 BASELINES = ("eager", "compile", "max-autotune")
 
 
@@ -158,7 +161,7 @@ class Optimization:
     def work(self, session: Session) -> OptimizeResult:
         design = self.design(session)
         impl_types = impl_types_to_try(self.spec)
-        attempts = [self.attempt(session, design, name) for name in impl_types]
+        attempts = self.attempts(session, design, impl_types)
         if self.options.tuning_s() and self.spec.task_type == "profile":
             attempts = self.tuned(session, design, attempts)
         if self.spec.task_type == "profile":
@@ -189,8 +192,27 @@ class Optimization:
         self.observer.finish()
         return design
 
-    def attempt(self, session: Session, design: Design, impl_type: str) -> Attempt:
-        """Codes and verifies one impl_type, or takes both from an earlier run with this key."""
+    def attempts(
+        self, session: Session, design: Design, impl_types: Sequence[str]
+    ) -> list[Attempt]:
+        """Codes every impl_type and verifies what was coded, two at a time."""
+        coded = [self.coded(session, design, name) for name in impl_types]
+        candidates = [c for c in coded if isinstance(c, Candidate)]
+        self.observer.start("verify " + ", ".join(c.impl_type for c in candidates))
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            pending = [
+                None if self.known_verdict(c) else pool.submit(session.verify, c)
+                for c in candidates
+            ]
+            judged = [
+                self.verified(c, future.result() if future else None)
+                for c, future in zip(candidates, pending)
+            ]
+        self.observer.finish(", ".join(str(a.evaluation.status) for a in judged))
+        return judged + [a for a in coded if isinstance(a, Attempt)]
+
+    def coded(self, session: Session, design: Design, impl_type: str) -> Candidate | Attempt:
+        """The candidate, or the failed attempt when a tool refuses the generated text."""
         self.observer.start(f"code {impl_type}")
         try:
             candidate = session.code(design, impl_type)
@@ -199,19 +221,22 @@ class Optimization:
             evaluation = Evaluation(Status.COMPILE_ERROR, "build", str(error), log=error.stderr)
             return Attempt(impl_type, None, evaluation)
         self.observer.finish()
-        return self.verified(session, candidate)
+        return candidate
 
-    def verified(self, session: Session, candidate: Candidate) -> Attempt:
+    def known_verdict(self, candidate: Candidate) -> Evaluation | None:
+        """The judge's word on these very files in an earlier run with this key."""
+        known = self.found(f"verify:{candidate.impl_type}:{candidate.hash()}")
+        return None if known is None else Evaluation.from_dict(known)
+
+    def verified(self, candidate: Candidate, fresh: Evaluation | None) -> Attempt:
+        """The attempt with its verdict, recorded if it is new."""
+        if fresh is None:
+            known = self.known_verdict(candidate)
+            assert known is not None
+            return Attempt(candidate.impl_type, candidate, known)
         step = f"verify:{candidate.impl_type}:{candidate.hash()}"
-        known = self.found(step)
-        self.observer.start(f"verify {candidate.impl_type}")
-        if known is None:
-            evaluation = session.verify(candidate)
-            self.store.add(self.run_id, step, evaluation.to_dict())
-        else:
-            evaluation = Evaluation.from_dict(known)
-        self.observer.finish(str(evaluation.status))
-        return Attempt(candidate.impl_type, candidate, evaluation)
+        self.store.add(self.run_id, step, fresh.to_dict())
+        return Attempt(candidate.impl_type, candidate, fresh)
 
     def tuned(self, session: Session, design: Design, attempts: Sequence[Attempt]) -> list[Attempt]:
         """Better tuning parameters for each verified attempt; every try is verified."""
@@ -219,23 +244,15 @@ class Optimization:
         out = []
         for attempt in attempts:
             if attempt.evaluation.passed and not attempt.evaluation.reduced:
-                tuner = Tuner(session, design, self.verified_quietly(session), self.observer)
+                tuner = Tuner(session, design, partial(self.judged, session), self.observer)
                 attempt = tuner.improve(attempt, budget_s=share)
             out.append(attempt)
         return out
 
-    def verified_quietly(self, session: Session) -> Any:
-        def judge(candidate: Candidate) -> Attempt:
-            step = f"verify:{candidate.impl_type}:{candidate.hash()}"
-            known = self.found(step)
-            if known is not None:
-                evaluation = Evaluation.from_dict(known)
-            else:
-                evaluation = session.verify(candidate)
-                self.store.add(self.run_id, step, evaluation.to_dict())
-            return Attempt(candidate.impl_type, candidate, evaluation)
-
-        return judge
+    def judged(self, session: Session, candidate: Candidate) -> Attempt:
+        """One candidate of the tuner, verified unless that is on record."""
+        fresh = None if self.known_verdict(candidate) else session.verify(candidate)
+        return self.verified(candidate, fresh)
 
     def measured(self, session: Session, attempts: Sequence[Attempt]) -> list[Attempt]:
         """Times every natively verified attempt and the baselines side by side in one process."""
@@ -250,7 +267,8 @@ class Optimization:
         known = self.found(step)
         self.observer.start("measure")
         if known is None:
-            profiled = session.measure(chosen, self.options.baselines)
+            budget = TIMING_S[self.options.effort]
+            profiled = session.measure(chosen, self.options.baselines, budget_s=budget)
             self.store.add(self.run_id, step, profile_detail(profiled))
         else:
             profiled = profile_of(known)

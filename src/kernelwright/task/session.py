@@ -146,13 +146,21 @@ class Session:
         return dataclasses.replace(evaluation, notes=(*evaluation.notes, note))
 
     def measure(
-        self, candidates: Mapping[str, Candidate], baselines: Sequence[str]
+        self,
+        candidates: Mapping[str, Candidate],
+        baselines: Sequence[str],
+        *,
+        budget_s: float | None = None,
     ) -> ProfileResult:
-        """Times of verified candidates against the baselines, interleaved in one fresh process."""
+        """Times of verified candidates against the baselines, interleaved in one fresh process.
+        ``budget_s`` is spent on each candidate (the configured budget when None)."""
+        timing = self.config.timing
+        if budget_s is not None:
+            timing = dataclasses.replace(timing, budget_s=budget_s)
         return measure_candidates(
             self.reference,
             candidates,
-            config=self.config,
+            config=dataclasses.replace(self.config, timing=timing),
             device=self.device_index,
             baselines=baselines,
             graph=self.simplified,

@@ -319,8 +319,15 @@ def _norm(a: np.ndarray) -> float:
     if largest == 0.0:
         return 0.0
     if 1e-100 < largest < 1e100:
-        return float(np.linalg.norm(a))
-    return largest * float(np.linalg.norm(a / largest))
+        return _root_of_squares(a)
+    return largest * _root_of_squares(a / largest)
+
+
+def _root_of_squares(a: np.ndarray) -> float:
+    """By einsum: BLAS's threaded dot, which np.linalg.norm takes, costs 50 times more on blocks of
+    this size when other processes use the cores (measured: 1.7 ms for 64 K elements)."""
+    flat = a.reshape(-1)
+    return float(np.sqrt(np.einsum("i,i->", flat, flat)))
 
 
 def _quantile(own: np.ndarray) -> float:

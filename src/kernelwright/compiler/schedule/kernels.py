@@ -360,7 +360,7 @@ class StreamEmitter:
         ]
 
     def epilogue(self, writer: TileWriter, results: Sequence[TileRef]) -> None:
-        """The roots, from the finished reductions. Tiles loaded inside the loop are out of scope."""
+        """The roots, from the finished reductions; tiles of the loop are out of scope."""
         for reduction, ref in zip(self.reductions, results):
             writer.tiles[id(reduction)] = ref
         self.parent.write_roots(writer)

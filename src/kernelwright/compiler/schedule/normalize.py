@@ -17,7 +17,7 @@ Rewrite = Callable[[Builder, Node], Node | None]
 
 
 def rebuild(graph: Graph, rewrite: Rewrite) -> Graph:
-    """``graph`` with every node replaced by what ``rewrite`` gives (None keeps it), operands first."""
+    """``graph`` with every node replaced by what ``rewrite`` gives; None keeps it."""
     builder = Builder()
     new: dict[int, Node] = {}
     for node in graph.nodes():

@@ -32,7 +32,7 @@ def strides_of(region: Region, view: View, value: Value) -> Strides:
 
 
 class Space:
-    """``dims``: the LoopDims, slowest first. ``accesses`` holds every load's and store's strides."""
+    """``dims``: the LoopDims, slowest first; ``loads`` and ``stores``: strides of every access."""
 
     def __init__(self, region: Region) -> None:
         self.region = region

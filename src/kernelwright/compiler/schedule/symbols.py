@@ -1,7 +1,7 @@
 """Integers that remember how they came about: a value for decisions, an AUL expression for text.
 
-Every dimension that the inputs have becomes a named ``Size`` of the design, so that a printed kernel
-can bind it from the arguments' shapes. Dimensions of equal value share a name.
+Every dimension that the inputs have becomes a named ``Size`` of the design, so that a printed
+kernel can bind it from the arguments' shapes. Dimensions of equal value share a name.
 """
 
 from __future__ import annotations
