@@ -151,12 +151,10 @@ def judge_all(
     loaded = [load_candidate(p, impl_type) for p in paths]
     try:
         with Session(spec, config or resolve(), observer=observer, reproducers=Path()) as session:
-            attempts = []
-            for path, candidate in zip(paths, loaded):
-                observer.start(f"verify {path.name}")
-                evaluation = session.verify(candidate)
-                observer.finish(str(evaluation.status))
-                attempts.append(Attempt(candidate.impl_type, candidate, evaluation))
+            observer.start("verify " + ", ".join(p.name for p in paths))
+            judged = session.verify_all(loaded)
+            observer.finish(", ".join(str(e.status) for e in judged))
+            attempts = [Attempt(c.impl_type, c, e) for c, e in zip(loaded, judged)]
             if profile:
                 attempts = with_times(session, attempts, baselines, observer)
     except ReferenceBroken as broken:

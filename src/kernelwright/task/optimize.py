@@ -7,7 +7,6 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -195,19 +194,13 @@ class Optimization:
     def attempts(
         self, session: Session, design: Design, impl_types: Sequence[str]
     ) -> list[Attempt]:
-        """Codes every impl_type and verifies what was coded, two at a time."""
+        """Codes every impl_type and verifies what was coded, side by side on the same inputs."""
         coded = [self.coded(session, design, name) for name in impl_types]
         candidates = [c for c in coded if isinstance(c, Candidate)]
         self.observer.start("verify " + ", ".join(c.impl_type for c in candidates))
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            pending = [
-                None if self.known_verdict(c) else pool.submit(session.verify, c)
-                for c in candidates
-            ]
-            judged = [
-                self.verified(c, future.result() if future else None)
-                for c, future in zip(candidates, pending)
-            ]
+        open_ = [c for c in candidates if self.known_verdict(c) is None]
+        fresh = dict(zip((c.hash() for c in open_), session.verify_all(open_)))
+        judged = [self.verified(c, fresh.get(c.hash())) for c in candidates]
         self.observer.finish(", ".join(str(a.evaluation.status) for a in judged))
         return judged + [a for a in coded if isinstance(a, Attempt)]
 

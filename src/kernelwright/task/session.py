@@ -115,19 +115,33 @@ class Session:
         return env if self.native(impl_type) else {**env, "TRITON_INTERPRET": "1"}
 
     def verify(self, candidate: Candidate, *, seed: int | None = None) -> Evaluation:
-        """The judge's word on correctness. A kernel that this machine cannot run itself is checked
-        in its interpreter, on reduced sizes."""
-        native = self.native(candidate.impl_type)
-        evaluation = self.verifier.verify(
-            self.spec,
-            candidate,
-            reduced=not native,
-            env=self.child_env(candidate.impl_type),
-            seed=seed,
-        )
-        if native or not evaluation.passed:
-            return evaluation
-        return self.compiled_ahead(candidate, evaluation)
+        """``verify_all`` of one candidate."""
+        return self.verify_all([candidate], seed=seed)[0]
+
+    def verify_all(
+        self, candidates: Sequence[Candidate], *, seed: int | None = None
+    ) -> list[Evaluation]:
+        """The judge's word on the correctness of each, in order. Kernels that this machine cannot
+        run themselves are checked in their interpreter, on reduced sizes."""
+        out: dict[int, Evaluation] = {}
+        for native in (True, False):
+            some = [i for i, c in enumerate(candidates) if self.native(c.impl_type) == native]
+            if not some:
+                continue
+            judged = self.verifier.verify_all(
+                self.spec,
+                [candidates[i] for i in some],
+                reduced=not native,
+                env=self.child_env(candidates[some[0]].impl_type),
+                seed=seed,
+            )
+            out.update(zip(some, judged))
+        return [
+            self.compiled_ahead(c, out[i])
+            if out[i].passed and not self.native(c.impl_type)
+            else out[i]
+            for i, c in enumerate(candidates)
+        ]
 
     def compiled_ahead(self, candidate: Candidate, evaluation: Evaluation) -> Evaluation:
         """What an interpreter accepts a compiler may refuse, so a generated kernel is also compiled

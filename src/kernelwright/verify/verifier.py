@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +16,13 @@ from kernelwright.sandbox.process import Limits, isolation_level
 from kernelwright.schema import Candidate, Evaluation, Status, TaskSpec
 from kernelwright.verify import laws
 from kernelwright.verify.candidate_process import CandidateFault, CandidateProcess
+from kernelwright.verify.cases import Case, Cases
 from kernelwright.verify.compare import Outputs, Verdict, judge_outputs, nearer_to_limit
-from kernelwright.verify.reference import ReferenceProcess
+from kernelwright.verify.reference import Description, ReferenceProcess
 from kernelwright.verify.reproducer import write_reproducer
 from kernelwright.verify.static_check import check_source
 
 log = logging.getLogger(__name__)
-
-# Bytes of inputs that laws other than the Model's own may use in all, so that a verification stays
-# a matter of seconds; the laws that did not fit are named in the Evaluation's notes.
-LAW_BYTES = 512 << 20
-
-
-@dataclass(frozen=True)
-class _Case:
-    """One set of inputs; ``repeat``: the call is made twice and must agree bit by bit."""
-
-    law: str
-    seed: int
-    repeat: bool
 
 
 class Verifier:
@@ -72,136 +60,68 @@ class Verifier:
         env: Mapping[str, str] | None = None,
         seed: int | None = None,
     ) -> Evaluation:
-        """The Evaluation of ``candidate``, without a Measurement.
+        """``verify_all`` of one candidate."""
+        return self.verify_all(spec, [candidate], reduced=reduced, env=env, seed=seed)[0]
 
-        ``reduced`` judges on smaller sizes only, and says so. ``env`` is all that the candidate's
-        process sees of an environment. Seeds are fresh and secret unless ``seed`` fixes them.
-        Raises ReferenceBroken for a fault of the task and SandboxError for one of the machine.
+    def verify_all(
+        self,
+        spec: TaskSpec,
+        candidates: Sequence[Candidate],
+        *,
+        reduced: bool = False,
+        env: Mapping[str, str] | None = None,
+        seed: int | None = None,
+    ) -> list[Evaluation]:
+        """The Evaluations of ``candidates``, in order, without Measurements.
+
+        All are given the same inputs, each in a process of its own, so that the truth is computed
+        once a case, after the last of them has answered. ``reduced`` judges on smaller sizes only,
+        and says so. ``env`` is all that a candidate's process sees of an environment. Seeds are
+        fresh and secret unless ``seed`` fixes them. Raises ReferenceBroken for a fault of the task
+        and SandboxError for one of the machine.
         """
-        static = check_source(candidate)
-        if not static.passed:
-            return Evaluation(static.status, static.check, static.reason, reduced=reduced)
         if isolation_level() == "rlimits" and not self.allow_unsandboxed:
             raise SandboxError(
                 "candidates cannot be isolated on this machine (see `kernelwright doctor`): "
                 "install bubblewrap, or set judge.allow_unsandboxed to run them without isolation"
             )
         description = self.reference.describe()
-        run = _Verification(self, spec, candidate, reduced, seed)
-        try:
-            with CandidateProcess(
-                candidate,
-                description,
-                framework=spec.framework,
-                device=self.reference.device,
-                threads=self.threads,
-                wall_s=self.wall_s,
-                limits=self.limits,
-                env=env or {},
-            ) as process:
-                verdict = run.judge(process)
-                text = process.log()
-        except CandidateFault as fault:
-            verdict, text = fault.verdict, fault.log
-        evaluation = run.evaluation(verdict, text)
-        return dataclasses.replace(evaluation, policy=dict(description.policy))
+        cases = Cases(
+            self.reference, seeds=self.seeds, use_laws=self.use_laws, reduced=reduced, seed=seed
+        )
+        with ExitStack() as stack:
+            runs = [_Verification(self, spec, candidate, cases) for candidate in candidates]
+            for run in runs:
+                run.start(stack, description, env or {})
+            self._judge(runs, cases)
+            return [
+                dataclasses.replace(run.evaluation(), policy=dict(description.policy))
+                for run in runs
+            ]
 
-
-class _Verification:
-    """One candidate's judgement: which inputs, what was found, what is said about it."""
-
-    def __init__(
-        self,
-        verifier: Verifier,
-        spec: TaskSpec,
-        candidate: Candidate,
-        reduced: bool,
-        seed: int | None,
-    ) -> None:
-        self.verifier, self.reference = verifier, verifier.reference
-        self.spec, self.candidate = spec, candidate
-        # A Model that is small already, or takes no other sizes, is checked on its own.
-        self.reduced = reduced and self.reference.reduced_inputs(0) is not None
-        self._fixed = None if seed is None else np.random.default_rng(seed)
-        self._case: _Case | None = None
-        self._worst: Verdict | None = None
-        self._done: list[_Case] = []
-        self._first: tuple[_Case, Outputs] | None = None
-        self._notes: list[str] = []
-        self._own_finite = True
-
-    def judge(self, process: CandidateProcess) -> Verdict:
-        """PASSED with the statistics nearest to the limit, or the first failure."""
-        for case in self._cases():
-            self._case = case
-            own = self._own_inputs(case.seed)
-            verdict = self._judge_case(process, case, laws.apply_law(case.law, own, case.seed))
-            if verdict is None:
+    def _judge(self, runs: Sequence[_Verification], cases: Cases) -> None:
+        own_finite = True
+        for case in cases.draw():
+            alive = [run for run in runs if run.verdict is None]
+            if not alive:
+                return
+            inputs = cases.inputs(case)
+            # Every candidate answers first; the truth for these inputs does not exist before that.
+            for run in alive:
+                run.answer(case, inputs)
+            reference, truths = self._reference_and_truth(inputs)
+            finite = _all_finite(reference, truths)
+            if case.law == laws.OWN:
+                own_finite &= finite
+            elif own_finite and not finite:
+                cases.notes.append(f"law {case.law} dropped: the reference is not finite under it")
                 continue
-            if not verdict.passed:
-                return verdict
-            self._done.append(case)
-            if self._worst is None or nearer_to_limit(verdict, self._worst):
-                self._worst = verdict
-        late = self._judge_again(process)
-        if late is not None:
-            return late
-        self._note_degeneracy()
-        return self._worst or Verdict(Status.PASSED)
-
-    def _cases(self) -> Iterator[_Case]:
-        for _ in range(self.verifier.seeds):
-            yield _Case(laws.OWN, self._seed(), repeat=True)
-        if not self.verifier.use_laws:
-            return
-        sample = self._own_inputs(self._seed())
-        if not laws.applies(sample):
-            return
-        left, size = LAW_BYTES, laws.nbytes(sample)
-        skipped = []
-        for law in laws.LAWS:
-            if size > left:
-                skipped.append(law)
-                continue
-            left -= size
-            yield _Case(law, self._seed(), repeat=False)
-        if skipped:
-            self._notes.append(f"input laws left out for their size: {', '.join(skipped)}")
-
-    def _seed(self) -> int:
-        return laws.fresh_seed() if self._fixed is None else int(self._fixed.integers(1 << 31))
-
-    def _own_inputs(self, seed: int) -> list[Any]:
-        if not self.reduced:
-            return self.reference.make_inputs(seed)
-        return self.reference.reduced_inputs(seed) or self.reference.make_inputs(seed)
-
-    def _judge_case(
-        self, process: CandidateProcess, case: _Case, inputs: Sequence[Any]
-    ) -> Verdict | None:
-        """None when the law is dropped: the reference itself is not finite under it."""
-        # The candidate answers first; the truth for these inputs does not exist before that.
-        outputs, mutated = process.run(inputs)
-        again = process.run(inputs)[0] if case.repeat else None
-        reference, truths = self._reference_and_truth(inputs)
-        finite = _all_finite(reference, truths)
-        if case.law == laws.OWN:
-            self._own_finite &= finite
-        elif self._own_finite and not finite:
-            self._notes.append(f"law {case.law} dropped: the reference is not finite under it")
-            return None
-        verdict = judge_outputs(truths, reference, outputs)
-        if not verdict.passed:
-            return verdict
-        if mutated:
-            reason = f"the call wrote to input {mutated[0]}; inputs must stay as they are"
-            return Verdict(Status.REJECTED, "input_mutated", reason, verdict.statistics)
-        if again is not None and not _identical(outputs, again):
-            reason = f"two calls on the same inputs differ: {_first_difference(outputs, again)}"
-            return Verdict(Status.REJECTED, "non_deterministic", reason, verdict.statistics)
-        if self._first is None:
-            self._first = (case, outputs)
-        return verdict
+            for run in alive:
+                run.judge(case, truths, reference)
+        for run in runs:
+            run.judge_again()
+        if not cases.reduced and (reasons := self.reference.degeneracy()):
+            cases.notes.append(f"degenerate task: {'; '.join(reasons)}")
 
     def _reference_and_truth(self, inputs: Sequence[Any]) -> tuple[Outputs, list[np.ndarray]]:
         """A float64 output is its own truth and shows no error. What stands for the reference's
@@ -216,30 +136,110 @@ class _Verification:
         ]
         return Outputs(arrays, reference.structure), truths
 
-    def _judge_again(self, process: CandidateProcess) -> Verdict | None:
+
+class _Verification:
+    """One candidate's judgement: its process, what was found, what is said about it.
+
+    ``verdict`` is None until something decides against it; it is PASSED only at the end."""
+
+    def __init__(
+        self, verifier: Verifier, spec: TaskSpec, candidate: Candidate, cases: Cases
+    ) -> None:
+        self.verifier, self.spec, self.candidate, self.cases = verifier, spec, candidate, cases
+        self.verdict: Verdict | None = None
+        self._process: CandidateProcess | None = None
+        self._text = ""
+        self._case: Case | None = None
+        self._answer: tuple[Outputs, list[int], Outputs | None] | None = None
+        self._worst: Verdict | None = None
+        self._done: list[Case] = []
+        self._first: tuple[Case, Outputs] | None = None
+
+    def start(self, stack: ExitStack, description: Description, env: Mapping[str, str]) -> None:
+        """Checks the source and loads the candidate in an isolated process."""
+        static = check_source(self.candidate)
+        if not static.passed:
+            self.verdict = Verdict(static.status, static.check, static.reason)
+            return
+        verifier = self.verifier
+        with self._faults():
+            self._process = stack.enter_context(
+                CandidateProcess(
+                    self.candidate,
+                    description,
+                    framework=self.spec.framework,
+                    device=verifier.reference.device,
+                    threads=verifier.threads,
+                    wall_s=verifier.wall_s,
+                    limits=verifier.limits,
+                    env=env,
+                )
+            )
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """A fault of the candidate is its verdict."""
+        try:
+            yield
+        except CandidateFault as fault:
+            self.verdict, self._text = fault.verdict, fault.log
+
+    def answer(self, case: Case, inputs: Sequence[Any]) -> None:
+        """Calls the candidate, twice where the case asks for it."""
+        assert self._process is not None
+        self._case, self._answer = case, None
+        with self._faults():
+            outputs, mutated = self._process.run(inputs)
+            again = self._process.run(inputs)[0] if case.repeat else None
+            self._answer = outputs, mutated, again
+
+    def judge(self, case: Case, truths: Sequence[np.ndarray], reference: Outputs) -> None:
+        """Judges the answer to ``case``, if there was one."""
+        if self._answer is None:
+            return
+        outputs, mutated, again = self._answer
+        verdict = judge_outputs(truths, reference, outputs)
+        if verdict.passed and mutated:
+            reason = f"the call wrote to input {mutated[0]}; inputs must stay as they are"
+            verdict = Verdict(Status.REJECTED, "input_mutated", reason, verdict.statistics)
+        elif verdict.passed and again is not None and not _identical(outputs, again):
+            reason = f"two calls on the same inputs differ: {_first_difference(outputs, again)}"
+            verdict = Verdict(Status.REJECTED, "non_deterministic", reason, verdict.statistics)
+        if not verdict.passed:
+            self.verdict = verdict
+            return
+        self._done.append(case)
+        self._first = self._first or (case, outputs)
+        if self._worst is None or nearer_to_limit(verdict, self._worst):
+            self._worst = verdict
+
+    def judge_again(self) -> None:
         """The very first inputs once more, after all the others: a kernel that keeps state, or
         stops working after some calls, shows here."""
-        if self._first is None:
-            return None
-        case, before = self._first
-        self._case = case
-        own = self._own_inputs(case.seed)
-        outputs, _ = process.run(laws.apply_law(case.law, own, case.seed))
-        if _identical(before, outputs):
-            return None
-        reason = (
-            "the first inputs, given again after all others, got another answer: "
-            f"{_first_difference(before, outputs)}"
-        )
-        return Verdict(Status.REJECTED, "non_deterministic", reason)
+        if self.verdict is not None:
+            return
+        if self._first is not None and self._process is not None:
+            self._case, before = self._first
+            with self._faults():
+                outputs, _ = self._process.run(self.cases.inputs(self._case))
+                if not _identical(before, outputs):
+                    reason = (
+                        "the first inputs, given again after all others, got another answer: "
+                        f"{_first_difference(before, outputs)}"
+                    )
+                    self.verdict = Verdict(Status.REJECTED, "non_deterministic", reason)
+        if self.verdict is None:
+            self.verdict = self._worst or Verdict(Status.PASSED)
 
-    def _note_degeneracy(self) -> None:
-        if not self.reduced and (reasons := self.reference.degeneracy()):
-            self._notes.append(f"degenerate task: {'; '.join(reasons)}")
-
-    def evaluation(self, verdict: Verdict, text: str) -> Evaluation:
-        notes = list(self._notes)
-        if self.reduced:
+    def evaluation(self) -> Evaluation:
+        """What is said of the candidate; called while its process still runs."""
+        verdict = self.verdict
+        assert verdict is not None
+        text = self._text
+        if verdict.passed and self._process is not None:
+            text = self._process.log()
+        notes = list(self.cases.notes)
+        if self.cases.reduced:
             notes.append("checked on reduced sizes only")
         if isolation_level() == "rlimits":
             notes.append("the candidate ran without isolation")
@@ -259,20 +259,20 @@ class _Verification:
             check=verdict.check,
             reason=reason,
             error=error,
-            reduced=self.reduced,
+            reduced=self.cases.reduced,
             reproducer=self._reproducer(verdict),
             log=text,
             notes=tuple(notes),
         )
 
-    def _failed(self) -> list[_Case]:
+    def _failed(self) -> list[Case]:
         return [] if self._case is None or self._case in self._done else [self._case]
 
     def _reproducer(self, verdict: Verdict) -> str | None:
         folder = self.verifier.reproducers
         if verdict.passed or folder is None:
             return None
-        case = self._case or _Case(laws.OWN, 0, repeat=False)
+        case = self._case or Case(laws.OWN, 0, repeat=False)
         script = write_reproducer(
             folder / f"{self.candidate.hash()}-{verdict.check}",
             self.spec,
@@ -282,8 +282,8 @@ class _Verification:
             reason=verdict.reason,
             law=case.law,
             seed=case.seed,
-            reduced=self.reduced,
-            device=self.reference.device,
+            reduced=self.cases.reduced,
+            device=self.verifier.reference.device,
         )
         return str(script)
 
