@@ -325,6 +325,7 @@ def test_refused_statement(statement: str, column: int, message: str) -> None:
         ("@kernel\ndef k(x):\n    pass\n", 1, 2, "@sub_kernel"),
         ("def a(x):\n    pass\ndef b(x):\n    pass\n", 3, 1, "one host function"),
         ("@sub_kernel\ndef k(*x):\n    pass\n", 2, 1, "plain parameters"),
+        ("@sub_kernel\ndef k(x, x):\n    pass\n", 2, 10, "two parameters named 'x'"),
         ("@sub_kernel\ndef k(x: Tensor):\n    pass\n", 2, 10, "U.TensorPtr"),
         ("@sub_kernel\ndef k(x: U.TensorPtr[U.f3, (1,)]):\n    pass\n", 2, 22, "unknown dtype"),
         ("@sub_kernel\ndef k(n: int):\n    pass\n", 2, 7, "n = U.Size(1024)"),

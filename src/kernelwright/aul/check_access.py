@@ -16,6 +16,7 @@ from kernelwright.aul.accesses import Access, Walk, walk
 from kernelwright.aul.diagnostics import Findings
 from kernelwright.aul.expressions import evaluate
 from kernelwright.aul.regions import MAX_PAINTED, meeting_cores, paint_written
+from kernelwright.aul.sizes import core_count, extents
 
 Shape = tuple[int, ...]
 
@@ -52,13 +53,10 @@ class AccessChecker:
         self.coverage(outputs)
 
     def shape(self, exprs: tuple[s.IntExpr, ...]) -> Shape:
-        return tuple(evaluate(e, self.env) for e in exprs)
+        return extents(exprs, self.env)
 
     def launch(self, x: s.Launch) -> None:
-        cores = evaluate(x.cores, self.env)
-        if cores < 0:
-            self.out.error(f"{x.kernel} is launched on {cores} cores", x.loc)
-            return
+        cores = core_count(x.cores, self.env)
         kernel = self.program.kernel(x.kernel)
         declared = {d.name: self.env[d.name] for d in self.program.declarations}
         found = self.walks.get((x.kernel, cores))
@@ -88,7 +86,7 @@ class AccessChecker:
 
     def strides(self, param: s.Param, shape: Shape) -> Shape:
         if param.strides is not None:
-            return self.shape(param.strides)
+            return tuple(evaluate(e, self.env) for e in param.strides)
         return tuple(prod(shape[i + 1 :]) for i in range(len(shape)))
 
     def view(self, param: s.Param, arg: str, shape: Shape, x: s.Launch) -> None:

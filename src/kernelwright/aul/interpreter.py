@@ -20,7 +20,7 @@ from kernelwright.aul.core import Core
 from kernelwright.aul.dtypes import DTYPES, dtype_of
 from kernelwright.aul.expressions import CORE, evaluate
 from kernelwright.aul.memory import Buffer, View
-from kernelwright.aul.sizes import bind_sizes, resolve
+from kernelwright.aul.sizes import bind_sizes, core_count, extents, resolve
 from kernelwright.errors import AULError
 
 Calls = Mapping[str, Callable[..., Any]] | Callable[..., Any]
@@ -79,7 +79,7 @@ class _Interpreter:
         return [self.result(p) for p in outs]
 
     def shape(self, exprs: Sequence[s.IntExpr]) -> tuple[int, ...]:
-        return tuple(evaluate(e, self.declared) for e in exprs)
+        return extents(exprs, self.declared)
 
     def output_type(self, param: s.Param) -> tuple[tuple[int, ...], str]:
         """As declared; else the part that the first kernel that gets it writes."""
@@ -95,7 +95,7 @@ class _Interpreter:
                 if not inner.output:
                     continue
                 tiles = {t.name: t for t in s.statements(kernel.body) if isinstance(t, s.Tile)}
-                found = walk(kernel, self.declared, evaluate(x.cores, env)).accesses
+                found = walk(kernel, self.declared, core_count(x.cores, env)).accesses
                 mine = [a for a in found if a.store and a.place.name == inner.name and len(a.core)]
                 if inner.shape is None and not mine:
                     continue
@@ -154,7 +154,7 @@ class _Interpreter:
         views = {
             p.name: self.view(p, self.buffer(arg, x.loc)) for p, arg in zip(kernel.params, x.args)
         }
-        for core in range(evaluate(x.cores, self.env)):
+        for core in range(core_count(x.cores, self.env)):
             Core({**self.declared, CORE: core}, views, self.check_bounds).run(kernel.body)
 
     def view(self, param: s.Param, buffer: Buffer) -> View:
@@ -163,7 +163,7 @@ class _Interpreter:
         if param.strides is None:
             strides = tuple(prod(shape[i + 1 :]) for i in range(len(shape)))
         else:
-            strides = self.shape(param.strides)
+            strides = tuple(evaluate(e, self.declared) for e in param.strides)
         offset = evaluate(param.offset, self.declared)
         return View(param.name, buffer, dtype, shape, strides, offset, param.loc)
 

@@ -91,7 +91,7 @@ class BodyReader:
         expr = self.values.integer(value)
         self.names.tiles.pop(target.id, None)
         self.names.integers.add(target.id)
-        if self.stores[target.id] == 1:
+        if self.stores[target.id] == 1 and target.id not in self.names.declared:
             self.values.define(target.id, expr)
         return [s.Assign(target.id, expr, self.source.at(target))]
 

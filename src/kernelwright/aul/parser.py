@@ -165,6 +165,11 @@ class _ProgramReader:
         args = node.args
         if args.vararg or args.kwarg or args.kwonlyargs or args.posonlyargs:
             self.source.fail(f"{node.name} takes plain parameters only", node)
+        seen: set[str] = set()
+        for arg in args.args:
+            if arg.arg in seen:
+                self.source.fail(f"{node.name} has two parameters named {arg.arg!r}", arg)
+            seen.add(arg.arg)
         return [(arg, not self.is_integer(arg)) for arg in args.args]
 
     def is_integer(self, arg: ast.arg) -> bool:

@@ -38,6 +38,23 @@ def resolve(
     return env
 
 
+def extents(exprs: Sequence[IntExpr], env: Mapping[str, int]) -> tuple[int, ...]:
+    """The shape that ``exprs`` give; raises AULError for an extent below 0 or beyond 64 bits."""
+    shape = tuple(int(evaluate(e, env)) for e in exprs)
+    for expr, extent in zip(exprs, shape):
+        if not 0 <= extent <= MAX_INTEGER:
+            raise AULError(f"an extent is {extent}; it must be 0 or more, in 64 bits", *expr.loc)
+    return shape
+
+
+def core_count(expr: IntExpr, env: Mapping[str, int]) -> int:
+    """A launch's number of cores; raises AULError when it is negative or beyond 32 bits."""
+    cores = int(evaluate(expr, env))
+    if not 0 <= cores < 2**31:
+        raise AULError(f"a launch on {cores} cores; it takes 0 to 2**31 - 1", *expr.loc)
+    return cores
+
+
 def bind_sizes(program: Program, shapes: Sequence[Sequence[int]]) -> dict[str, int]:
     """The sizes that argument shapes imply; ``shapes[i]`` belongs to the host's i-th input.
 
