@@ -46,6 +46,21 @@ def damaged(draw: st.DrawFn) -> str:
     return text
 
 
+# the contents of workspaces, and the results of library calls
+LEFT_TO_THE_RUN = (
+    "nothing has been written",
+    "is not all written",
+    " gave 0 results",
+    " gives float",
+)
+
+
+def library(op: str, arrays: list[np.ndarray], attributes: object) -> tuple[np.ndarray, ...]:
+    """A matrix product where the operands allow one, whatever the op's name has become."""
+    a, b = arrays[0], arrays[-1]
+    return (a @ b,) if a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0] else ()
+
+
 def small_inputs(program: Program) -> list[np.ndarray] | None:
     """Arrays for the host's inputs at the default sizes; None when they are not declared."""
     env = resolve(program)
@@ -73,13 +88,10 @@ def test_damaged_text(text: str) -> None:
     inputs = small_inputs(program)
     if inputs is None:
         return
-    calls = {"aten.mm.default": lambda arrays, attributes: (arrays[0] @ arrays[1],)}
     try:
-        interpret(program, inputs, calls=calls)
+        interpret(program, inputs, calls=library)
     except AULError as error:  # what the checker leaves to the run, or has warned of
-        left = any(
-            word in error.message for word in ("nothing has been written", "not all", "aten")
-        )
+        left = any(word in error.message for word in LEFT_TO_THE_RUN)
         assert left or problems, error
 
 
