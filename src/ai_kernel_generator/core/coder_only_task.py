@@ -11,11 +11,11 @@ from kernelwright.task.task import Task
 class CoderOnlyTask(Task):
     default_start = ActionType.DO_CODER_DIRECT
 
-    def __init__(self, *args: Any, limit_steps: int = 6, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         """As Task."""
-        if len(args) > 10:  # limit_steps by position
-            args, limit_steps = args[:10], args[10]
-        super().__init__(*args, limit_steps=limit_steps, **kwargs)
+        if len(args) < 11:  # limit_steps is not given by position
+            kwargs.setdefault("limit_steps", 6)
+        super().__init__(*args, **kwargs)
 
 
 __all__ = ["CoderOnlyTask"]

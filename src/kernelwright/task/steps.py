@@ -156,6 +156,8 @@ class Steps:
         except KernelwrightError as error:
             self.trace.add_verification(self.spec, False, str(error), key=self.option)
             raise
+        for note in evaluation.notes:
+            log.info("%s: %s", self.spec.op_name, note)
         error_log = "" if evaluation.passed else described(evaluation)
         self.trace.add_verification(self.spec, evaluation.passed, error_log, key=self.option)
         return replace(
@@ -175,7 +177,6 @@ class Steps:
             return evaluation
         if evaluation.reduced:
             text = "not measured: this machine has no device that runs the kernel itself"
-            log.warning("%s: %s", self.spec.op_name, text)
             return replace(evaluation, notes=(*evaluation.notes, text))
         profiled = self.session.measure({"candidate": candidate}, ("eager",))
         failure = profiled.failures.get("candidate")
