@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -101,6 +103,18 @@ def test_builtin_agents_need_nothing(tmp_path: Path) -> None:
     assert "speedup" in (folder / "profiling" / "speed_up_record.txt").read_text()
     gen_us, base_us, speedup = result.task_info["profile_res"]
     assert gen_us > 0 and base_us > 0 and speedup > 0
+
+
+def test_the_verify_folder_repeats_the_verification() -> None:
+    made = task()
+    assert run(made)
+    (script,) = made.config["log_dir"].glob("relu/*_verify/verify_relu.py")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()) == (0, ["PASSED"]), done.stderr
+    kernel = next(script.parent.glob("relu_cpp.py"))
+    kernel.write_text(WRONG)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()[0]) == (1, "WRONG_VALUE"), done.stderr
 
 
 def test_dsl_gives_three_values() -> None:
@@ -218,6 +232,23 @@ def test_what_is_missing_is_one_message(caplog: pytest.LogCaptureFixture) -> Non
     assert not result
     assert "Missing: CANN" in result.error
     assert len([r for r in caplog.records if r.levelno >= logging.WARNING]) == 1
+
+
+class BrokenCoder(ScriptedCoder):
+    def code(self, request: Request) -> Coded:
+        raise ZeroDivisionError("a bug")
+
+
+def test_a_bug_in_an_agent_is_a_result_with_a_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pool = DevicePool([0])
+    made = task(coder=lambda session: BrokenCoder([]), device_pool=pool)
+    result = run(made, ActionType.DO_CODER_DIRECT)
+    assert not result
+    assert "ZeroDivisionError: a bug" in result.error
+    assert any(record.exc_info for record in caplog.records)
+    assert asyncio.run(pool.acquire_device()) == 0
 
 
 def test_bad_settings_are_a_result(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from kernelwright.agents.record import (
     Record,
 )
 from kernelwright.agents.roles import Coder, Designer, Request
+from kernelwright.backends import BACKENDS
 from kernelwright.config import Config
 from kernelwright.errors import (
     AULError,
@@ -27,6 +28,8 @@ from kernelwright.errors import (
 from kernelwright.schema import Candidate, Evaluation, Measurement, Status, TaskSpec
 from kernelwright.task.builtin_agents import SessionCoder, SessionDesigner
 from kernelwright.task.given import candidate_from
+from kernelwright.task.measurement import timed
+from kernelwright.task.result import Attempt
 from kernelwright.task.session import Session
 from kernelwright.task.trace import Trace
 
@@ -178,14 +181,19 @@ class Steps:
         if evaluation.reduced:
             text = "not measured: this machine has no device that runs the kernel itself"
             return replace(evaluation, notes=(*evaluation.notes, text))
-        profiled = self.session.measure({"candidate": candidate}, ("eager",))
-        failure = profiled.failures.get("candidate")
-        if failure is not None:
-            return failure
-        measured = profiled.measurements["candidate"]
-        log.info("%s: %s", self.spec.op_name, times(measured))
-        self.trace.add_measurement(measured)
-        return replace(evaluation, measurement=measured, notes=(*evaluation.notes, *profiled.notes))
+        try:
+            profiled = self.session.measure({"candidate": candidate}, ("eager",))
+        except ReferenceBroken:
+            raise
+        except KernelwrightError as error:  # the kernel is right all the same
+            log.warning("%s: not measured: %s", self.spec.op_name, error)
+            return replace(evaluation, notes=(*evaluation.notes, f"not measured: {error}"))
+        attempt = Attempt(candidate.impl_type, candidate, evaluation)
+        evaluation = timed(attempt, "candidate", profiled).evaluation
+        if evaluation.measurement is not None:
+            log.info("%s: %s", self.spec.op_name, times(evaluation.measurement))
+            self.trace.add_measurement(evaluation.measurement)
+        return replace(evaluation, notes=(*evaluation.notes, *profiled.notes))
 
 
 def device_index(spec: TaskSpec, device: int) -> int:
@@ -193,8 +201,6 @@ def device_index(spec: TaskSpec, device: int) -> int:
 
     Raises UsageError for a device that is not there.
     """
-    from kernelwright.backends import BACKENDS
-
     if spec.target.backend == "cpu":
         return 0
     present = [d.index for d in BACKENDS.get(spec.target.backend).devices()]

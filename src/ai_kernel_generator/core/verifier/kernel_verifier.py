@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kernelwright.agents.record import ParsedCode
+from kernelwright.backends import BACKENDS
 from kernelwright.config import resolve
 from kernelwright.errors import KernelwrightError
 from kernelwright.schema import Candidate, Measurement, Target, TaskSpec
@@ -55,7 +56,7 @@ class KernelVerifier:
             op_name,
             framework_code,
             framework,
-            Target(backend, _arch(backend, arch)),
+            Target(backend, BACKENDS.get(backend).normalize_arch(arch)),
             impl_type,
             path=f"{op_name}_{framework}.py",
         )
@@ -127,12 +128,6 @@ class KernelVerifier:
 
     def _session(self, device_id: int) -> Session:
         return Session(self.spec, resolve(), device=device_index(self.spec, device_id))
-
-
-def _arch(backend: str, arch: str) -> str:
-    from kernelwright.backends import BACKENDS
-
-    return BACKENDS.get(backend).normalize_arch(arch)
 
 
 __all__ = ["KernelVerifier"]
