@@ -45,7 +45,8 @@ def test_design_agrees_with_the_model(name: str, target: Target) -> None:
     model, inputs, graph = loaded(name)
     made = design(graph, target, threads=2)
     assert [d for d in check(made.program) if d.severity == "error"] == []
-    assert parse(print_program(made.program)) == made.program
+    text = print_program(made.program)  # compared as text: a NaN in it differs from itself
+    assert print_program(parse(text)) == text
     state = {e.name: e.array for e in model.state()}
     arrays = []
     for binding in made.bindings:

@@ -344,7 +344,7 @@ class StreamEmitter:
 
     def accumulate(self, writer: TileWriter, reduction: Value, acc: TileRef) -> None:
         op = REDUCE[reduction.op]
-        ref = writer.operand(reduction.args[0])
+        ref = writer.summand(reduction)
         wanted = (True,) * len(writer.tiled)
         if ref.present != wanted:
             ref = writer.emit("vbroadcast_op", "", writer.new_tile("b", wanted, ref.dtype), ref)

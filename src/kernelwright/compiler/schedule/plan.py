@@ -65,7 +65,7 @@ class Planner:
         return op_definition(node.op).kind in ("call", "movement")
 
     def is_leaf(self, node: Node) -> bool:
-        return node.op in ("input", "parameter")
+        return node.op in ("input", "parameter", "constant")
 
     def materialise(self, node: Node) -> None:
         """Adds the steps that store ``node``, those that it waits for first."""

@@ -326,10 +326,17 @@ class TileWriter:
 
     def reduce(self, value: Value) -> TileRef:
         """A reduction whose whole extent the tile holds."""
-        ref = self.operand(value.args[0])
+        ref = self.summand(value)
         for axis in reversed(range(len(self.tiled))):
             if self.tiled[axis].dim.reduced:
                 ref = self.reduce_axis(ref, REDUCE[value.op], axis)
+        return ref
+
+    def summand(self, value: Value) -> TileRef:
+        """A reduction's operand in the dtype that it is folded in: sums of bools count."""
+        ref = self.operand(value.args[0])
+        if value.op in ("sum", "prod"):
+            ref = self.convert(ref, compute_dtype(value.dtype))
         return ref
 
     def reduce_axis(self, ref: TileRef, op: str, axis: int) -> TileRef:
