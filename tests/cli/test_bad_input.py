@@ -12,7 +12,7 @@ from .conftest import GOOD, Run
 BROKEN = {
     "no_model": (GOOD.replace("class Model", "class Other"), "no_model", "Model"),
     "no_get_inputs": (GOOD.replace("get_inputs", "make_inputs"), "no_get_inputs", "get_inputs"),
-    "syntax": (GOOD.replace("return torch.relu(", "return torch.relu(("), "syntax", "line"),
+    "syntax": (GOOD.replace("return torch.relu(", "return torch.relu(("), "syntax", ":6: "),
     "raises": (GOOD.replace("torch.relu(x + y)", "x @ y"), "forward_raises", "forward"),
     "init_raises": (
         GOOD.replace("    def forward", "    def __init__(self):\n        1 / 0\n    def forward"),
@@ -25,7 +25,7 @@ BROKEN = {
         "get_inputs",
     ),
     "endless": (GOOD.replace("return torch", "while True: pass\n        return torch"),
-                "never_ends", "seconds"),
+                "never_ends", "15 s"),
 }  # fmt: skip
 
 

@@ -1,1 +1,1 @@
-
+"""Benchmarks: workloads, comparison runs, tables for docs/benchmarks.md."""

@@ -178,6 +178,7 @@ class Optimization:
 
     def design(self, session: Session) -> Design:
         self.observer.start("load and capture")
+        session.reference.describe()  # says what is wrong with the task, if anything is
         graph = session.graph
         self.observer.finish()
         self.observer.start("design")
