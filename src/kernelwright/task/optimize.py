@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import platform
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -47,6 +48,8 @@ from kernelwright.task.session import Session
 from kernelwright.task.tune import Tuner
 
 EFFORTS = ("none", "quick", "full")
+QUICK_S, FULL_S = 60.0, 600.0
+MEASURING_S = 12.0  # kept back for the measurement at the end
 TIMING_S = {"none": 1.0, "quick": 3.0, "full": 5.0}  # of measuring for each candidate
 BASELINES = ("eager", "compile", "max-autotune")
 
@@ -75,8 +78,9 @@ class Options:
         if "eager" not in self.baselines:
             object.__setattr__(self, "baselines", ("eager", *self.baselines))
 
-    def tuning_s(self) -> float:
-        return {"none": 0.0, "quick": 40.0, "full": self.budget_s or 600.0}[self.effort]
+    def whole_s(self) -> float:
+        """Wall time that tuning may fill up to, everything before it counted in; 0: no tuning."""
+        return {"none": 0.0, "quick": QUICK_S, "full": self.budget_s or FULL_S}[self.effort]
 
 
 def optimize_file(
@@ -130,6 +134,7 @@ class Optimization:
         self.store, self.observer = store, observer
         self.key = run_key(spec, options, config)
         self.run_id = 0
+        self.began = time.monotonic()
         self.notes: list[str] = []
 
     def run(self) -> OptimizeResult:
@@ -161,7 +166,7 @@ class Optimization:
         design = self.design(session)
         impl_types = impl_types_to_try(self.spec)
         attempts = self.attempts(session, design, impl_types)
-        if self.options.tuning_s() and self.spec.task_type == "profile":
+        if self.options.whole_s() and self.spec.task_type == "profile":
             attempts = self.tuned(session, design, attempts)
         if self.spec.task_type == "profile":
             attempts = self.measured(session, attempts)
@@ -234,9 +239,10 @@ class Optimization:
 
     def tuned(self, session: Session, design: Design, attempts: Sequence[Attempt]) -> list[Attempt]:
         """Better tuning parameters for each verified attempt; every try is verified."""
-        share = self.options.tuning_s() / max(1, len(attempts))
+        end = self.began + self.options.whole_s() - MEASURING_S
         out = []
-        for attempt in attempts:
+        for number, attempt in enumerate(attempts):
+            share = (end - time.monotonic()) / (len(attempts) - number)
             if attempt.evaluation.passed and not attempt.evaluation.reduced:
                 tuner = Tuner(session, design, partial(self.judged, session), self.observer)
                 attempt = tuner.improve(attempt, budget_s=share)

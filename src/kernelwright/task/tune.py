@@ -39,11 +39,14 @@ class Tuner:
         start = {t.name: t.default for t in tunables if t.name in space}
         search = PatternSearch(space, start)
         deadline = time.monotonic() + budget_s
-        best, useless = attempt, 0
+        best, useless, longest = attempt, 0, 0.0
         self.observer.start(f"tune {attempt.impl_type}", MAX_TRIES)
         for _ in range(MAX_TRIES):
+            began = time.monotonic()
+            if useless >= PATIENCE or began + longest > deadline:
+                break
             values = search.ask()
-            if values is None or useless >= PATIENCE or time.monotonic() > deadline:
+            if values is None:
                 break
             rival = self.rival(attempt.impl_type, values)
             ratio = self.ratio(best, rival)
@@ -53,6 +56,7 @@ class Tuner:
                 search.best, search.best_cost = search.point(values), 1.0
             else:
                 useless += 1
+            longest = max(longest, time.monotonic() - began)
             self.observer.advance(" ".join(f"{n}={v}" for n, v in values.items()))
         self.observer.finish()
         return best
