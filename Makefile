@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 EXTRAS := torch,triton,mlir,dev
 STAMP  := $(VENV)/.installed
+PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-all check format bench-cpu clean
@@ -27,10 +28,10 @@ demo: $(STAMP) ## run the main job on the examples and print the table
 	  --backend cpu --effort none --out demo-out
 
 test: $(STAMP) ## the default test suite: no GPU, no LLM, no network
-	$(BIN)/python -m pytest -m 'not gpu and not live and not heavy'
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not gpu and not live and not heavy'
 
 test-all: $(STAMP) ## the default suite and the heavy sets
-	$(BIN)/python -m pytest -m 'not gpu and not live'
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not gpu and not live'
 
 check: $(STAMP) ## format, lint, types, layers
 	$(BIN)/ruff format --check src tests examples bench
