@@ -9,6 +9,7 @@ KernelwrightError
 ├── ReferenceBroken           the task itself raises, never ends, or is no task; exit code 2
 ├── AULError                  a design is malformed; carries line and column
 ├── CaptureError              a Model could not be turned into a Graph
+├── DesignError               a design of the builtin Designer is wrong; exit code 3
 ├── CompileError              a tool refused generated code; carries stderr and the command
 ├── SandboxError              the machine could not run an isolated job; exit code 3
 └── StoreError                the record of runs cannot be read or written
@@ -85,6 +86,10 @@ class AULError(KernelwrightError):
 
 class CaptureError(KernelwrightError):
     exit_code = 2
+
+
+class DesignError(KernelwrightError):
+    pass
 
 
 class CompileError(KernelwrightError):

@@ -11,7 +11,7 @@ import numpy as np
 from kernelwright.aul import check, interpret
 from kernelwright.compiler.design import Design
 from kernelwright.compiler.schedule import design as schedule
-from kernelwright.errors import AULError, UnsupportedError
+from kernelwright.errors import AULError, DesignError
 from kernelwright.graph.core import Graph, dtype_name
 from kernelwright.schema import Target
 from kernelwright.verify.compare import Outputs, judge_outputs
@@ -38,8 +38,8 @@ class BuiltinDesigner:
         self.reference, self.target, self.threads = reference, target, threads
 
     def design(self, graph: Graph) -> Design:
-        """The scheduler's first choice. Raises UnsupportedError when there is none, AssertionError
-        (a fault of ours) when the design breaks a rule of AUL."""
+        """The scheduler's first choice. Raises UnsupportedError when there is none, DesignError
+        when it breaks a rule of AUL."""
         state = tuple(
             (e.name, e.array.shape, dtype_name(e.array.dtype), e.kind)
             for e in self.reference.describe().state
@@ -47,7 +47,7 @@ class BuiltinDesigner:
         made = schedule(graph, self.target, state=state, threads=self.threads)
         problems = [d for d in check(made.program) if d.severity == "error"]
         if problems:
-            raise UnsupportedError(f"the design breaks a rule of AUL: {problems[0]}")
+            raise DesignError(f"the design breaks a rule of AUL: {problems[0]}")
         return made
 
     def check(self, design: Design) -> DesignCheck:

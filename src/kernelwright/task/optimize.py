@@ -20,6 +20,7 @@ from kernelwright.config import Config, resolve
 from kernelwright.errors import (
     CaptureError,
     CompileError,
+    DesignError,
     KernelwrightError,
     ReferenceBroken,
     UnsupportedError,
@@ -153,6 +154,8 @@ class Optimization:
             result = failed(
                 self.spec.op_name, self.out, Status.REFERENCE_BROKEN, broken.check, str(broken)
             )
+        except DesignError as ours:
+            result = failed(self.spec.op_name, self.out, Status.INFRA_ERROR, "design", str(ours))
         except (UnsupportedError, CaptureError) as lacking:
             result = failed(
                 self.spec.op_name, self.out, Status.USAGE_ERROR, "unsupported", str(lacking)
@@ -191,7 +194,7 @@ class Optimization:
         if self.found("design") is None:
             check = session.check_design(design)
             if not check.passed:
-                raise UnsupportedError(f"the builtin design is wrong: {check.note}")
+                raise DesignError(f"the builtin design is wrong: {check.note}")
             self.store.add(self.run_id, "design", {"note": check.note, "graph": str(graph)[:20000]})
         self.notes.append(str((self.found("design") or {}).get("note", "")))
         self.observer.finish()
