@@ -42,7 +42,8 @@ def test_optimize_writes_everything_and_a_second_run_takes_the_record(
     page = (out / "report.html").read_text()
     assert "<svg" in page
     assert not re.search(r"(src|href)=.https?://", page)
-    kernel = (out / "kernel.py").read_bytes()
+    hashes = candidate_hashes(out)
+    assert set(hashes) == {"mlir", "cpp"}
     again = kw("optimize", good, "--backend", "cpu", "--effort", "none", "--out", out, "--json")
     assert again.code == 0
     assert again.json == row
@@ -50,7 +51,13 @@ def test_optimize_writes_everything_and_a_second_run_takes_the_record(
     fresh = kw("optimize", good, "--backend", "cpu", "--effort", "none", "--out", out, "--json",
                "--task-type", "precision_only", "--fresh")  # fmt: skip
     assert fresh.code == 0
-    assert (out / "kernel.py").read_bytes() == kernel
+    assert candidate_hashes(out) == hashes
+
+
+def candidate_hashes(out: Path) -> dict[str, str]:
+    """impl_type -> hash of the candidate's sources."""
+    record = json.loads((out / "evaluation.json").read_text())
+    return {a["impl_type"]: a["hash"] for a in record["attempts"]}
 
 
 def test_the_written_kernel_runs_without_kernelwright(kw: Run, good: Path, tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ same key finds the finished steps. Nothing is ever updated or deleted.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,10 +44,11 @@ class Store:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _migrate(path)
-            self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
+            with _opening(path):
+                _migrate(path)
+                self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=FULL")
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
                 f"the record of runs at {path} cannot be opened: {error}. "
@@ -108,6 +110,15 @@ class Store:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@contextmanager
+def _opening(path: Path) -> Iterator[None]:
+    """One process at a time: SQLite answers "locked" at once, whatever the timeout, when two of
+    them change the schema or the journal's mode of a new file."""
+    with path.with_name(path.name + ".opening").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _migrate(path: Path) -> None:
