@@ -44,11 +44,26 @@ class BuiltinDesigner:
             (e.name, e.array.shape, dtype_name(e.array.dtype), e.kind)
             for e in self.reference.describe().state
         )
-        made = schedule(graph, self.target, state=state, threads=self.threads)
+        made = schedule(
+            graph,
+            self.target,
+            state=state,
+            threads=self.threads,
+            reduced=self.reduced_shapes(graph),
+        )
         problems = [d for d in check(made.program) if d.severity == "error"]
         if problems:
             raise DesignError(f"the design breaks a rule of AUL: {problems[0]}")
         return made
+
+    def reduced_shapes(self, graph: Graph) -> dict[int, tuple[int, ...]]:
+        """Position of an input -> its shape among the reduced inputs, where there are any."""
+        inputs = self.reference.reduced_inputs(seed=1)
+        if inputs is None or any(
+            len(n.shape) != np.ndim(inputs[n.attrs["index"]]) for n in graph.inputs
+        ):
+            return {}
+        return {n.attrs["index"]: np.shape(inputs[n.attrs["index"]]) for n in graph.inputs}
 
     def check(self, design: Design) -> DesignCheck:
         """Runs the design in the AUL interpreter on reduced sizes and judges its outputs by the

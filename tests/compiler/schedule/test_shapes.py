@@ -152,3 +152,16 @@ def test_tunables_do_not_change_results() -> None:
 def test_the_design_is_the_same_every_time() -> None:
     one, two = (design(graph(softmax, (37, 70)), CPU, threads=2) for _ in range(2))
     assert one.program == two.program
+
+
+def test_equal_extents_that_may_differ_have_names_of_their_own() -> None:
+    def body(b: Builder, x: Node, w: Node) -> Node:
+        return b.mul(b.exp(x), w)
+
+    made = design(graph(body, (64, 64), (64,)), CPU, threads=2, reduced={0: (5, 64), 1: (64,)})
+    names = [d.name for d in made.program.declarations if isinstance(d, aul.Size)]
+    assert len(names) == 2
+    resized = dataclasses.replace(
+        made, outputs=(dataclasses.replace(made.outputs[0], shape=(5, 64)),)
+    )
+    agree(graph(body, (5, 64), (64,)), resized)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -33,20 +33,33 @@ StateEntry = tuple[str, tuple[int, ...], str, str]
 
 
 def design(
-    graph: Graph, target: Target, *, state: Sequence[StateEntry] = (), threads: int = 1
+    graph: Graph,
+    target: Target,
+    *,
+    state: Sequence[StateEntry] = (),
+    threads: int = 1,
+    reduced: Mapping[int, Sequence[int]] | None = None,
 ) -> Design:
     """The scheduler's first choice for ``graph`` on ``target``.
 
     ``state`` lists the Model's parameters and buffers (name, shape, dtype, kind), used or not.
+    ``reduced`` maps positions of inputs to smaller shapes that the Model takes too: they tell equal
+    extents apart that may differ.
     Raises UnsupportedError for an op that has neither a lowering nor a library call.
     """
-    return Scheduler(normalize(graph), machine(target, threads), tuple(state)).run()
+    return Scheduler(normalize(graph), machine(target, threads), tuple(state), reduced).run()
 
 
 class Scheduler:
-    def __init__(self, graph: Graph, machine: Machine, state: tuple[StateEntry, ...]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        machine: Machine,
+        state: tuple[StateEntry, ...],
+        reduced: Mapping[int, Sequence[int]] | None,
+    ) -> None:
         self.graph, self.machine, self.state = graph, machine, state
-        self.table = SizeTable(n.shape for n in graph.inputs)
+        self.table = SizeTable(graph.inputs, reduced)
         self.names: dict[int, str] = {}
         self.used: set[str] = {*self.table.names.values(), "U", "CORE"}
         self.constants: dict[str, np.ndarray] = {}
@@ -140,7 +153,7 @@ class Scheduler:
         return names
 
     def host_param(self, node: Node, name: str, output: bool) -> aul.Param:
-        shape = tuple(self.table.symbol(e).expr for e in node.shape)
+        shape = tuple(e.expr for e in self.table.shape(node))
         return aul.Param(name, node.dtype, shape, output=output)
 
     # ---- steps -------------------------------------------------------------------------------
@@ -152,7 +165,7 @@ class Scheduler:
         for node in nodes:
             if node.id not in self.names:
                 self.names[node.id] = self.unique("stored")
-                shape = tuple(self.table.symbol(e).expr for e in node.shape)
+                shape = tuple(e.expr for e in self.table.shape(node))
                 out.append(aul.Workspace(self.names[node.id], shape, node.dtype))
         return out
 

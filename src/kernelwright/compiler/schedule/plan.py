@@ -107,6 +107,7 @@ class Planner:
                 return
         region = Region(self.table, self.may_read(len(self.steps)), self.big)
         region.add_root(node)
+        self.table.known[node.id] = region.root_shape(region.roots[-1])
         self.producer[node.id] = len(self.steps)
         self.steps.append(KernelStep(region))
 
@@ -128,6 +129,7 @@ class Planner:
         if not had_reductions and trial.reductions():
             return False
         step.region = trial
+        self.table.known[node.id] = trial.root_shape(trial.roots[-1])
         self.producer[node.id] = index
         return True
 

@@ -34,24 +34,23 @@ class View:
     """A strided window on a stored tensor: one stride (in elements) an axis, and an offset."""
 
     buffer: Node
-    shape: tuple[int, ...]
+    shape: tuple[Symbol, ...]
     strides: tuple[Symbol, ...]
     offset: Symbol
 
     def key(self) -> tuple[object, ...]:
         return (
             self.buffer.id,
-            self.shape,
+            tuple(e.value for e in self.shape),
             tuple(s.value for s in self.strides),
             self.offset.value,
         )
 
 
-def contiguous(buffer: Node, table: SizeTable) -> View:
+def contiguous(buffer: Node, shape: Sequence[Symbol]) -> View:
     """The whole tensor, row-major."""
-    extents = [table.symbol(e) for e in buffer.shape]
-    strides = tuple(product(extents[i + 1 :]) for i in range(len(extents)))
-    return View(buffer, buffer.shape, strides, Symbol.of(0))
+    strides = tuple(product(shape[i + 1 :]) for i in range(len(shape)))
+    return View(buffer, tuple(shape), strides, Symbol.of(0))
 
 
 def sliced(view: View, node: Node, table: SizeTable) -> View:
@@ -63,10 +62,14 @@ def sliced(view: View, node: Node, table: SizeTable) -> View:
             strides[i] = strides[i] * Symbol.of(step)
     else:
         for axis in node.attrs["axes"]:
-            last = table.symbol(view.shape[axis]) - Symbol.of(1)
+            last = view.shape[axis] - Symbol.of(1)
             offset = offset + last * strides[axis]
             strides[axis] = strides[axis] * Symbol.of(-1)
-    return View(view.buffer, node.shape, tuple(strides), offset)
+    shape = tuple(
+        before if before.value == extent else table.symbol(extent)
+        for before, extent in zip(view.shape, node.shape)
+    )
+    return View(view.buffer, shape, tuple(strides), offset)
 
 
 @dataclass(eq=False)
@@ -127,6 +130,10 @@ class Region:
         self.roots.append(Root(node, value))
         self.check_reductions()
 
+    def root_shape(self, root: Root) -> tuple[Symbol, ...]:
+        """A root's extents, by the dimensions that it runs over."""
+        return tuple(self.dims.extent(axis) for axis in root.value.axes)
+
     def build(self, node: Node, memo: dict[int, Value], loads: dict[Any, Value]) -> Value:
         """The value of ``node``, operands first, without recursion over the graph's depth."""
         stack = [(node, False)]
@@ -155,7 +162,7 @@ class Region:
             if chain:
                 raise Cut(base)
             return None
-        view = contiguous(base, self.table)
+        view = contiguous(base, self.table.shape(base))
         for step in reversed(chain):
             view = sliced(view, step, self.table)
         return view
@@ -168,7 +175,7 @@ class Region:
     def load(self, view: View, loads: dict[Any, Value], node: Node) -> Value:
         if view.key() in loads:
             return loads[view.key()]
-        axes = tuple(self.dims.fresh(self.table.symbol(e)) for e in view.shape)
+        axes = tuple(self.dims.fresh(e) for e in view.shape)
         value = Value("load", "load", (), axes, view.buffer.dtype, node, view=view)
         loads[view.key()] = value
         return self.note(value)
@@ -230,9 +237,8 @@ class Region:
         operand = node.inputs[0]
         if not self.is_stored(operand):
             raise Cut(operand)
-        extents = [Symbol.of(e) for e in node.shape]
-        strides = tuple(product(extents[i + 1 :]) for i in range(len(extents)))
-        return self.load(View(operand, node.shape, strides, Symbol.of(0)), self.loads, node)
+        view = contiguous(operand, [Symbol.of(e) for e in node.shape])
+        return self.load(view, self.loads, node)
 
     def expanded(self, node: Node, operand: Value) -> Axes:
         missing = len(node.shape) - len(operand.axes)

@@ -45,7 +45,8 @@ class Space:
 
     def store_strides(self, index: int) -> Strides:
         root = self.region.roots[index]
-        return strides_of(self.region, contiguous(root.node, self.region.table), root.value)
+        view = contiguous(root.node, self.region.root_shape(root))
+        return strides_of(self.region, view, root.value)
 
     def order(self) -> list[int]:
         """Atomic dimensions, slowest first: as the largest store lays them out, with the others

@@ -6,10 +6,11 @@ kernel can bind it from the arguments' shapes. Dimensions of equal value share a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kernelwright.aul import syntax as aul
+from kernelwright.graph.core import Node
 
 
 @dataclass(frozen=True)
@@ -87,24 +88,43 @@ def product(factors: Iterable[Symbol]) -> Symbol:
 
 
 class SizeTable:
-    """The named sizes of one design, by value, in the order in which the inputs show them."""
+    """The named sizes of one design, in the order in which the inputs show them.
+
+    Two extents share a name when they are equal; if ``reduced`` gives shapes of smaller inputs that
+    the Model takes too, only when they are equal there as well. ``known`` holds the extents of
+    stored tensors, as the region that stores them found them.
+    """
 
     LETTERS = ("M", "N", "K", "P", "Q", "R", "S", "T")
 
-    def __init__(self, shapes: Iterable[tuple[int, ...]]) -> None:
-        self.names: dict[int, str] = {}
-        for shape in shapes:
-            for extent in shape:
-                if extent > 1 and extent not in self.names:
-                    n = len(self.names)
-                    letter = self.LETTERS[n % len(self.LETTERS)]
-                    self.names[extent] = letter + (str(n // len(self.LETTERS)) if n >= 8 else "")
+    def __init__(
+        self, inputs: Sequence[Node], reduced: Mapping[int, Sequence[int]] | None = None
+    ) -> None:
+        self.names: dict[tuple[int, int], str] = {}
+        self.known: dict[int, tuple[Symbol, ...]] = {}
+        for node in inputs:
+            smaller = (reduced or {}).get(node.attrs["index"], node.shape)
+            self.known[node.id] = tuple(self.named(*both) for both in zip(node.shape, smaller))
+
+    def named(self, extent: int, smaller: int) -> Symbol:
+        """The size with this value and this reduced value, named when it is first seen."""
+        if extent < 2:
+            return Symbol.of(extent)
+        key = (extent, smaller)
+        if key not in self.names:
+            n = len(self.names)
+            letter = self.LETTERS[n % len(self.LETTERS)]
+            self.names[key] = letter + (str(n // len(self.LETTERS)) if n >= 8 else "")
+        return Symbol(extent, aul.Name(self.names[key]))
 
     def symbol(self, extent: int) -> Symbol:
-        """The named size of this value, or a literal."""
-        if extent in self.names:
-            return Symbol(extent, aul.Name(self.names[extent]))
-        return Symbol.of(extent)
+        """The named size of this value; a literal when there is none, or more than one."""
+        found = [name for (value, _), name in self.names.items() if value == extent]
+        return Symbol(extent, aul.Name(found[0])) if len(found) == 1 else Symbol.of(extent)
+
+    def shape(self, node: Node) -> tuple[Symbol, ...]:
+        """The extents of a tensor that stands in memory."""
+        return self.known.get(node.id) or tuple(self.symbol(e) for e in node.shape)
 
     def declarations(self) -> tuple[aul.Declaration, ...]:
-        return tuple(aul.Size(name, value) for value, name in self.names.items())
+        return tuple(aul.Size(name, value) for (value, _), name in self.names.items())
