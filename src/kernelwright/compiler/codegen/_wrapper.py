@@ -111,8 +111,9 @@ class _Wrapper:
     def _symbols(self) -> str:
         lines = []
         for segment in self.plan.segments:
-            lines.append(f"_{segment.symbol} = _library.{segment.symbol}")
-            lines.append(f"_{segment.symbol}.argtypes = [ctypes.c_void_p]")
+            name = _entry(segment)
+            lines.append(f"{name} = _library.{segment.symbol}")
+            lines.append(f"{name}.argtypes = [ctypes.c_void_p]")
         return "\n".join(lines)
 
     def _state_table(self) -> str:
@@ -232,7 +233,7 @@ class _Wrapper:
         while addresses and addresses[-1] == "None":
             addresses.pop()
         lines.append(f"buffers = (ctypes.c_void_p * {len(addresses)})({', '.join(addresses)})")
-        lines.append(f"if _{segment.symbol}(ctypes.addressof(buffers)):")
+        lines.append(f"if {_entry(segment)}(ctypes.addressof(buffers)):")
         lines.append('    raise MemoryError("no memory for the kernel\'s workspaces")')
         return lines
 
@@ -263,6 +264,11 @@ def _local_name(name: str) -> str:
     """``name``, or a variant that hides nothing that kernel.py uses."""
     taken = keyword.iskeyword(name) or name in _OWN_NAMES or name[:1] == "_"
     return f"own{name}" if name[:1] == "_" else f"{name}_" if taken else name
+
+
+def _entry(segment: Segment) -> str:
+    """The Python name of a host function; two leading underscores would be mangled in a class."""
+    return "_" + segment.symbol.lstrip("_")
 
 
 def _renamed(call: FrameworkCall, names: dict[str, str]) -> FrameworkCall:
