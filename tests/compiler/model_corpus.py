@@ -96,7 +96,7 @@ _REDUCTIONS = {
     "prod_dim": ("x", "torch.prod(x, 1), torch.prod(x * 0.5 + 1, 0)", "torch.rand(4, 12) + 0.5"),
     "max_min": ("x", "x.max(1)[0] - x.min(1)[0], x.amax((0, 1))", X),
     "argmax_axis": ("x", "torch.argmax(x, 1), torch.argmin(x, 2), torch.argmax(x)", CUBE),
-    "argmax_ties": ("x", "torch.argmax(x, 1), x.max(1)", "torch.randint(0, 3, (9, 20))"),
+    "argmax_ties": ("x", "torch.argmax(x, 1), x.max(1)[1]", "torch.randint(0, 3, (9, 20))"),
     "var_std": ("x", "x.var(1), x.std(0), x.var((0, 1), unbiased=False)", X),
     "standardize": ("x", "(x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True) + 1e-5)", X),
     "zscore_cols": ("x", "(x - x.mean(0)) / (x.std(0) + 1e-5)", X),
@@ -152,7 +152,6 @@ _LOSSES = {
     "dice": ("x, t", "p = torch.sigmoid(x).flatten(1)\ni = (p * t.flatten(1)).sum(1)\n1 - ((2 * i + 1) / (p.sum(1) + t.flatten(1).sum(1) + 1)).mean()", "torch.randn(2, 3, 8, 8), torch.rand(2, 3, 8, 8)"),
     "contrastive": ("x, y", "F.cross_entropy(F.normalize(x, dim=1) @ F.normalize(y, dim=1).t() / 0.1, torch.arange(7))", XY),
     "multi_margin": ("x, t", "F.multi_margin_loss(x, t)", CLASSES),
-    "gaussian_nll": ("x, y, v", "F.gaussian_nll_loss(x, y, v)", f"{XY}, torch.rand(7, 33) + 0.1"),
 }  # fmt: skip
 
 _POOLS = {
@@ -227,12 +226,7 @@ _NETWORKS = {
     "module_list": ("x", "for l in self.m:\n    x = x + F.silu(l(x))\nx", X, "self.m = nn.ModuleList([nn.Linear(33, 33) for _ in range(3)])"),
     "dropout_eval": ("x", "self.d(self.l(x))", X, "self.l = nn.Linear(33, 8)\nself.d = nn.Dropout(0.3)\nself.eval()"),
     "dropout_zero": ("x", "self.d(self.l(x)).softmax(1)", X, "self.l = nn.Linear(33, 8)\nself.d = nn.Dropout(0.0)"),
-    "causal_attention": ("x", """b, t, c = x.shape
-        q, k, v = self.a(x).split(c, 2)
-        q, k, v = (z.view(b, t, 2, c // 2).transpose(1, 2) for z in (q, k, v))
-        w = (q @ k.transpose(-2, -1)) * (1.0 / math.sqrt(k.size(-1)))
-        w = F.softmax(w.masked_fill(self.m[:t, :t] == 0, float('-inf')), -1)
-        self.p((w @ v).transpose(1, 2).contiguous().view(b, t, c))""", TOKENS,
+    "causal_attention": ("x", "b, t, c = x.shape\nq, k, v = self.a(x).split(c, 2)\nq, k, v = (z.view(b, t, 2, c // 2).transpose(1, 2) for z in (q, k, v))\nw = (q @ k.transpose(-2, -1)) * (1.0 / math.sqrt(k.size(-1)))\nw = F.softmax(w.masked_fill(self.m[:t, :t] == 0, float('-inf')), -1)\nself.p((w @ v).transpose(1, 2).contiguous().view(b, t, c))", TOKENS,
         "self.a = nn.Linear(16, 48)\nself.p = nn.Linear(16, 16)\nself.register_buffer('m', torch.tril(torch.ones(9, 9)))"),
     "relu_attention": ("q, k, v", "F.relu(q @ k.mT / 4) @ v", f"{TOKENS}, {TOKENS}, {TOKENS}"),
     "sdpa": ("q, k, v", "F.scaled_dot_product_attention(q, k, v) + v", f"{TOKENS}, {TOKENS}, {TOKENS}"),

@@ -156,6 +156,8 @@ def _layout_cases() -> dict[str, list[Case]]:
         ],
         "tril": [c for k in (0, 1, -1) for c in _same(ANY, (2, 4, 5), diagonal=k)],
         "triu": [c for k in (0, 1, -1) for c in _same(ANY, (2, 4, 5), diagonal=k)],
+        "cumsum": _same((*FLOATS, "int64"), (3, 4), axis=1),
+        "cumprod": _same((*FLOATS, "int64"), (3, 4), axis=0),
         "matmul": _same(NUMBERS, (2, 1, 3, 4), (5, 4, 2))
         + _same(FLOATS, (4,), (4, 3))
         + _same(FLOATS, (3, 4), (4,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,8 @@ class Design:
     The host's parameters are the bindings in order, then the outputs in order. ``state`` lists
     every parameter and buffer of the Model as (name, shape, dtype, "parameter" | "buffer"), used or
     not, in state-dict order: a candidate must offer exactly these names. ``input_count`` is the
-    number of positional arguments of the call, used or not.
+    number of positional arguments of the call, used or not. ``fixed``: those that are no tensors,
+    by position; the kernel holds for these values only.
     """
 
     program: Program
@@ -47,3 +49,4 @@ class Design:
     state: tuple[tuple[str, tuple[int, ...], str, str], ...] = ()
     constants: Mapping[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    fixed: Mapping[int, Any] = field(default_factory=dict)

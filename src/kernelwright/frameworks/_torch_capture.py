@@ -147,6 +147,7 @@ def _bind_placeholders(
         if spec.kind is InputKind.USER_INPUT:
             if isinstance(spec.arg, ConstantArgument):
                 graph.notes.append(f"input {index} is fixed to {spec.arg.value!r}")
+                graph.fixed[index] = spec.arg.value
                 reader.values[node] = spec.arg.value
             else:
                 made = reader.builder.input(node.name, index, _type_of(node.meta["val"]))

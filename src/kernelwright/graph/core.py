@@ -109,7 +109,8 @@ class Graph:
     """``outputs`` in order. ``structure`` is "tensor" (a bare tensor), "tuple" or "list".
 
     ``inputs`` are the "input" nodes in call order (also the ones that no output depends on);
-    ``parameters`` the "parameter" nodes in state-dict order.
+    ``parameters`` the "parameter" nodes in state-dict order. ``fixed`` holds the arguments that are
+    no tensors, by position in the call: the Graph is right for these values only.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Graph:
     outputs: list[Node]
     structure: str = "tensor"
     notes: list[str] = field(default_factory=list)
+    fixed: dict[int, Any] = field(default_factory=dict)
 
     def nodes(self) -> list[Node]:
         """All nodes that the outputs need, operands first, each once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,9 +26,7 @@ def decompose(graph: Graph) -> Graph:
     rewriter = _Rewriter()
     outputs = [rewriter.canonical(node) for node in graph.outputs]
     notes = graph.notes + [n for n in rewriter.notes if n not in graph.notes]
-    return Graph(
-        graph.name, list(graph.inputs), list(graph.parameters), outputs, graph.structure, notes
-    )
+    return dataclasses.replace(graph, outputs=outputs, notes=notes)
 
 
 class _Rewriter:

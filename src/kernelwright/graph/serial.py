@@ -37,6 +37,7 @@ def graph_to_dict(graph: Graph) -> tuple[dict[str, Any], list[np.ndarray]]:
         "inputs": [place[node.id] for node in graph.inputs],
         "parameters": [place[node.id] for node in graph.parameters],
         "outputs": [place[node.id] for node in graph.outputs],
+        "fixed": [[index, _packed(value, arrays)] for index, value in graph.fixed.items()],
     }
     return data, arrays
 
@@ -59,6 +60,7 @@ def graph_from_dict(data: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> Gr
         [nodes[i] for i in data["outputs"]],
         data["structure"],
         list(data["notes"]),
+        {index: _unpacked(value, arrays) for index, value in data.get("fixed", [])},
     )
 
 

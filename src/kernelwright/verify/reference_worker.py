@@ -60,6 +60,10 @@ class _Worker:
         return header, [*result.outputs, *self.model.truth(arrays)]
 
     def run_call(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
+        if self.framework.name == "numpy":
+            from kernelwright.frameworks import _numpy_calls
+
+            return {}, _numpy_calls.run_call(header["target"], arrays, header["arguments"])
         if self.framework.name != "torch":
             raise UnsupportedError(f"{self.framework.name} has no calls of framework ops")
         from kernelwright.frameworks._torch_capture_call import run_call

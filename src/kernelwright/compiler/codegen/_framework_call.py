@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from kernelwright.aul.syntax import FrameworkCall
 from kernelwright.errors import UnsupportedError
 
-_MATMULS = ("aten.mm.default", "aten.matmul.default", "aten.bmm.default", "matmul")
+# What NumPy calls them; the positional arguments are the same.
+_NUMPY_NAMES = {
+    **dict.fromkeys(("aten.mm.default", "aten.matmul.default", "aten.bmm.default"), "matmul"),
+    "matmul": "matmul",
+    "aten.cat.default": "concatenate",
+    "aten.cumsum.default": "cumsum",
+    "aten.cumprod.default": "cumprod",
+}
+_PAD = "aten.constant_pad_nd.default"
 
 
 def call_text(call: FrameworkCall, framework: str, device: str = '"cpu"') -> str:
@@ -27,14 +36,24 @@ def call_text(call: FrameworkCall, framework: str, device: str = '"cpu"') -> str
     joined = ", ".join(texts)
     if framework == "torch":
         return f"{_torch_target(call.op)}({joined})"
-    if call.op in _MATMULS:
-        return f"np.matmul({joined})"
+    if call.op in _NUMPY_NAMES:
+        return f"np.{_NUMPY_NAMES[call.op]}({joined})"
+    if call.op == _PAD:
+        return f"np.pad({texts[0]}, {_pad_widths(args[1])}, constant_values={texts[2]})"
     if call.op.startswith("aten."):
         return f"_through_torch({', '.join(filter(None, [_torch_target(call.op), joined]))})"
     raise UnsupportedError(
         f"the library call {call.op!r} has no {framework} form; "
         "use framework torch, or an op of aten"
     )
+
+
+def fixed_argument(name: str, position: int, value: Any) -> list[str]:
+    """Statements that refuse another value than the one that the kernel was made for."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return []
+    message = f"input {position}: this kernel is for the value {value!r}"
+    return [f"if {name} != {value!r}:", f"    raise ValueError({message!r})"]
 
 
 def wanted_outputs(call: FrameworkCall) -> list[int]:
@@ -45,7 +64,12 @@ def wanted_outputs(call: FrameworkCall) -> list[int]:
 
 def needs_torch(call: FrameworkCall) -> bool:
     """Whether the NumPy form of this call goes through torch."""
-    return call.op.startswith("aten.") and call.op not in _MATMULS
+    return call.op.startswith("aten.") and call.op not in (*_NUMPY_NAMES, _PAD)
+
+
+def _pad_widths(flat: list[int]) -> tuple[tuple[int, int], ...]:
+    """torch lists low, high of the last axis first; NumPy pairs them, first axis first."""
+    return tuple(reversed(list(zip(flat[::2], flat[1::2]))))
 
 
 def _torch_target(op: str) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from kernelwright.aul.syntax import FrameworkCall
 from kernelwright.compiler.codegen._framework_call import (
     call_text,
+    fixed_argument,
     needs_torch,
     wanted_outputs,
 )
@@ -185,6 +186,8 @@ class _Wrapper:
             f"if len(inputs) != {count}:",
             f'    raise TypeError(f"expected {count} inputs, got {{len(inputs)}}")',
         ]
+        for position, value in self.design.fixed.items():
+            lines += fixed_argument(f"inputs[{position}]", position, value)
         for binding in self.design.bindings:
             lines += self._bind(binding.name)
         made: set[str] = set(self.bound)

@@ -97,8 +97,9 @@ class Scheduler:
             OutputSpec(name, n.shape, n.dtype) for n, name in zip(self.graph.outputs, outputs)
         )
         return Design(
-            program, tuple(bindings), specs, self.graph.structure, len(self.graph.inputs),
-            self.state, self.constants, tuple(self.graph.notes),
+            program, tuple(bindings), specs, self.graph.structure,
+            len(self.graph.inputs) + len(self.graph.fixed),
+            self.state, self.constants, tuple(self.graph.notes), dict(self.graph.fixed),
         )  # fmt: skip
 
     # ---- names -------------------------------------------------------------------------------
@@ -140,7 +141,7 @@ class Scheduler:
         return sorted(found, key=lambda n: (rank[n.op], n.attrs.get("index", 0)))
 
     def needs_memory(self, constant: Node) -> bool:
-        if constant.type.size > 1:
+        if constant.type.size != 1:
             return True
         return any(constant in n.inputs and Planner.is_call(n) for n in self.graph.nodes())
 

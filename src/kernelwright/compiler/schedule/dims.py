@@ -87,6 +87,8 @@ class Dims:
                 keep, drop = sorted((x, y), key=self.plainness)
                 self.parent[drop] = keep
                 a.pop(0), b.pop(0)
+            elif not min(sx, sy):
+                raise DimConflict("an axis without elements has no parts")
             elif sx > sy:
                 self.split(x, self.size[y])
                 a[:1] = self.resolve((x,))

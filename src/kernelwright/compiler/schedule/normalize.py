@@ -48,6 +48,19 @@ def index_reductions(builder: Builder, node: Node) -> Node | None:
     return builder.make("amin", [where], axes=axes, keepdims=node.attrs.get("keepdims", False))
 
 
+def empty_reductions(builder: Builder, node: Node) -> Node | None:
+    """What a reduction of no elements gives: its identity."""
+    if op_definition(node.op).kind != "reduction" or node.inputs[0].type.size:
+        return None
+    if node.op in ("amax", "amin"):  # only where no element is left: a value nobody sees
+        if node.type.size:
+            return None
+        value: float = 0
+    else:
+        value = 1 if node.op in ("prod", "all") else 0
+    return builder.make("expand", [builder.constant(value, node.dtype)], shape=node.shape)
+
+
 def sink_window(builder: Builder, node: Node) -> Node | None:
     """slice(f(a, b)) = f(slice(a), slice(b)); likewise through transpose and expand."""
     if node.op not in ("slice", "flip"):
@@ -99,7 +112,7 @@ def fold_constants(builder: Builder, node: Node) -> Node | None:
     if node.type.size > 1 << 20:
         return None
     value = op_definition(node.op).meaning(node.inputs[0].attrs["value"], **node.attrs)
-    return builder.constant(np.ascontiguousarray(value).astype(DTYPES[node.dtype]), node.dtype)
+    return builder.constant(value.astype(DTYPES[node.dtype], order="C"), node.dtype)
 
 
 def separate_outputs(graph: Graph) -> Graph:
@@ -119,6 +132,7 @@ def separate_outputs(graph: Graph) -> Graph:
 def normalize(graph: Graph) -> Graph:
     """The planner's form of ``graph``; same inputs, parameters and outputs."""
     graph = decompose(graph)
+    graph = rebuild(graph, empty_reductions)
     graph = rebuild(graph, index_reductions)
     graph = rebuild(graph, sink_window)
     graph = rebuild(graph, fold_constants)

@@ -173,6 +173,8 @@ def call_target(node: Node) -> tuple[str, Any]:
     tensors = [{"input": i} for i in range(len(node.inputs))]
     if node.op == "matmul":
         return "aten.matmul.default", positional(*tensors)
+    if node.op in ("cumsum", "cumprod"):
+        return f"aten.{node.op}.default", positional(*tensors, node.attrs["axis"])
     if node.op == "concat":
         return "aten.cat.default", positional(tensors, node.attrs["axis"])
     if node.op == "pad":

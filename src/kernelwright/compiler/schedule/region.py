@@ -169,7 +169,7 @@ class Region:
 
     def is_stored(self, node: Node) -> bool:
         if node.op == "constant":
-            return node.type.size > 1
+            return node.type.size != 1
         return self.stored(node)
 
     def load(self, view: View, loads: dict[Any, Value], node: Node) -> Value:

@@ -11,14 +11,14 @@ import numpy as np
 from kernelwright.errors import CaptureError
 from kernelwright.frameworks._base import Value
 from kernelwright.frameworks._numpy_state import array_places
-from kernelwright.frameworks._numpy_trace import algebra, reductions, shapes
+from kernelwright.frameworks._numpy_trace import algebra, products, reductions, shapes
 from kernelwright.frameworks._numpy_trace.array import Memory, TracedArray
 from kernelwright.frameworks._numpy_trace.trace import Trace
 from kernelwright.frameworks._source import user_location
 from kernelwright.graph.core import Graph, Node
 
 # Importing these fills the table of functions.
-_RECORDED = (algebra, reductions, shapes)
+_RECORDED = (algebra, products, reductions, shapes)
 
 
 def capture(
@@ -39,12 +39,14 @@ def capture(
     parameters = _record_state(trace, traced)
     arguments: list[Any] = []
     nodes: list[Node] = []
+    fixed: dict[int, Any] = {}
     for index, value in enumerate(inputs):
         if isinstance(value, np.ndarray):
             expression = trace.input(names[index], index, value)
             nodes.append(expression.node)
             arguments.append(TracedArray(trace, expression, Memory(names[index])))
         else:
+            fixed[index] = value
             arguments.append(value)
     before = {p.name: p.array for p in array_places(traced, TracedArray)}
     try:
@@ -61,9 +63,8 @@ def capture(
         raise CaptureError(f"the Model changes its own state {', '.join(changed)} in {path}")
     structure = "list" if type(result) is list else "tuple" if type(result) is tuple else "tensor"
     outputs = [result] if structure == "tensor" else list(result)
-    return Graph(
-        name, nodes, parameters, [_output(trace, o, path) for o in outputs], structure, trace.notes
-    )
+    made = [_output(trace, o, path) for o in outputs]
+    return Graph(name, nodes, parameters, made, structure, trace.notes, fixed)
 
 
 def _record_state(trace: Trace, model: Any) -> list[Node]:
