@@ -6,11 +6,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
 from kernelwright import __version__
@@ -177,7 +179,7 @@ def report_tables(found: dict[str, Any]) -> list[Table]:
         state = f"[green]{escaped(part['found'])}[/]" if part["found"] else "[yellow]missing[/]"
         parts.add_row(part["name"], state, part["enables"], escaped(part["install"] or ""))
     devices = Table(title="Devices", title_justify="left", header_style="bold")
-    for column in ("backend", "device", "runs natively", "in an interpreter", "missing"):
+    for column in ("backend", "device", "runs natively", "interpreted", "missing"):
         devices.add_column(column, overflow="fold")
     for backend in found["backends"]:
         names = [f"{d['index']}: {d['name']} ({d['arch']})" for d in backend["devices"]]
@@ -199,6 +201,33 @@ def report_tables(found: dict[str, Any]) -> list[Table]:
     if found["configuration"]:
         folders.add_row("configuration", escaped(found["configuration"]), "[red]wrong[/]")
     return [parts, devices, folders]
+
+
+def matrix_rows() -> list[dict[str, Any]]:
+    """The combinations ready for JSON; "native" is whether this version runs the kernels themselves
+    rather than in an interpreter, "reason" why one is not supported."""
+    return [
+        {
+            "backend": c.backend,
+            "impl_type": c.impl_type,
+            "frameworks": list(c.frameworks),
+            "archs": list(c.archs),
+            "supported": c.supported,
+            "native": c.supported and is_native(c.backend, c.impl_type),
+            "reason": c.reason or None,
+        }
+        for c in MATRIX
+    ]
+
+
+def shown(tables: Sequence[Table]) -> str:
+    """The tables as text for this terminal; for a pipe at least 100 columns wide."""
+    out = Console()
+    console = out if out.is_terminal else Console(width=max(out.width, 100))
+    with console.capture() as capture:
+        for table in tables:
+            console.print(table)
+    return capture.get().rstrip("\n")
 
 
 def matrix_table() -> Table:

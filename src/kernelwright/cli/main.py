@@ -10,19 +10,18 @@ from __future__ import annotations
 import json
 import logging
 import sys
-import traceback
-from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-from kernelwright.errors import KernelwrightError, UsageError
+from kernelwright.cli.run import INTERRUPTED, emit, run_jobs
 
-out = Console()
-err = Console(stderr=True)
+EXIT_CODES = (
+    "Exit codes: 0 verified, 1 the kernel failed, 2 wrong usage or a broken reference, "
+    "3 the machine's or Kernelwright's fault, 130 interrupted."
+)
+
 app = typer.Typer(
     name="kernelwright",
     no_args_is_help=True,
@@ -31,18 +30,39 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Turns a reference operator into a kernel that is proved right by a strict judge and "
     "measured honestly.",
+    epilog="Start with: kernelwright optimize examples/softmax.py",
 )
 
 Framework = Annotated[
-    str, typer.Option(help="torch, numpy, mindspore, or auto (what the file imports)")
+    str,
+    typer.Option(metavar="NAME", help="torch, numpy, mindspore, or auto (what the file imports)"),
 ]
-Backend = Annotated[str, typer.Option(help="cpu, cuda, ascend, or auto (what is there)")]
-Arch = Annotated[str, typer.Option(help="such as x86_64, sm_90, h100; auto: what is there")]
+Backend = Annotated[
+    str, typer.Option(metavar="NAME", help="cpu, cuda, ascend, or auto (what is there)")
+]
+Arch = Annotated[
+    str, typer.Option(metavar="NAME", help="such as x86_64, sm_90, h100, or auto (what is there)")
+]
 ImplType = Annotated[
-    str, typer.Option(help="mlir, cpp, triton, or auto (all that run natively; fastest wins)")
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="mlir, cpp, triton, or auto (all that run natively; the fastest wins)",
+    ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="print one JSON object a task, nothing else")]
-Reference = Annotated[Path, typer.Argument(help="file that defines Model and get_inputs()")]
+KernelType = Annotated[
+    str,
+    typer.Option(
+        "--impl-type", metavar="NAME", help="mlir, cpp, triton, or auto (what the file imports)"
+    ),
+]
+Baselines = Annotated[
+    str, typer.Option(metavar="LIST", help="comma list of eager, compile, max-autotune")
+]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON object a task and nothing else")]
+Reference = Annotated[
+    Path, typer.Argument(metavar="REFERENCE", help="file that defines Model and get_inputs()")
+]
 
 
 @app.callback()
@@ -56,28 +76,41 @@ def common(
     )
 
 
-@app.command()
+@app.command(epilog=EXIT_CODES)
 def optimize(
-    files: Annotated[list[Path], typer.Argument(help="one or more files that define Model")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE", help="files that define Model and get_inputs()"),
+    ],
     framework: Framework = "auto",
     backend: Backend = "auto",
     arch: Arch = "auto",
     impl_type: ImplType = "auto",
-    task_type: Annotated[str, typer.Option(help="profile, or precision_only")] = "profile",
+    task_type: Annotated[
+        str, typer.Option(metavar="TYPE", help="profile, or precision_only (verify, do not time)")
+    ] = "profile",
     out_dir: Annotated[
-        Path | None, typer.Option("--out", help="result folder; one subfolder a file if several")
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="result folder (with several files: one folder a file in it); "
+            "kernelwright-out/OP-HASH when not given",
+        ),
     ] = None,
     as_json: Json = False,
     effort: Annotated[
-        str, typer.Option(help="none: first choice; quick: tune up to 60 s; full: up to --budget")
+        str,
+        typer.Option(
+            metavar="LEVEL", help="none (first choice), quick (tune up to 60 s), full (--budget)"
+        ),
     ] = "quick",
-    baselines: Annotated[
-        str, typer.Option(help="comma list of eager, compile, max-autotune")
-    ] = "eager",
+    baselines: Baselines = "eager",
     budget: Annotated[
-        float | None, typer.Option(help="seconds of tuning with --effort full")
+        float | None,
+        typer.Option(metavar="SECONDS", help="of tuning with --effort full; 600 when not given"),
     ] = None,
-    fresh: Annotated[bool, typer.Option(help="do not continue an earlier run")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="do not continue an earlier run")] = False,
 ) -> None:
     """Make a verified, measured kernel for every FILE.
 
@@ -94,56 +127,63 @@ def optimize(
     options: dict[str, Any] = {
         "framework": framework, "backend": backend, "arch": arch, "impl_type": impl_type,
         "task_type": task_type, "effort": effort, "budget_s": budget, "fresh": fresh,
-        "baselines": tuple(b.strip() for b in baselines.split(",") if b.strip()),
+        "baselines": names(baselines),
     }  # fmt: skip
+    folders = result_folders(files, out_dir)
 
     def job(path: Path, observer: Any) -> Any:
-        folder = out_dir
-        if out_dir is not None and len(files) > 1:
-            folder = out_dir / path.stem
-        return optimize_file(path, out=folder, observer=observer, **options)
+        return optimize_file(path, out=folders[path], observer=observer, **options)
 
-    run_jobs(files, job, as_json, report=True)
+    run_jobs(list(folders), job, as_json)
 
 
-@app.command()
+@app.command(epilog=EXIT_CODES)
 def verify(
     reference: Reference,
-    candidate: Annotated[Path, typer.Argument(help="file that defines ModelNew or kernel")],
-    profile: Annotated[bool, typer.Option(help="also time it against the baselines")] = False,
+    candidate: Annotated[
+        Path,
+        typer.Argument(metavar="CANDIDATE", help="file that defines ModelNew, or def kernel"),
+    ],
+    profile: Annotated[
+        bool, typer.Option("--profile", help="also time it against the baselines")
+    ] = False,
     framework: Framework = "auto",
     backend: Backend = "auto",
     arch: Arch = "auto",
-    impl_type: ImplType = "auto",
-    baselines: Annotated[str, typer.Option(help="comma list of baselines")] = "eager",
+    impl_type: KernelType = "auto",
+    baselines: Baselines = "eager",
     as_json: Json = False,
 ) -> None:
     """Judge one CANDIDATE against a REFERENCE.
 
-    Example:
+    Examples:
 
-        kernelwright verify examples/softmax.py my_kernel.py --profile
+        kernelwright verify examples/softmax.py my_kernel.py
+
+        kernelwright verify examples/softmax.py my_kernel.py --profile --baselines eager,compile
     """
     from kernelwright.task.judge import verify_files
 
     def job(path: Path, observer: Any) -> Any:
         return verify_files(
             path, candidate, profile=profile, framework=framework, backend=backend, arch=arch,
-            impl_type=impl_type, baselines=tuple(baselines.split(",")), observer=observer,
+            impl_type=impl_type, baselines=names(baselines), observer=observer,
         )  # fmt: skip
 
     run_jobs([reference], job, as_json)
 
 
-@app.command()
+@app.command(epilog=EXIT_CODES)
 def choose(
     reference: Reference,
-    candidates: Annotated[list[Path], typer.Argument(help="kernels to compare")],
+    candidates: Annotated[
+        list[Path], typer.Argument(metavar="CANDIDATE", help="kernel files to compare")
+    ],
     framework: Framework = "auto",
     backend: Backend = "auto",
     arch: Arch = "auto",
-    impl_type: ImplType = "auto",
-    baselines: Annotated[str, typer.Option(help="comma list of baselines")] = "eager",
+    impl_type: KernelType = "auto",
+    baselines: Baselines = "eager",
     as_json: Json = False,
 ) -> None:
     """Judge several CANDIDATES side by side and name the fastest verified one.
@@ -152,100 +192,72 @@ def choose(
 
         kernelwright choose reference.py a.py b.py c.py
     """
-    from kernelwright.cli.tables import choice_table
+    from kernelwright.cli.tables import choice_remarks, choice_table
     from kernelwright.task.judge import choose_files
 
     def job(path: Path, observer: Any) -> Any:
         return choose_files(
             path, candidates, framework=framework, backend=backend, arch=arch,
-            impl_type=impl_type, baselines=tuple(baselines.split(",")), observer=observer,
+            impl_type=impl_type, baselines=names(baselines), observer=observer,
         )  # fmt: skip
 
-    run_jobs([reference], job, as_json, table=choice_table)
+    run_jobs([reference], job, as_json, table=choice_table, remarks=choice_remarks)
 
 
 @app.command()
 def doctor(
-    matrix: Annotated[bool, typer.Option(help="print which combinations exist")] = False,
-    as_json: Json = False,
+    matrix: Annotated[
+        bool, typer.Option("--matrix", help="print which combinations exist")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON and nothing else")] = False,
 ) -> None:
-    """Say what is installed, which devices are there, what is missing and how to get it."""
-    from kernelwright.cli.doctor import examine, matrix_table, report_tables
+    """Say what is installed, which devices are there, what is missing and how to get it.
 
-    if matrix:
-        out.print(matrix_table())
-        return
-    found = examine()
+    Examples:
+
+        kernelwright doctor
+
+        kernelwright doctor --matrix
+    """
+    from kernelwright.cli.doctor import examine, matrix_rows, matrix_table, report_tables, shown
+
     if as_json:
-        print(json.dumps(found, indent=2))
+        emit(json.dumps(matrix_rows() if matrix else examine(), indent=2))
         return
-    for table in report_tables(found):
-        out.print(table)
+    emit(shown([matrix_table()] if matrix else report_tables(examine())))
 
 
-# ---- running -------------------------------------------------------------------------------------
+def names(text: str) -> tuple[str, ...]:
+    """A comma list as a tuple."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def run_jobs(
-    files: Sequence[Path],
-    job: Callable[[Path, Any], Any],
-    as_json: bool,
-    *,
-    report: bool = False,
-    table: Callable[[Any], Any] | None = None,
-) -> None:
-    """Runs a job a file, keeps going past bad ones, prints, and exits with the worst code."""
-    from kernelwright.cli.progress import Display
-    from kernelwright.cli.tables import remarks, results_table
-
-    results: list[Any] = []
-    codes: list[int] = []
-    with Display(err, len(files)) as display:
-        for path in files:
-            display.begin(path.stem)
-            try:
-                result = guarded(path, partial(job, path, display))
-            except KeyboardInterrupt:
-                err.print("interrupted; what is finished is kept, the same command continues")
-                codes.append(130)
-                break
-            results.append(result)
-            codes.append(result.exit_code)
-            if as_json:
-                print(json.dumps(result.to_json()), flush=True)
-    if not as_json and results:
-        shown = [r for r in results if str(r.status) != "USAGE_ERROR"]
-        if shown:
-            wide = Console(width=max(out.width, 132)) if not out.is_terminal else out
-            wide.print(table(shown) if table else results_table(shown))
-        for text in remarks(results):
-            out.print(text, highlight=False, markup=False, soft_wrap=True)
-        for result in results if report else []:
-            if result.out and (Path(result.out) / "report.html").exists():
-                out.print(f"report: {Path(result.out) / 'report.html'}", highlight=False)
-    raise typer.Exit(max(codes, default=0))
-
-
-def guarded(path: Path, work: Callable[[], Any]) -> Any:
-    """The one place that turns exceptions into a status: a message, never a traceback, unless the
-    fault is ours (then the traceback goes to standard error too)."""
-    from kernelwright.schema import Status
-    from kernelwright.task.result import failed
-
-    try:
-        return work()
-    except UsageError as error:
-        return failed(path.stem, Path(), Status.USAGE_ERROR, "usage", str(error))
-    except KernelwrightError as error:
-        return failed(path.stem, Path(), Status.INFRA_ERROR, "machine", str(error))
-    except Exception as error:  # noqa: BLE001  the command line's edge
-        traceback.print_exc(file=sys.stderr)
-        reason = f"{type(error).__name__}: {error} (a fault of Kernelwright; please report it)"
-        return failed(path.stem, Path(), Status.INFRA_ERROR, "internal", reason)
+def result_folders(files: list[Path], out: Path | None) -> dict[Path, Path | None]:
+    """The result folder of each file (None: the default), each file once. Under one ``--out``
+    files of the same name get a number, so that none overwrites another."""
+    unique = list(dict.fromkeys(files))
+    if out is None or len(unique) == 1:
+        return dict.fromkeys(unique, out)
+    found: dict[Path, Path | None] = {}
+    taken: set[str] = set()
+    for path in unique:
+        name, number = path.stem, 2
+        while name in taken:
+            name, number = f"{path.stem}-{number}", number + 1
+        taken.add(name)
+        found[path] = out / name
+    return found
 
 
 def main() -> None:
-    app()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # what a terminal cannot show must not end the work
+            stream.reconfigure(errors="replace")
+    try:
+        app(prog_name="kw" if Path(sys.argv[0]).name == "kw" else "kernelwright")
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -64,8 +64,10 @@ class Display:
     def finish(self, detail: str = "") -> None:
         took = time.monotonic() - self.began
         self.progress.update(self.row, visible=False)
-        text = f"{self.op}: {self.step} {detail}".rstrip()
-        self.console.print(f"{text} ({took:.1f} s)", highlight=False, markup=False, style="dim")
+        text = f"{self.op}: {self.step}" + (f": {detail}" if detail else "")
+        self.console.print(
+            f"{text} ({took:.1f} s)", highlight=False, markup=False, style="dim", soft_wrap=True
+        )
 
     def note(self, text: str) -> None:
-        self.console.print(text, highlight=False, markup=False)
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -1,32 +1,39 @@
-"""Numbers as people read them. None is a dash."""
+"""Numbers as people read them, in plain ASCII. None is a dash."""
 
 from __future__ import annotations
 
-DASH = "–"
+DASH = "-"
 
 
 def time_text(us: float | None) -> str:
     """Microseconds with three significant digits or more."""
     if us is None:
         return DASH
-    return f"{us:,.0f}" if us >= 1000 else f"{us:.3g}"
+    return f"{us:,.0f}" if us >= 999.5 else f"{us:.3g}"
 
 
 def error_text(error: float | None) -> str:
+    """A relative error; zero is exact."""
     return DASH if error is None else f"{error:.1e}" if error else "0"
 
 
 def ratio_text(ratio: float | None) -> str:
+    """A speedup: 1.17x."""
     return DASH if ratio is None else f"{ratio:.2f}x"
 
 
+def interval_text(low: float | None, high: float | None) -> str:
+    """A 95 % interval: [1.07, 1.29]; empty without one."""
+    return "" if low is None or high is None else f"[{low:.2f}, {high:.2f}]"
+
+
 def speedup_text(speedup: float | None, low: float | None, high: float | None) -> str:
-    if speedup is None:
-        return DASH
-    if low is None or high is None:
-        return ratio_text(speedup)
-    return f"{speedup:.2f}x [{low:.2f}, {high:.2f}]"
+    """A speedup with its interval on one line."""
+    return f"{ratio_text(speedup)} {interval_text(low, high)}".rstrip()
 
 
 def percent_text(percent: float | None) -> str:
-    return DASH if percent is None else f"{percent:.0f} %"
+    """Whole percents, and what is less than one says so."""
+    if percent is None:
+        return DASH
+    return "<1 %" if 0 < percent < 1 else f"{percent:.0f} %"

@@ -3,68 +3,93 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-CANDIDATE, BASELINE, BOUND = "#0b6e4f", "#8a8f98", "#c1442e"
+CANDIDATE, BASELINE, BOUND = "#0b6e4f", "#6b7280", "#b3321d"
+_SHOWN = 0.97  # of all calls; a preempted one far out would hide the rest
+_NEAR = 0.5  # the bound is drawn among the times when it is at least this share of the fastest
 
 
-def timing_plot(samples_us: Mapping[str, Sequence[float]], bound_us: float | None) -> str:
-    """Every sample of every contender as a dot, its median as a bar; the bound as a line."""
-    axes, figure = _axes(height=0.55 * len(samples_us) + 0.9)
-    names = list(samples_us)
-    for row, name in enumerate(reversed(names)):
-        values = sorted(samples_us[name])
-        color = CANDIDATE if name == "candidate" else BASELINE
-        spread = [row + ((i * 0.618) % 1 - 0.5) * 0.5 for i in range(len(values))]
-        axes.scatter(values, spread, s=9, alpha=0.45, color=color, linewidths=0)
-        median = values[len(values) // 2]
-        axes.plot([median, median], [row - 0.36, row + 0.36], color=color, linewidth=2.5)
+def timing_plot(
+    samples_us: Mapping[str, Sequence[float]], bound_us: float | None
+) -> tuple[str, int]:
+    """Every sample of every contender as a dot and its median as a bar, with the bound as a line
+    where it is near. Gives the SVG and how many calls lie beyond the axis."""
+    axes, figure = _axes(height=0.5 * len(samples_us) + 0.75)
+    names = list(samples_us)[::-1]
     everything = sorted(v for values in samples_us.values() for v in values)
-    if bound_us is not None:
+    low, high = everything[0], everything[max(0, int(len(everything) * _SHOWN) - 1)]
+    for row, name in enumerate(names):
+        values = list(samples_us[name])
+        # Spread by the golden ratio: neighbours in time do not cover each other.
+        spread = [row + ((i * 0.618) % 1 - 0.5) * 0.5 for i in range(len(values))]
+        axes.scatter(values, spread, s=10, alpha=0.45, color=_color(name), linewidths=0)
+        middle = _median(values)
+        high = max(high, middle)
+        axes.plot([middle] * 2, [row - 0.36, row + 0.36], color=_color(name), linewidth=2.5)
+    if bound_us is not None and bound_us >= _NEAR * low:
+        low = min(low, bound_us)
         axes.axvline(bound_us, color=BOUND, linewidth=1.2, linestyle="--")
-        axes.text(bound_us, len(names) - 0.45, " bound", color=BOUND, fontsize=8, va="bottom")
-    low = min(everything[0], bound_us or everything[0])
-    # A preempted sample far out would hide the rest.
-    high = everything[max(0, int(len(everything) * 0.97) - 1)]
-    axes.set_xlim(low * 0.9, high * 1.12)
-    axes.set_yticks(range(len(names)), list(reversed(names)))
-    axes.set_ylim(-0.6, len(names) - 0.2)
-    axes.set_xlabel("time per call, microseconds")
-    return _svg(figure)
+        axes.annotate(
+            "bound", (bound_us, len(names) - 0.42), xytext=(4, 0), textcoords="offset points",
+            color=BOUND, fontsize=9, va="center",
+        )  # fmt: skip
+    margin = max(0.05 * (high - low), 0.01 * high)
+    axes.set_xlim(low - margin, high + margin)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(-0.6, len(names) - 0.3)
+    axes.set_xlabel("time per call (µs)")
+    axes.locator_params(axis="x", nbins=7)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+    return _svg(figure), sum(v > high + margin for v in everything)
 
 
 def bound_plot(times_us: Mapping[str, float], bound_us: float) -> str:
-    """How near each contender comes to the bound, in percent."""
-    axes, figure = _axes(height=0.45 * len(times_us) + 0.9)
-    names = list(times_us)
-    for row, name in enumerate(reversed(names)):
-        percent = 100 * bound_us / times_us[name]
-        color = CANDIDATE if name == "candidate" else BASELINE
-        axes.barh(row, min(percent, 130), height=0.6, color=color)
-        axes.text(min(percent, 130) + 1.5, row, f"{percent:.0f} %", va="center", fontsize=8)
+    """How near each contender's median comes to the bound, in percent."""
+    axes, figure = _axes(height=0.4 * len(times_us) + 0.75)
+    names = list(times_us)[::-1]
+    percents = [100 * bound_us / times_us[name] for name in names]
+    end = max(100.0, *percents)
+    for row, (name, percent) in enumerate(zip(names, percents)):
+        axes.barh(row, percent, height=0.6, color=_color(name))
+        text = f"{percent:.0f} %" if percent >= 1 else f"{percent:.2g} %"
+        axes.annotate(
+            text, (percent, row), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9
+        )
     axes.axvline(100, color=BOUND, linewidth=1.2, linestyle="--")
-    axes.set_xlim(0, 138)
-    axes.set_yticks(range(len(names)), list(reversed(names)))
-    axes.set_xlabel(
-        "percent of the measured bound (100 = as fast as the memory or the cores allow)"
-    )
+    axes.set_xlim(0, end * 1.12)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.set_xlabel("% of the bound")
     return _svg(figure)
+
+
+def _color(name: str) -> str:
+    return CANDIDATE if name == "candidate" else BASELINE
+
+
+def _median(values: Sequence[float]) -> float:
+    ordered, half = sorted(values), len(values) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def _axes(height: float) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.6, max(1.6, height)), layout="constrained")
+    figure = Figure(figsize=(6.4, max(1.5, height)), layout="constrained")
     axes = figure.subplots()
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    axes.tick_params(labelsize=8)
-    axes.xaxis.label.set_size(8)
+    axes.tick_params(labelsize=9)
+    axes.xaxis.label.set_size(9)
     return axes, figure
 
 
 def _svg(figure: Any) -> str:
+    """The figure as an ``<svg>`` element for a page: no date, no metadata, and no names of groups
+    (two plots on a page would share them)."""
     import matplotlib
 
     # Fixed ids and no date: the same measurement gives the same page.
@@ -72,4 +97,5 @@ def _svg(figure: Any) -> str:
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
     text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    return re.sub(r' id="[A-Za-z0-9.]+_\d+"', "", text)

@@ -11,7 +11,8 @@ from typing import Any
 from kernelwright.config import Config, resolve
 from kernelwright.errors import ReferenceBroken, UsageError
 from kernelwright.schema import Candidate, Status
-from kernelwright.task.measurement import timed
+from kernelwright.task.measurement import baseline_note, not_timed_note, timed
+from kernelwright.task.output import default_out
 from kernelwright.task.progress import Observer, Silent
 from kernelwright.task.resolve import make_spec, read_source
 from kernelwright.task.result import (
@@ -22,6 +23,7 @@ from kernelwright.task.result import (
     what_to_return,
 )
 from kernelwright.task.session import Session
+from kernelwright.verify.baselines import check_baselines
 
 BINARY_SIBLINGS = (".so", ".cpp", ".c", ".cu", ".npz", ".ptx", ".mlir", ".h")
 
@@ -103,6 +105,8 @@ class Choice:
         """The contract's object for the winner, with every candidate's own under "candidates"."""
         each = []
         for name, attempt in zip(self.names, self.result.attempts):
+            if attempt.candidate is None:  # the reference is at fault: none was judged
+                continue
             own = dataclasses.replace(self.result, best=attempt)
             each.append({"file": name, **own.to_json()})
         return {**self.result.to_json(), "winner": self.winner, "candidates": each}
@@ -149,32 +153,44 @@ def judge_all(
         arch=arch, impl_type=impl_type,
     )  # fmt: skip
     loaded = [load_candidate(p, impl_type) for p in paths]
+    check_baselines(baselines)
+    failures = default_out(spec) / "failures"
+    notes: tuple[str, ...] = ()
     try:
-        with Session(spec, config or resolve(), observer=observer, reproducers=Path()) as session:
+        with Session(spec, config or resolve(), observer=observer, reproducers=failures) as session:
             observer.start("verify " + ", ".join(p.name for p in paths))
             judged = session.verify_all(loaded)
             observer.finish(", ".join(str(e.status) for e in judged))
             attempts = [Attempt(c.impl_type, c, e) for c, e in zip(loaded, judged)]
             if profile:
-                attempts = with_times(session, attempts, baselines, observer)
+                attempts, notes = with_times(session, attempts, baselines, observer)
     except ReferenceBroken as broken:
         return failed(spec.op_name, Path(), Status.REFERENCE_BROKEN, broken.check, str(broken))
     best = fastest(tuple(attempts))
-    return OptimizeResult(spec.op_name, Path(), best, tuple(attempts), what_to_return(best))
+    return OptimizeResult(spec.op_name, Path(), best, tuple(attempts), what_to_return(best), notes)
 
 
 def with_times(
     session: Session, attempts: Sequence[Attempt], baselines: tuple[str, ...], observer: Observer
-) -> list[Attempt]:
-    """The attempts with measurements where one was verified natively."""
+) -> tuple[list[Attempt], tuple[str, ...]]:
+    """The attempts, with measurements where one was verified natively, and the timing's notes."""
     chosen = {
         str(i): a.candidate
         for i, a in enumerate(attempts)
-        if a.candidate is not None and a.evaluation.passed and not a.evaluation.reduced
+        if a.candidate is not None and a.evaluation.passed and session.native(a.impl_type)
     }
+    others = {
+        a.impl_type for i, a in enumerate(attempts) if a.evaluation.passed and str(i) not in chosen
+    }
+    untimed = tuple(not_timed_note(name) for name in sorted(others))
     if not chosen:
-        return list(attempts)
+        return list(attempts), untimed
     observer.start("measure")
     times = session.measure(chosen, baselines)
     observer.finish()
-    return [timed(a, str(i), times) for i, a in enumerate(attempts)]
+    lost = [baseline_note(n, text) for n, text in times.baseline_failures.items()]
+    return [timed(a, str(i), times) for i, a in enumerate(attempts)], (
+        *untimed,
+        *times.notes,
+        *lost,
+    )

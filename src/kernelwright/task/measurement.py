@@ -24,6 +24,20 @@ def timed(attempt: Attempt, name: str, profiled: ProfileResult) -> Attempt:
     return dataclasses.replace(attempt, evaluation=evaluation)
 
 
+def baseline_note(name: str, text: str) -> str:
+    """What is said of a baseline that failed: the first line of what went wrong."""
+    first = (text.strip().splitlines() or ["no reason given"])[0]
+    return f"baseline {name} could not be measured: {first}"
+
+
+def not_timed_note(impl_type: str) -> str:
+    """What is said of a kernel that is right and that nothing here can run natively."""
+    return (
+        f"not timed: {impl_type} kernels are checked in their interpreter here, since this machine "
+        "has no device that runs them"
+    )
+
+
 def profile_detail(profiled: ProfileResult) -> dict[str, Any]:
     """A JSON-ready form; ``profile_of`` is its inverse."""
     return {

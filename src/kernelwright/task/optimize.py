@@ -28,7 +28,13 @@ from kernelwright.errors import (
 )
 from kernelwright.schema import Candidate, Evaluation, Status, TaskSpec
 from kernelwright.store import Store
-from kernelwright.task.measurement import profile_detail, profile_of, timed
+from kernelwright.task.measurement import (
+    baseline_note,
+    not_timed_note,
+    profile_detail,
+    profile_of,
+    timed,
+)
 from kernelwright.task.output import (
     check_writable,
     default_out,
@@ -76,6 +82,10 @@ class Options:
         for name in self.baselines:
             if name not in BASELINES:
                 raise UsageError(f"unknown baseline {name!r}; known: {', '.join(BASELINES)}")
+        if self.budget_s is not None and not self.budget_s > 0:
+            raise UsageError(f"--budget must be more than 0 seconds, not {self.budget_s:g}")
+        if self.budget_s is not None and self.effort != "full":
+            raise UsageError(f"--budget goes with --effort full, not {self.effort}")
         if "eager" not in self.baselines:
             object.__setattr__(self, "baselines", ("eager", *self.baselines))
 
@@ -246,7 +256,7 @@ class Optimization:
         out = []
         for number, attempt in enumerate(attempts):
             share = (end - time.monotonic()) / (len(attempts) - number)
-            if attempt.evaluation.passed and not attempt.evaluation.reduced:
+            if attempt.evaluation.passed and session.native(attempt.impl_type):
                 tuner = Tuner(session, design, partial(self.judged, session), self.observer)
                 attempt = tuner.improve(attempt, budget_s=share)
             out.append(attempt)
@@ -262,8 +272,11 @@ class Optimization:
         chosen = {
             a.impl_type: a.candidate
             for a in attempts
-            if a.candidate is not None and a.evaluation.passed and not a.evaluation.reduced
+            if a.candidate is not None and a.evaluation.passed and session.native(a.impl_type)
         }
+        for attempt in attempts:
+            if attempt.evaluation.passed and attempt.impl_type not in chosen:
+                self.notes.append(not_timed_note(attempt.impl_type))
         if not chosen:
             return list(attempts)
         step = "profile:" + ",".join(f"{n}={c.hash()}" for n, c in sorted(chosen.items()))
@@ -278,7 +291,7 @@ class Optimization:
         self.observer.finish()
         self.notes.extend(profiled.notes)
         for name, text in profiled.baseline_failures.items():
-            self.notes.append(f"baseline {name} could not be measured: {text}")
+            self.notes.append(baseline_note(name, text))
         return [timed(a, a.impl_type, profiled) for a in attempts]
 
     # ---- the record --------------------------------------------------------------------------

@@ -75,7 +75,7 @@ class OptimizeResult:
             "bound_percent": measured.bound_percent if measured else None,
             "returned": self.returned if evaluation.passed else None,
             "reduced": evaluation.reduced,
-            "out": str(self.out),
+            "out": None if self.out == Path() else str(self.out),
         }
 
 

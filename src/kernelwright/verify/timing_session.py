@@ -264,7 +264,8 @@ class TimingPlan:
         if subject.entry is None:
             self.baseline_failures[subject.name] = str(error)
         else:
-            self.failures[subject.name] = Evaluation(error.status, error.check, str(error))
+            first, _, rest = str(error).partition("\n")
+            self.failures[subject.name] = Evaluation(error.status, error.check, first, log=rest)
 
     @property
     def candidates(self) -> list[str]:

@@ -281,7 +281,14 @@ class _Verification:
         if verdict.passed or folder is None:
             return None
         case = self._case or Case(laws.OWN, 0, repeat=False)
-        script = write_reproducer(
+        try:
+            return str(self._written(folder, verdict, case))
+        except OSError as error:  # the verdict stands without it
+            log.warning("no script to repeat the failure: %s cannot be written: %s", folder, error)
+            return None
+
+    def _written(self, folder: Path, verdict: Verdict, case: Case) -> Path:
+        return write_reproducer(
             folder / f"{self.candidate.hash()}-{verdict.check}",
             self.spec,
             self.candidate,
@@ -293,7 +300,6 @@ class _Verification:
             reduced=self.cases.reduced,
             device=self.verifier.reference.device,
         )
-        return str(script)
 
 
 def _all_finite(reference: Outputs, truths: Sequence[np.ndarray]) -> bool:
