@@ -131,6 +131,7 @@ _REDUCTIONS = {
     "global_pool": ("x", "x.mean((2, 3), keepdim=True) * x, x.amax((2, 3))", IMAGE),
     "empty_reduce": ("x", "x.sum(1), x.sum(), x.sum(0)", "torch.randn(4, 0)"),
     "long_rows": ("x", "x.sum(1), x.mean(), x.softmax(1)", "torch.randn(2, 70001)"),
+    "long_logsumexp": ("x", "torch.logsumexp(x, 0)", "torch.randn(40001, 3)"),
     "long_columns": ("x", "x.sum(0), (x * x).mean(0), x.amax(0)", "torch.randn(40001, 3)"),
 }  # fmt: skip
 

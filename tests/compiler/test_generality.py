@@ -26,7 +26,13 @@ def _corpus() -> ModuleType:
 
 
 CORPUS = _corpus()
-SPREAD = ("scalar_argument", "empty_reduce", "exclusive_cumsum", "conv_group_norm_chain")
+SPREAD = (
+    "scalar_argument",
+    "empty_reduce",
+    "long_logsumexp",
+    "exclusive_cumsum",
+    "conv_group_norm_chain",
+)
 SPREAD_NUMPY = ("np_concat", "np_scalar", "np_cumsum", "np_einsum", "np_pad_roll")
 
 

@@ -311,6 +311,7 @@ class StreamEmitter:
             if d in blocks
         ]
         writer = TileWriter(self.space, tiled, index, self.parent.names)
+        writer.counter["k"] = len(self.folded)  # the loops are k0, k1, ...
         sums = [self.accumulator(writer, r) for r in self.reductions]
         body.extend(writer.body)
         writer.body = []
