@@ -149,3 +149,39 @@ def test_files_of_one_name_do_not_overwrite_each_other() -> None:
     }  # fmt: skip
     assert result_folders([a, a], Path("o")) == {a: Path("o")}
     assert result_folders([a, c], None) == {a: None, c: None}
+
+
+BLOCKER = """
+import sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {names!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Blocker())
+"""
+
+
+@pytest.mark.parametrize(
+    ("impl_type", "absent", "code", "word"),
+    [
+        ("auto", ("mlir", "llvmlite"), 0, "left out: impl_type mlir"),
+        ("mlir", ("mlir", "llvmlite"), 2, "kernelwright[mlir]"),
+        ("triton", ("triton",), 2, "kernelwright[triton]"),
+    ],
+)
+def test_a_missing_extra_is_named_and_what_is_left_still_runs(
+    impl_type: str, absent: tuple[str, ...], code: int, word: str, good: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "blocker"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(BLOCKER.format(names=set(absent)))
+    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        command("optimize", good, "--backend", "cpu", "--impl-type", impl_type,
+                "--task-type", "precision_only"),
+        cwd=tmp_path, env=environment(tmp_path, PYTHONPATH=path), capture_output=True, text=True,
+        timeout=200,
+    )  # fmt: skip
+    assert done.returncode == code, done.stdout + done.stderr
+    assert word in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr

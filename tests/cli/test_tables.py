@@ -133,3 +133,11 @@ def test_an_exception_becomes_a_status(
     assert (found.status, found.exit_code, found.op) == (status, code, "op")
     assert "no" in found.best.evaluation.reason
     assert ("Traceback" in capsys.readouterr().err) == isinstance(error, ZeroDivisionError)
+
+
+def test_a_result_is_one_line_to_read() -> None:
+    text = "OptimizeResult(swish: PASSED, cpp, 13740.0 us, 1.27x [1.18, 1.53], out=out)"
+    assert repr(result("swish")) == text
+    broken = failed("op", Path(), Status.REFERENCE_BROKEN, "no_model", "there is no Model")
+    assert repr(broken) == "OptimizeResult(op: REFERENCE_BROKEN, auto, check=no_model, out=None)"
+    assert result() and not broken

@@ -151,7 +151,7 @@ def choice_remarks(choices: Sequence[Choice | OptimizeResult]) -> list[str]:
 
 def told(notes: Sequence[str]) -> list[str]:
     """The notes that a reader of the table needs; the report has all."""
-    return [note for note in notes if note.startswith(("baseline ", "not timed"))]
+    return [note for note in notes if note.startswith(("baseline ", "not timed", "left out: "))]
 
 
 def failure_lines(name: str, attempt: Attempt, out: Path) -> list[str]:

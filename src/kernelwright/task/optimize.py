@@ -22,6 +22,7 @@ from kernelwright.errors import (
     CompileError,
     DesignError,
     KernelwrightError,
+    MissingDependencyError,
     ReferenceBroken,
     UnsupportedError,
     UsageError,
@@ -214,7 +215,7 @@ class Optimization:
         self, session: Session, design: Design, impl_types: Sequence[str]
     ) -> list[Attempt]:
         """Codes every impl_type and verifies what was coded, side by side on the same inputs."""
-        coded = [self.coded(session, design, name) for name in impl_types]
+        coded = self.all_coded(session, design, impl_types)
         candidates = [c for c in coded if isinstance(c, Candidate)]
         self.observer.start("verify " + ", ".join(c.impl_type for c in candidates))
         open_ = [c for c in candidates if self.known_verdict(c) is None]
@@ -222,6 +223,24 @@ class Optimization:
         judged = [self.verified(c, fresh.get(c.hash())) for c in candidates]
         self.observer.finish(", ".join(str(a.evaluation.status) for a in judged))
         return judged + [a for a in coded if isinstance(a, Attempt)]
+
+    def all_coded(
+        self, session: Session, design: Design, impl_types: Sequence[str]
+    ) -> list[Candidate | Attempt]:
+        """Of several impl_types, those whose packages are missing are left out, and it is said;
+        raises MissingDependencyError when none is left."""
+        coded: list[Candidate | Attempt] = []
+        missing: list[MissingDependencyError] = []
+        for name in impl_types:
+            try:
+                coded.append(self.coded(session, design, name))
+            except MissingDependencyError as error:
+                self.observer.finish("left out")
+                missing.append(error)
+        if not coded:
+            raise missing[0]
+        self.notes += [f"left out: {error}" for error in missing]
+        return coded
 
     def coded(self, session: Session, design: Design, impl_type: str) -> Candidate | Attempt:
         """The candidate, or the failed attempt when a tool refuses the generated text."""

@@ -23,7 +23,7 @@ class Attempt:
         return self.evaluation.measurement
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class OptimizeResult:
     """``best`` is the fastest verified attempt (or the most telling failure). ``returned`` is
     "candidate", or the name of the baseline that is faster than every candidate. Truth value:
@@ -40,6 +40,19 @@ class OptimizeResult:
 
     def __bool__(self) -> bool:
         return self.best.evaluation.passed
+
+    def __repr__(self) -> str:
+        """One line: OptimizeResult(softmax: PASSED, cpp, 2082.0 us, 1.17x [1.07, 1.29], out=...)."""
+        row = self.to_json()
+        said = [f"{self.op}: {row['status']}", row["impl_type"]]
+        if row["speedup"] is not None:
+            said.append(f"{row['optimized_us']:.1f} us")
+            said.append(
+                f"{row['speedup']:.2f}x [{row['speedup_low']:.2f}, {row['speedup_high']:.2f}]"
+            )
+        if row["check"]:
+            said.append(f"check={row['check']}")
+        return f"OptimizeResult({', '.join(said)}, out={row['out']})"
 
     @property
     def status(self) -> Status:

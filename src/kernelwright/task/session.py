@@ -7,6 +7,7 @@ way to design, code, verify and measure.
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,7 @@ from kernelwright.backends import BACKENDS, DeviceInfo, is_native
 from kernelwright.compiler.design import Design
 from kernelwright.config import Config
 from kernelwright.dsl import DSLS
-from kernelwright.errors import CaptureError, CompileError, UnsupportedError
+from kernelwright.errors import CaptureError, CompileError, MissingDependencyError, UnsupportedError
 from kernelwright.graph.core import Graph
 from kernelwright.graph.decompose import decompose
 from kernelwright.schema import Candidate, Evaluation, Status, TaskSpec
@@ -101,7 +102,10 @@ class Session:
     def code(
         self, design: Design, impl_type: str, parameters: Mapping[str, int] | None = None
     ) -> Candidate:
-        """The builtin Coder's kernel for a design; raises CompileError or UnsupportedError."""
+        """The builtin Coder's kernel for a design; raises CompileError or UnsupportedError,
+        and MissingDependencyError where the impl_type's package is not installed."""
+        if impl_type == "triton" and not installed("triton"):
+            raise MissingDependencyError("impl_type triton", "triton", "triton")
         return BuiltinCoder(self.spec).code(design, impl_type, parameters or {})
 
     # ---- judging -----------------------------------------------------------------------------
@@ -206,3 +210,11 @@ class Session:
             "device": self.device.name if self.device else "none",
             "threads": self.config.threads,
         }
+
+
+def installed(package: str) -> bool:
+    """Whether a package can be imported; it is not."""
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
