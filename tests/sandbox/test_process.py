@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
+import kernelwright
 from kernelwright.sandbox import bubblewrap
 from kernelwright.sandbox import process as sp
 from kernelwright.sandbox.channel import ChannelError
@@ -273,3 +275,26 @@ def _gone(mark: str) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def test_an_environment_under_tmp_works(tmp_path: Path) -> None:
+    """The private /tmp of a job does not hide the Python that runs it."""
+    copy = tmp_path / "lib" / "kernelwright"
+    shutil.copytree(Path(kernelwright.__file__).parent, copy)
+    script = (
+        "from kernelwright.sandbox.process import shutdown, start\n"
+        "import kernelwright\n"
+        "child = start('kernelwright.verify.precision_worker:main', isolated=True)\n"
+        "print(kernelwright.__file__, child.request({'op': 'nothing'}, timeout_s=30).header)\n"
+        "child.close(); shutdown()\n"
+    )
+    if not str(tmp_path).startswith("/tmp/"):
+        pytest.skip("pytest's folders are not under /tmp here")
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(copy.parent)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert str(copy) in done.stdout

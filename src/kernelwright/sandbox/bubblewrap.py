@@ -109,9 +109,10 @@ def command(
     line += [*_parents("/etc/x"), *_parents("/sys/devices/x")]
     for name in _ETC:
         line += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    # Before the paths that Python needs: an environment may well stand under /tmp.
+    line += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]
     for folder in python_paths():
         line += [*_parents(folder), "--ro-bind", folder, folder]
-    line += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]
     line += ["--ro-bind-try", "/sys/devices/system", "/sys/devices/system"]
     if devices := cuda_devices():
         line += ["--ro-bind-try", "/sys", "/sys"]

@@ -122,11 +122,21 @@ def new_namespaces() -> None:
     mount(None, "/", None, MS_REC | MS_PRIVATE)
 
 
-def private_view(readable: Sequence[str], tmp_bytes: int | None) -> None:
-    """Own /tmp, /dev/shm and /proc, the readable paths where they are on the host, and no more."""
+PRIVATE = ("/tmp", "/dev/shm")
+
+
+def private_view(readable: Sequence[str], tmp_bytes: int | None, python: Sequence[str]) -> None:
+    """Own /tmp, /dev/shm and /proc, the readable paths where they are on the host, and no more.
+    ``python``: the folders that Python needs; those under a private place are shown again."""
     size = f",size={tmp_bytes}" if tmp_bytes else ""
-    for place in ("/tmp", "/dev/shm"):
+    for place in PRIVATE:
         mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777" + size)
+    for path in python:
+        if not path.startswith(tuple(f"{place}/" for place in PRIVATE)):
+            continue
+        os.makedirs(path)
+        mount(HOST + path, path, None, MS_BIND | MS_REC)
+        read_only(path)
     for path in readable:
         _show(path)
     if os.path.isdir(HOST):

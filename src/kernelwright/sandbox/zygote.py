@@ -28,6 +28,7 @@ import traceback
 from typing import Any, NoReturn
 
 from kernelwright.sandbox import jail
+from kernelwright.sandbox.bubblewrap import python_paths
 from kernelwright.sandbox.channel import Channel
 
 TMP_ROOT = "/tmp"
@@ -124,7 +125,7 @@ def _init(
     status_fd: int,
     options: dict[str, Any],
 ) -> None:
-    jail.private_view(job["readable"], limits.file_bytes)
+    jail.private_view(job["readable"], limits.file_bytes, python_paths())
     status = _fork_and_wait(lambda: _job(job, limits, channel_fd, status_fd, options))
     _report(status_fd, status)
 
