@@ -250,3 +250,13 @@ def test_ascend_cannot_be_measured(tmp_path: Path) -> None:
     config = resolve({"state_dir": str(tmp_path)}, environ={})
     with pytest.raises(PeaksError, match="ascend"):
         peaks(DeviceInfo("ascend", 0, "npu", "ascend910b4", 0), config)
+
+
+def test_measuring_again_never_lowers_a_rate() -> None:
+    from kernelwright.verify.peaks import _higher
+
+    one = Peaks("d", ((8, 10.0), (0, 5.0)), {"float32": 3.0}, 8)
+    two = Peaks("d", ((8, 9.0), (0, 6.0)), {"float32": 4.0, "float64": 1.0}, 8)
+    both = _higher(one, two)
+    assert both.bandwidth == ((8, 10.0), (0, 6.0))
+    assert both.flops == {"float32": 4.0, "float64": 1.0}

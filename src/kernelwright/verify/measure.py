@@ -52,19 +52,27 @@ def measure_candidates(
         return Evaluation(verdict.status, verdict.check, verdict.reason, verdict.statistics)
 
     with _folders(candidates) as entries:
-        return profile(
-            reference.spec,
-            entries,
-            input_sets(reference),
-            info,
-            config,
-            state=reference.describe().state,
-            baselines=baselines,
-            judge=judge,
-            limit=limit,
-            env=env,
-            on_progress=on_progress,
-        )
+
+        def measured(limit: Limit | None) -> ProfileResult:
+            return profile(
+                reference.spec,
+                entries,
+                input_sets(reference),
+                info,
+                config,
+                state=reference.describe().state,
+                baselines=baselines,
+                judge=judge,
+                limit=limit,
+                env=env,
+                on_progress=on_progress,
+            )
+
+        result = measured(limit)
+        if graph is not None and _beats_the_bound(result):
+            # Either the kernel does less than it must, or the peaks were taken at a bad moment.
+            result = measured(bound_of(graph, info, config, again=True))
+        return result
 
 
 def rank_candidates(
@@ -107,10 +115,19 @@ def input_sets(reference: ReferenceProcess) -> list[list[Value]]:
     return [first, *(reference.make_inputs(laws.fresh_seed()) for _ in range(count - 1))]
 
 
-def bound_of(graph: Graph, device: DeviceInfo, config: Config) -> Limit | None:
+def _beats_the_bound(result: ProfileResult) -> bool:
+    """Whether any candidate seems faster than the machine."""
+    percents = [m.bound_percent or 0.0 for m in result.measurements.values()]
+    lights = [e.check == "faster_than_light" for e in result.failures.values()]
+    return any(lights) or max(percents, default=0.0) > 100.0
+
+
+def bound_of(
+    graph: Graph, device: DeviceInfo, config: Config, *, again: bool = False
+) -> Limit | None:
     """The bound's ingredients; None on a device whose peaks cannot be measured."""
     try:
-        found = peaks(device, config)
+        found = peaks(device, config, again=again)
     except PeaksError:
         return None
     traffic = minimal_traffic(graph)

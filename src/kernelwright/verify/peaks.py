@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -34,7 +35,8 @@ class PeaksError(KernelwrightError):
 
 def peaks(device: DeviceInfo, config: Config, *, again: bool = False) -> Peaks:
     """The stored peaks of ``device`` for ``config.threads``, measured now if there are none (a few
-    seconds) or when ``again``. Raises PeaksError, DeviceBusy."""
+    seconds) or when ``again``. A rate never falls by measuring again: what the device reached once
+    it can reach. Raises PeaksError, DeviceBusy."""
     path = path_of(device, config)
     if not again and (found := _load(path)) is not None:
         return found
@@ -42,12 +44,25 @@ def peaks(device: DeviceInfo, config: Config, *, again: bool = False) -> Peaks:
         if not again and (found := _load(path)) is not None:  # by who held the lock before
             return found
         found = _measure(device, config)
+        if (before := _load(path)) is not None:
+            found = _higher(before, found)
     text = json.dumps({"version": VERSION, "peaks": found.to_dict()}, indent=1)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part")
     part.write_text(text + "\n", encoding="utf-8")
     part.replace(path)
     return found
+
+
+def _higher(one: Peaks, two: Peaks) -> Peaks:
+    """The higher of every rate; ``two`` in all else, and where the levels differ."""
+    if [level for level, _ in one.bandwidth] != [level for level, _ in two.bandwidth]:
+        return two
+    pairs = zip(one.bandwidth, two.bandwidth)
+    flops = {k: max(v, one.flops.get(k, 0.0)) for k, v in two.flops.items()}
+    return dataclasses.replace(
+        two, bandwidth=tuple((level, max(a, b)) for (level, a), (_, b) in pairs), flops=flops
+    )
 
 
 def path_of(device: DeviceInfo, config: Config) -> Path:
