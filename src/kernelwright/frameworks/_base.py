@@ -7,8 +7,8 @@ framework's own tensor on a device.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,10 +30,17 @@ class StateEntry:
 
 @dataclass(frozen=True)
 class RunResult:
-    """``outputs`` flattened in order; ``structure`` is "tensor", "tuple" or "list"."""
+    """``outputs`` flattened in order; ``structure`` is "tensor", "tuple" or "list". Of a reference
+    also: ``written``, the inputs that the call changed, by position, with their values after it,
+    and ``aliased``, the outputs that share memory with an input."""
 
     outputs: list[np.ndarray]
     structure: str
+    written: Mapping[int, np.ndarray] = field(default_factory=dict)
+    aliased: tuple[int, ...] = ()
+
+
+LAYOUTS = ("as_given", "misaligned", "non_contiguous")
 
 
 class LoadedModel(Protocol):
@@ -49,12 +56,20 @@ class LoadedModel(Protocol):
     def make_inputs(self, seed: int) -> list[Value]:
         """``get_inputs()`` after seeding the framework's and NumPy's and Python's generators."""
 
-    def run(self, inputs: Sequence[Value]) -> RunResult:
-        """The framework's own result in its own dtypes (eager, default settings, as written)."""
+    def dynamic_inputs(self, seed: int) -> list[list[Value]]:
+        """``get_inputs_dyn_list()``: input sets of other sizes that the operator must take as well;
+        [] when the file declares none."""
 
-    def truth(self, inputs: Sequence[Value]) -> list[np.ndarray]:
-        """The same computation with every float tensor and weight cast to float64; integer and
-        boolean outputs exact."""
+    def run(self, inputs: Sequence[Value], layout: str = "as_given") -> RunResult:
+        """The framework's own result in its own dtypes (eager, default settings, as written) for
+        inputs laid out as ``layout`` (see ``Framework.relayout``) says."""
+
+    def truth(self, inputs: Sequence[Value], written: Sequence[int] = ()) -> list[np.ndarray]:
+        """The outputs of the same computation with every float tensor and weight cast to float64;
+        integer and boolean outputs exact. After them the values of the ``written`` inputs."""
+
+    def with_state(self, state: Sequence[StateEntry]) -> LoadedModel:
+        """The same Model with other weights and buffers; this one stays as it is."""
 
     def state(self) -> list[StateEntry]:
         """Weights by value, in state-dict order."""
@@ -76,7 +91,13 @@ class Framework:
     name strictly (raises ``StateMismatch``), calls ``prepare()`` once if there is one.
     ``to_native(array, device)``, ``to_numpy(tensor)`` and
     ``flatten(native result) -> (list of native tensors, structure)`` convert.
+    ``relayout(native, layout)`` gives the same elements in other memory: "misaligned" starts one
+    element past an allocation's start, "non_contiguous" has gaps or another order of axes.
     ``synchronize(device)`` waits for the device. ``set_threads(n)`` sets intra-op threads.
+    ``poison(device, sizes)`` fills the memory that the allocator will most likely hand out next for
+    blocks of ``sizes`` bytes with ones (NaN in every float dtype), so that a result which nobody
+    wrote is none. ``policy()`` describes the settings that change the precision of results;
+    ``pin(policy)`` restores them, the framework's defaults for {}.
     """
 
     name: str
@@ -89,8 +110,12 @@ class Framework:
     to_native: Callable[[Value, str], Any]
     to_numpy: Callable[[Any], np.ndarray]
     flatten: Callable[[Any], tuple[list[Any], str]]
+    relayout: Callable[[Any, str], Any]
     synchronize: Callable[[str], None]
     set_threads: Callable[[int], None]
+    poison: Callable[[str, Sequence[int]], None]
+    policy: Callable[[], dict[str, Any]]
+    pin: Callable[[Mapping[str, Any]], None]
 
 
 class StateMismatch(Exception):

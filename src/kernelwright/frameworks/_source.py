@@ -13,7 +13,7 @@ import linecache
 import random
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -121,6 +121,45 @@ def init_inputs(module: ModuleType) -> list[Any]:
             check="init_raises",
         )
     return list(found)
+
+
+DYNAMIC = "get_inputs_dyn_list()"
+
+
+def inputs_function(module: ModuleType) -> Callable[[], Any]:
+    """``get_inputs``; in a file that has ``get_inputs_dyn_list`` alone, its first input set. Raises
+    ReferenceBroken when there is neither."""
+    if "get_inputs" not in vars(module) and DYNAMIC.removesuffix("()") in vars(module):
+        return lambda: declared_sets(module, str(module.__file__))[0]
+    return require(module, "get_inputs")  # type: ignore[no-any-return]
+
+
+def declared_sets(module: ModuleType, path: str) -> list[Any]:
+    """What ``get_inputs_dyn_list()`` returns: input sets of other sizes; [] when the file has no
+    such function. Raises ReferenceBroken."""
+    function = vars(module).get(DYNAMIC.removesuffix("()"))
+    if function is None:
+        return []
+    with user_code(path, "inputs_raise", DYNAMIC):
+        found = function()
+    if not isinstance(found, list | tuple):
+        raise ReferenceBroken(
+            f"{DYNAMIC} in {path} returned {type(found).__name__}; return a list of input lists",
+            check="inputs_not_tensors",
+        )
+    return list(found)
+
+
+def input_set(values: Any, what: str, path: str, convert: Callable[[int, Any], Any]) -> list[Any]:
+    """The arguments of one call, each through ``convert(position, value)``. Raises ReferenceBroken
+    when ``values`` (what ``what`` returned) is no list."""
+    if not isinstance(values, list | tuple):
+        raise ReferenceBroken(
+            f"{what} in {path} returned {type(values).__name__}; "
+            "return a list with one entry for each argument of the Model's call",
+            check="inputs_not_tensors",
+        )
+    return [convert(index, value) for index, value in enumerate(values)]
 
 
 @contextlib.contextmanager

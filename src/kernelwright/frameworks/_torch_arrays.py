@@ -8,7 +8,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from kernelwright.frameworks._base import Value
+from kernelwright.frameworks._base import StateEntry, StateMismatch, Value
 
 # NumPy (through ml_dtypes) and torch know these dtypes by the same name, but neither converts
 # them to the other's: the bits pass through an integer of the same width.
@@ -88,3 +88,66 @@ def clones(values: Sequence[Any]) -> list[Any]:
     import torch
 
     return [v.clone() if isinstance(v, torch.Tensor) else v for v in values]
+
+
+def relayout(value: Any, layout: str) -> Any:
+    """``value``'s elements in new memory: "misaligned" one element past the start of an
+    allocation, "non_contiguous" with the last two axes swapped in memory where that changes
+    anything, else in every second element. ``value`` itself for "as_given" and for no tensor."""
+    import torch
+
+    if layout == "as_given" or not isinstance(value, torch.Tensor) or not value.numel():
+        return value
+    if layout == "misaligned":
+        shifted = value.new_empty(value.numel() + 1)[1:].view(value.shape)
+        return shifted.copy_(value)
+    if value.dim() >= 2 and min(value.shape[-2:]) > 1:
+        return value.transpose(-1, -2).contiguous().transpose(-1, -2)
+    return value.new_empty((*value.shape, 2))[..., 0].copy_(value)
+
+
+_POISON_BLOCKS, _POISON_BYTES = 3, 256 << 20
+
+
+def poison(device: str, sizes: Sequence[int]) -> None:
+    """See Framework. Blocks of the same size come back from torch's allocators in the order in
+    which they were freed, and one block may go to an intermediate: a few of each are filled."""
+    import torch
+
+    for size in {n for n in sizes if n > 0}:
+        count = max(1, min(_POISON_BLOCKS, _POISON_BYTES // size))
+        blocks = [torch.empty(size, dtype=torch.uint8, device=device) for _ in range(count)]
+        for block in blocks:
+            block.fill_(0xFF)
+
+
+def fill(model: Any, state: Sequence[StateEntry], device: str) -> None:
+    """Copies ``state`` into the module's parameters and buffers by name. Raises StateMismatch when
+    names, shapes or dtypes differ."""
+    own = _tensors(model)
+    wanted = {e.name: e for e in state}
+    missing, extra = sorted(wanted.keys() - own.keys()), sorted(own.keys() - wanted.keys())
+    if missing or extra:
+        parts = [
+            f"{word} {', '.join(n)}" for word, n in (("missing", missing), ("extra", extra)) if n
+        ]
+        raise StateMismatch(f"state of ModelNew: {'; '.join(parts)}")
+    for name, entry in wanted.items():
+        value, target = to_native(entry.array, device), own[name]
+        if target.shape != value.shape or target.dtype != value.dtype:
+            raise StateMismatch(f"state {name!r} is {_shown(target)}, not {_shown(value)}")
+        target.detach().copy_(value)
+
+
+def _tensors(model: Any) -> dict[str, Any]:
+    import torch
+
+    if not isinstance(model, torch.nn.Module):
+        return {}
+    return {
+        n: t for n, t in model.state_dict(keep_vars=True).items() if isinstance(t, torch.Tensor)
+    }
+
+
+def _shown(tensor: Any) -> str:
+    return f"{dtype_text(tensor.dtype)}{list(tensor.shape)}"

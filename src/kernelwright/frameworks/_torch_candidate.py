@@ -12,7 +12,7 @@ import torch
 
 from kernelwright.frameworks._base import StateEntry, StateMismatch
 from kernelwright.frameworks._source import import_candidate
-from kernelwright.frameworks._torch_arrays import dtype_text, to_native
+from kernelwright.frameworks._torch_arrays import fill
 
 
 def load_candidate(
@@ -38,7 +38,7 @@ def load_candidate(
         model = made(*copy.deepcopy(list(init_inputs)))
         if isinstance(model, torch.nn.Module):
             model = model.to(device)
-        _fill(model, state, device)
+        fill(model, state, device)
         prepare = getattr(model, "prepare", None)
         prepare_us = _timed_us(prepare, device) if callable(prepare) else None
     return without_gradients(model), prepare_us
@@ -67,31 +67,3 @@ def _timed_us(prepare: Callable[[], Any], device: str) -> float:
     prepare()
     synchronize(device)
     return (time.perf_counter_ns() - start) / 1000
-
-
-def _fill(model: Any, state: Sequence[StateEntry], device: str) -> None:
-    own = _tensors(model)
-    wanted = {e.name: e for e in state}
-    missing, extra = sorted(wanted.keys() - own.keys()), sorted(own.keys() - wanted.keys())
-    if missing or extra:
-        parts = [
-            f"{word} {', '.join(n)}" for word, n in (("missing", missing), ("extra", extra)) if n
-        ]
-        raise StateMismatch(f"state of ModelNew: {'; '.join(parts)}")
-    for name, entry in wanted.items():
-        value, target = to_native(entry.array, device), own[name]
-        if target.shape != value.shape or target.dtype != value.dtype:
-            raise StateMismatch(f"state {name!r} is {_shown(target)}, not {_shown(value)}")
-        target.detach().copy_(value)
-
-
-def _tensors(model: Any) -> dict[str, torch.Tensor]:
-    if not isinstance(model, torch.nn.Module):
-        return {}
-    return {
-        n: t for n, t in model.state_dict(keep_vars=True).items() if isinstance(t, torch.Tensor)
-    }
-
-
-def _shown(tensor: torch.Tensor) -> str:
-    return f"{dtype_text(tensor.dtype)}{list(tensor.shape)}"

@@ -24,8 +24,12 @@ from kernelwright.frameworks._base import (
     Value,
 )
 from kernelwright.frameworks._source import (
+    DYNAMIC,
+    declared_sets,
     import_candidate,
     init_inputs,
+    input_set,
+    inputs_function,
     load_module,
     require,
     seeded,
@@ -45,8 +49,8 @@ class MindSporeModel:
         mindspore = _mindspore()
         _use("cpu")
         self.path = path
-        file = load_module(source, path)
-        model, self._get_inputs = require(file, "Model"), require(file, "get_inputs")
+        file = self._file = load_module(source, path)
+        model, self._get_inputs = require(file, "Model"), inputs_function(file)
         mindspore.set_seed(_CONSTRUCTION_SEED)
         with seeded(_CONSTRUCTION_SEED):
             self.init_inputs = init_inputs(file)
@@ -64,13 +68,14 @@ class MindSporeModel:
         mindspore.set_seed(seed)
         with seeded(seed), user_code(self.path, "inputs_raise", "get_inputs()"):
             values = self._get_inputs()
-        if not isinstance(values, list | tuple):
-            raise ReferenceBroken(
-                f"get_inputs() in {self.path} returned {type(values).__name__}; "
-                "return a list with one entry for each argument of construct",
-                check="inputs_not_tensors",
-            )
-        return [self._input(i, v) for i, v in enumerate(values)]
+        return input_set(values, "get_inputs()", self.path, self._input)
+
+    def dynamic_inputs(self, seed: int) -> list[list[Value]]:
+        """See LoadedModel."""
+        _mindspore().set_seed(seed)
+        with seeded(seed):
+            sets = declared_sets(self._file, self.path)
+        return [input_set(v, DYNAMIC, self.path, self._input) for v in sets]
 
     def _input(self, index: int, value: Any) -> Value:
         if value is None or isinstance(value, bool | int | float):
@@ -86,10 +91,10 @@ class MindSporeModel:
                 check="inputs_not_tensors",
             ) from error
 
-    def run(self, inputs: Sequence[Value]) -> RunResult:
+    def run(self, inputs: Sequence[Value], layout: str = "as_given") -> RunResult:
         return self._result(self._cell, [_copied(v) for v in inputs])
 
-    def truth(self, inputs: Sequence[Value]) -> list[np.ndarray]:
+    def truth(self, inputs: Sequence[Value], written: Sequence[int] = ()) -> list[np.ndarray]:
         """See LoadedModel. Weights and inputs are cast to float64; a cast to a lower dtype inside
         construct is carried out as it stands there."""
         mindspore = _mindspore()
@@ -100,6 +105,14 @@ class MindSporeModel:
                 parameter.set_dtype(mindspore.float64)
                 parameter.set_data(wide)
         return self._result(cell, [_widened(v) for v in inputs]).outputs
+
+    def with_state(self, state: Sequence[StateEntry]) -> LoadedModel:
+        """See LoadedModel."""
+        other = copy.copy(self)
+        other._cell = copy.deepcopy(self._cell)
+        other._values = {entry.name: entry.array.copy() for entry in state}
+        _fill(other._cell, other._values)
+        return other
 
     def state(self) -> list[StateEntry]:
         trainable = {p.name for p in self._cell.trainable_params()}
@@ -260,6 +273,10 @@ FRAMEWORK = Framework(
     to_native=to_native,
     to_numpy=to_numpy,
     flatten=flatten,
+    relayout=lambda tensor, layout: tensor,  # a MindSpore tensor has one layout
     synchronize=synchronize,
     set_threads=set_threads,
+    poison=lambda device, sizes: None,  # its memory pool is out of reach
+    policy=dict,
+    pin=lambda policy: None,
 )

@@ -24,8 +24,12 @@ from kernelwright.frameworks._base import (
 )
 from kernelwright.frameworks._numpy_state import ArrayPlace, array_places
 from kernelwright.frameworks._source import (
+    DYNAMIC,
+    declared_sets,
     import_candidate,
     init_inputs,
+    input_set,
+    inputs_function,
     load_module,
     require,
     seeded,
@@ -45,9 +49,9 @@ class NumpyModel:
 
     def __init__(self, source: str, path: str) -> None:
         self.path = path
-        module = load_module(source, path)
+        module = self._file = load_module(source, path)
         model = require(module, "Model")
-        self._get_inputs = require(module, "get_inputs")
+        self._get_inputs = inputs_function(module)
         with seeded(_CONSTRUCTION_SEED):
             self.init_inputs = init_inputs(module)
             with user_code(path, "init_raises", "Model(*get_init_inputs())"):
@@ -63,13 +67,13 @@ class NumpyModel:
         """See LoadedModel; arrays are copies that share no memory with the file's own."""
         with seeded(seed), user_code(self.path, "inputs_raise", "get_inputs()"):
             values = self._get_inputs()
-        if not isinstance(values, list | tuple):
-            raise ReferenceBroken(
-                f"get_inputs() in {self.path} returned {type(values).__name__}; "
-                "return a list with one entry for each argument of the call",
-                check="inputs_not_tensors",
-            )
-        return [self._input(index, value) for index, value in enumerate(values)]
+        return input_set(values, "get_inputs()", self.path, self._input)
+
+    def dynamic_inputs(self, seed: int) -> list[list[Value]]:
+        """See LoadedModel."""
+        with seeded(seed):
+            sets = declared_sets(self._file, self.path)
+        return [input_set(v, DYNAMIC, self.path, self._input) for v in sets]
 
     def _input(self, index: int, value: Any) -> Value:
         if value is None or type(value) in (bool, int, float):
@@ -85,14 +89,16 @@ class NumpyModel:
             f"input {index} of get_inputs() in {self.path} is {said}", check="inputs_not_tensors"
         )
 
-    def run(self, inputs: Sequence[Value]) -> RunResult:
+    def run(self, inputs: Sequence[Value], layout: str = "as_given") -> RunResult:
         """See LoadedModel."""
-        return self._call(_copied(self._model), inputs)
+        return self._call(_copied(self._model), [relayout(v, layout) for v in inputs])
 
-    def truth(self, inputs: Sequence[Value]) -> list[np.ndarray]:
+    def truth(self, inputs: Sequence[Value], written: Sequence[int] = ()) -> list[np.ndarray]:
         """See LoadedModel. The captured Graph is evaluated in float64, so that an ``astype`` to a
         narrower float in the Model does not round; a Model that cannot be captured runs itself on
         float64 inputs and state."""
+        if written:  # a Graph has no inputs that change
+            return self._wide_run(inputs, written)
         try:
             graph = self._graph(inputs)
         except CaptureError:
@@ -100,11 +106,22 @@ class NumpyModel:
         state = {entry.name: entry.array for entry in self.state()}
         return evaluate(graph, list(inputs), state, float64=True)
 
-    def _wide_run(self, inputs: Sequence[Value]) -> list[np.ndarray]:
+    def _wide_run(self, inputs: Sequence[Value], written: Sequence[int] = ()) -> list[np.ndarray]:
         model = _copied(self._model)
         for place in array_places(model):
             place.set(_widened(place.array))
-        return [_widened(o) for o in self._call(model, [_widened(v) for v in inputs]).outputs]
+        wide = [_widened(v) for v in inputs]
+        found = self._call(model, wide)
+        return [
+            _widened(o) for o in (*found.outputs, *(found.written.get(i, wide[i]) for i in written))
+        ]
+
+    def with_state(self, state: Sequence[StateEntry]) -> LoadedModel:
+        """See LoadedModel."""
+        other = copy.copy(self)
+        other._model, other._graphs = _copied(self._model), {}
+        _fill(other._model, state)
+        return other
 
     def state(self) -> list[StateEntry]:
         """See LoadedModel; every entry is a "buffer", arrays are copies. Raises ReferenceBroken for
@@ -164,9 +181,11 @@ class NumpyModel:
         return graph
 
     def _call(self, model: Any, inputs: Sequence[Value]) -> RunResult:
-        values = [np.array(v, order="K") if isinstance(v, np.ndarray) else v for v in inputs]
+        values = [_own_copy(v) for v in inputs]
         with user_code(self.path, "forward_raises", "the Model's call"):
             result = _callable(model)(*values)
+        given = {i: v for i, v in enumerate(values) if isinstance(v, np.ndarray)}
+        written = {i: v.copy() for i, v in given.items() if _changed(inputs[i], v)}
         try:
             outputs, structure = flatten(result)
             arrays = [_to_numpy(o) for o in outputs]
@@ -176,7 +195,52 @@ class NumpyModel:
                 "return an array, or a tuple or list of arrays",
                 check="outputs_not_tensors",
             ) from error
-        return RunResult([np.array(a, order="C") for a in arrays], structure)
+        shared = [
+            i
+            for i, a in enumerate(arrays)
+            if any(np.may_share_memory(a, v) for v in given.values())
+        ]
+        copies = [np.array(a, order="C") for a in arrays]
+        return RunResult(copies, structure, written, tuple(shared))
+
+
+def _own_copy(value: Value) -> Value:
+    """A copy with the same strides, gaps included: a Model may ask for its input's layout."""
+    if not isinstance(value, np.ndarray):
+        return value
+    if value.base is None or value.flags.c_contiguous:
+        return np.array(value, order="K")
+    return relayout(np.array(value, order="C"), "non_contiguous")
+
+
+def _changed(before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether any bit differs."""
+    return before.tobytes() != after.tobytes()
+
+
+def relayout(value: Value, layout: str) -> Value:
+    """See Framework; ``value`` itself for "as_given" and for no array."""
+    if layout == "as_given" or not isinstance(value, np.ndarray) or not value.size:
+        return value
+    if layout == "misaligned":
+        room = np.empty(value.nbytes + value.itemsize, np.uint8)[value.itemsize :]
+        new = room.view(value.dtype).reshape(value.shape)
+    elif value.ndim >= 2 and min(value.shape[-2:]) > 1:
+        new = np.empty((*value.shape[:-2], *value.shape[:-3:-1]), value.dtype).swapaxes(-1, -2)
+    else:
+        new = np.empty((*value.shape, 2), value.dtype)[..., 0]
+    new[...] = value
+    return new
+
+
+_POISON_BLOCKS, _POISON_BYTES = 3, 256 << 20
+
+
+def _poison(device: str, sizes: Sequence[int]) -> None:
+    for size in {n for n in sizes if n > 0}:
+        count = max(1, min(_POISON_BLOCKS, _POISON_BYTES // size))
+        blocks = [np.full(size, 0xFF, np.uint8) for _ in range(count)]
+        del blocks
 
 
 def _callable(model: Any) -> Callable[..., Any]:
@@ -318,6 +382,10 @@ FRAMEWORK = Framework(
     to_native=_to_native,
     to_numpy=_to_numpy,
     flatten=flatten,
+    relayout=relayout,
     synchronize=lambda device: None,
     set_threads=_set_threads,
+    poison=_poison,
+    policy=lambda: {"promotion": "NumPy's own; sums pairwise in the operand's dtype"},
+    pin=lambda policy: None,
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,30 @@ import numpy as np
 
 from kernelwright.errors import MissingDependencyError, ReferenceBroken
 from kernelwright.frameworks._base import Framework, LoadedModel, RunResult, StateEntry, Value
-from kernelwright.frameworks._source import init_inputs, load_module, require, seeded, user_code
-from kernelwright.frameworks._torch_arrays import clones, flatten, to_native, to_numpy
+from kernelwright.frameworks._source import (
+    DYNAMIC,
+    declared_sets,
+    init_inputs,
+    input_set,
+    inputs_function,
+    load_module,
+    require,
+    seeded,
+    user_code,
+)
+from kernelwright.frameworks._torch_arrays import (
+    clones,
+    fill,
+    flatten,
+    poison,
+    relayout,
+    to_native,
+    to_numpy,
+)
 from kernelwright.graph.core import Graph
 
 _CONSTRUCTION_SEED = 0
+_NONE: Mapping[int, np.ndarray] = {}
 
 
 class TorchModel:
@@ -35,9 +54,10 @@ class TorchModel:
         import torch
 
         self.path, self.device = path, "cpu"
+        pin_precision({})
         self._file = load_module(source, path)
         model = require(self._file, "Model")
-        self._get_inputs = require(self._file, "get_inputs")
+        self._get_inputs = inputs_function(self._file)
         with _torch_seeded(_CONSTRUCTION_SEED), torch.no_grad():
             self.init_inputs = init_inputs(self._file)
             with user_code(path, "init_raises", "Model(*get_init_inputs())"):
@@ -65,13 +85,15 @@ class TorchModel:
         with _torch_seeded(seed), torch.no_grad():
             with user_code(self.path, "inputs_raise", "get_inputs()"):
                 values = self._get_inputs()
-        if not isinstance(values, list | tuple):
-            raise ReferenceBroken(
-                f"get_inputs() in {self.path} returned {type(values).__name__}; "
-                "return a list with one entry for each argument of forward",
-                check="inputs_not_tensors",
-            )
-        return [self._input(index, value) for index, value in enumerate(values)]
+        return input_set(values, "get_inputs()", self.path, self._input)
+
+    def dynamic_inputs(self, seed: int) -> list[list[Value]]:
+        """See LoadedModel."""
+        import torch
+
+        with _torch_seeded(seed), torch.no_grad():
+            sets = declared_sets(self._file, self.path)
+        return [input_set(v, DYNAMIC, self.path, self._input) for v in sets]
 
     def _input(self, index: int, value: Any) -> Value:
         import torch
@@ -90,12 +112,19 @@ class TorchModel:
             ) from error
         return array.copy(order="K")
 
-    def run(self, inputs: Sequence[Value]) -> RunResult:
+    def run(self, inputs: Sequence[Value], layout: str = "as_given") -> RunResult:
         """See LoadedModel; eager, torch's default settings unless the file changed them."""
-        module = copy.deepcopy(self._module).to(self.device)
-        return self._result(self._call(module, clones(self._natives(inputs))))
+        import torch
 
-    def truth(self, inputs: Sequence[Value]) -> list[np.ndarray]:
+        module = copy.deepcopy(self._module).to(self.device)
+        values = [relayout(v, layout) for v in clones(self._natives(inputs))]
+        tensors = {i: v for i, v in enumerate(values) if isinstance(v, torch.Tensor)}
+        before = {i: v._version for i, v in tensors.items()}
+        result = self._call(module, values)
+        written = {i: to_numpy(v).copy() for i, v in tensors.items() if v._version != before[i]}
+        return self._result(result, tensors.values(), written)
+
+    def truth(self, inputs: Sequence[Value], written: Sequence[int] = ()) -> list[np.ndarray]:
         """See LoadedModel. Float dtypes that forward asks for itself are widened as well; float8
         and integers are not, for rounding to them is part of what the Model computes."""
         import torch
@@ -113,7 +142,15 @@ class TorchModel:
         wide = [widened(v) if isinstance(v, torch.Tensor) else v for v in values]
         with float64_everywhere(seen):
             result = self._call(module, wide)
-        return self._result(result).outputs
+        after = [to_numpy(wide[index]).copy() for index in written]
+        return [*self._result(result).outputs, *after]
+
+    def with_state(self, state: Sequence[StateEntry]) -> LoadedModel:
+        """See LoadedModel."""
+        other = copy.copy(self)
+        other._module = copy.deepcopy(self._module)
+        fill(other._module, state, "cpu")
+        return other
 
     def state(self) -> list[StateEntry]:
         """See LoadedModel; arrays are copies."""
@@ -147,10 +184,15 @@ class TorchModel:
         with torch.no_grad(), user_code(self.path, "forward_raises", "Model.forward"):
             return module(*values)
 
-    def _result(self, result: Any) -> RunResult:
+    def _result(
+        self, result: Any, inputs: Iterable[Any] = (), written: Mapping[int, np.ndarray] = _NONE
+    ) -> RunResult:
         try:
             tensors, structure = flatten(result)
-            return RunResult([to_numpy(t).copy() for t in tensors], structure)
+            arrays = [to_numpy(t).copy() for t in tensors]
+            given = {t.untyped_storage().data_ptr() for t in inputs if t.numel()}
+            shared = [i for i, t in enumerate(tensors) if t.untyped_storage().data_ptr() in given]
+            return RunResult(arrays, structure, written, tuple(shared))
         except TypeError as error:
             raise ReferenceBroken(
                 f"the result of Model.forward in {self.path}: {error}; "
@@ -176,20 +218,49 @@ def _torch_seeded(seed: int) -> Iterator[None]:
         yield
 
 
+# Torch's own defaults. bf16x3 and the like do not exist for the CPU.
+_PRECISION_DEFAULTS: Mapping[str, Any] = {
+    "default_dtype": "float32",
+    "float32_matmul_precision": "highest",
+    "cuda_matmul_allow_tf32": False,
+    "cudnn_allow_tf32": True,
+    "float16_reduced_precision_reduction": True,
+    "bfloat16_reduced_precision_reduction": True,
+}
+
+
 def precision_policy() -> dict[str, Any]:
     """The settings that change the precision of eager results, as they are now (a task file may set
-    them when it is loaded): whether float32 matmuls and convolutions may use TF32, and whether half
-    matmuls may accumulate in half."""
+    them when it is loaded): the default dtype, whether float32 matmuls and convolutions may use
+    TF32, and whether half matmuls may reduce in half; what sums are accumulated in follows."""
     import torch
 
     matmul = torch.backends.cuda.matmul
     return {
+        "default_dtype": str(torch.get_default_dtype()).removeprefix("torch."),
         "float32_matmul_precision": torch.get_float32_matmul_precision(),
         "cuda_matmul_allow_tf32": matmul.allow_tf32,
         "cudnn_allow_tf32": torch.backends.cudnn.allow_tf32,
         "float16_reduced_precision_reduction": matmul.allow_fp16_reduced_precision_reduction,
         "bfloat16_reduced_precision_reduction": matmul.allow_bf16_reduced_precision_reduction,
+        "accumulate_dtype": "float32 for float16, bfloat16 and float32; float64 for float64",
     }
+
+
+def pin_precision(policy: Mapping[str, Any]) -> None:
+    """Sets what ``precision_policy`` describes; torch's own defaults where ``policy`` is silent, so
+    that neither the environment nor who ran before decides."""
+    import torch
+
+    wanted = {**_PRECISION_DEFAULTS, **policy}
+    torch.set_default_dtype(getattr(torch, wanted["default_dtype"]))
+    torch.set_float32_matmul_precision(wanted["float32_matmul_precision"])
+    matmul = torch.backends.cuda.matmul
+    matmul.allow_tf32 = wanted["cuda_matmul_allow_tf32"]
+    torch.backends.cudnn.allow_tf32 = wanted["cudnn_allow_tf32"]
+    reduced = "reduced_precision_reduction"
+    matmul.allow_fp16_reduced_precision_reduction = wanted[f"float16_{reduced}"]
+    matmul.allow_bf16_reduced_precision_reduction = wanted[f"bfloat16_{reduced}"]
 
 
 def load(source: str, path: str) -> LoadedModel:
@@ -236,6 +307,10 @@ FRAMEWORK = Framework(
     to_native=to_native,
     to_numpy=to_numpy,
     flatten=flatten,
+    relayout=relayout,
     synchronize=_synchronize,
     set_threads=_set_threads,
+    poison=poison,
+    policy=precision_policy,
+    pin=pin_precision,
 )
