@@ -30,9 +30,10 @@ from typing import Any
 
 import kernelwright
 from kernelwright.errors import SandboxError
-from kernelwright.sandbox import bubblewrap
+from kernelwright.sandbox import bubblewrap, usage
 from kernelwright.sandbox.channel import Channel, ChannelClosed, Message, pair
 from kernelwright.sandbox.jail import Limits
+from kernelwright.sandbox.usage import Usage
 
 __all__ = [
     "Child",
@@ -40,6 +41,7 @@ __all__ = [
     "ChildTimeout",
     "Limits",
     "Reply",
+    "Usage",
     "isolation_level",
     "shutdown",
     "start",
@@ -99,8 +101,9 @@ def default_environment() -> dict[str, str]:
 class Child:
     """A running job. Use from one thread at a time; ``close`` is idempotent.
 
-    ``home`` is where the job may write ("" when it has a private /tmp of its own); ``owned`` is a
-    fork server that ends with this job.
+    ``home`` is where the job may write ("" when it has a private /tmp of its own); ``keepers`` how
+    many of the sandbox's own processes stand above the job; ``owned`` is a fork server that ends
+    with this job.
     """
 
     def __init__(
@@ -110,9 +113,12 @@ class Child:
         stderr_fd: int,
         pidfd: int,
         home: str,
+        keepers: int,
         owned: _Zygote | None = None,
     ) -> None:
         self.channel = Channel(sock)
+        self._keepers = keepers
+        self._keeper = usage.host_pid(pidfd)
         self._status_fd, self._pidfd, self._home = status_fd, pidfd, home
         self._owned = owned
         self._returncode: int | None = None
@@ -149,6 +155,13 @@ class Child:
     def stderr_tail(self) -> str:
         """The end of what the job wrote to standard output and error, as text."""
         return b"".join(self._tail).decode("utf-8", "replace")[-STDERR_TAIL_BYTES:].strip()
+
+    def usage(self) -> Usage:
+        """Processor time, threads and processes of the job and all that it started, read from
+        outside (see ``sandbox.usage`` for the resolution); all zero once the job has ended."""
+        if self._keeper is None or not self.alive:
+            return Usage(0.0, 0, 0)
+        return usage.of_tree(self._keeper, self._keepers)
 
     @property
     def alive(self) -> bool:
@@ -396,4 +409,5 @@ def _start_job(
         theirs.close()
         os.close(status_write)
         os.close(stderr_write)
-    return Child(ours, status_read, stderr_read, pidfd, home, owned)
+    keepers = 1 if home or owned else 2
+    return Child(ours, status_read, stderr_read, pidfd, home, keepers, owned)

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -41,6 +42,10 @@ def answer(channel: Channel) -> None:
             "leave_sleeper": _leave_sleeper,
             "processes": lambda header, arrays: ({"n": _visible_processes()}, []),
             "kill_all": lambda header, arrays: ({"r": os.kill(-1, 0)}, []),
+            "burn": lambda header, arrays: ({"cpu_us": _burn(header["seconds"])}, []),
+            "burn_in_thread": _burn_in_thread,
+            "burn_in_orphan": _burn_in_orphan,
+            "burn_in_child": _burn_in_child,
             "garbage": lambda header, arrays: os.write(channel.fileno(), b"x" * 64),
         },
     )
@@ -83,3 +88,36 @@ def _leave_sleeper(header: dict, arrays: list) -> tuple[dict, list]:
 
 def _visible_processes() -> int:
     return sum(name.isdigit() for name in os.listdir("/proc"))
+
+
+def _burn(seconds: float) -> float:
+    """Works for that much processor time of this thread; microseconds used."""
+    began = time.thread_time()
+    while time.thread_time() - began < seconds:
+        pass
+    return (time.thread_time() - began) * 1e6
+
+
+def _burn_in_thread(header: dict, arrays: list) -> tuple[dict, list]:
+    threading.Thread(target=_burn, args=(header["seconds"],), daemon=True).start()
+    return {}, []
+
+
+def _burn_in_orphan(header: dict, arrays: list) -> tuple[dict, list]:
+    middle = os.fork()
+    if middle == 0:
+        os.setsid()
+        if os.fork() == 0:
+            _burn(header["seconds"])
+        os._exit(0)
+    os.waitpid(middle, 0)
+    return {}, []
+
+
+def _burn_in_child(header: dict, arrays: list) -> tuple[dict, list]:
+    pid = os.fork()
+    if pid == 0:
+        _burn(header["seconds"])
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return {}, []
