@@ -282,10 +282,11 @@ def _checked_type(entry: Any) -> tuple[np.dtype, tuple[int, ...], list[int], int
         if sorted(order) != list(range(len(shape))):
             raise ChannelError("malformed order of axes")
         shape = tuple(shape[axis] for axis in order)
-    nbytes = math.prod(shape) * dtype.itemsize
-    if nbytes > MAX_ARRAY_BYTES:
-        raise ChannelError(f"array of {nbytes} bytes exceeds {MAX_ARRAY_BYTES}")
-    return dtype, shape, order, nbytes
+    # Zeros count as ones: NumPy refuses an empty array whose other extents overflow, too.
+    extent = math.prod(max(n, 1) for n in shape) * dtype.itemsize
+    if extent > MAX_ARRAY_BYTES:
+        raise ChannelError(f"array of {extent} bytes exceeds {MAX_ARRAY_BYTES}")
+    return dtype, shape, order, math.prod(shape) * dtype.itemsize
 
 
 def _map_sealed(fd: int, dtype: np.dtype, shape: tuple[int, ...], nbytes: int) -> np.ndarray:

@@ -14,12 +14,15 @@ from kernelwright.sandbox.process import ChildDied, ChildTimeout, Limits, Reply,
 from kernelwright.schema import Candidate, Status
 from kernelwright.verify.compare import Outputs, Verdict
 from kernelwright.verify.reference import PRELOADS, Description
+from kernelwright.verify.untrusted import LOG_CHARACTERS, plain_number, plain_outputs, plain_text
 
 _OUT_OF_TIME = (-signal.SIGXCPU, -signal.SIGALRM)
 # Names of exceptions that compilers called from Python raise (Triton's, ours, subprocess's), and
 # what torch's extension builder says in a RuntimeError.
 _COMPILE_ERRORS = ("CompilationError", "CompileError", "CompileTimeAssertionFailure")
 _COMPILE_WORDS = ("Error building extension", "Error compiling objects", "PTXAS error")
+# What the precision worker itself finds wrong.
+_FAULTS = {"dtype": Status.WRONG_DTYPE, "structure": Status.WRONG_STRUCTURE}
 
 
 class CandidateFault(Exception):
@@ -74,20 +77,21 @@ class CandidateProcess:
         except BaseException:
             self.close()
             raise
-        self.prepare_us: float | None = _number(reply.header.get("prepare_us"))
+        self.prepare_us: float | None = plain_number(reply.header.get("prepare_us"))
 
     def run(self, inputs: Sequence[Any]) -> tuple[Outputs, list[int]]:
         """The candidate's outputs and the positions of inputs that it wrote to."""
         reply = self._ask({"op": "run"}, inputs, "call")
-        structure, mutated = reply.header.get("structure"), reply.header.get("mutated")
-        if not isinstance(structure, str) or not isinstance(mutated, list):
+        outputs = plain_outputs(reply.header, reply.arrays)
+        mutated = reply.header.get("mutated")
+        if outputs is None or not isinstance(mutated, list):
             raise self._protocol_fault("an answer without outputs")
-        if any(not hasattr(array, "dtype") for array in reply.arrays):
-            raise self._protocol_fault("an output that is no array")
-        return Outputs(reply.arrays, structure), mutated
+        if any(type(m) is not int or not 0 <= m < len(inputs) for m in mutated):
+            raise self._protocol_fault("inputs that are not there")
+        return outputs, mutated
 
     def log(self) -> str:
-        return self._child.stderr_tail()
+        return plain_text(self._child.stderr_tail(), LOG_CHARACTERS)
 
     def close(self) -> None:
         self._child.close()
@@ -131,14 +135,17 @@ class CandidateProcess:
 
     def _raised(self, header: Mapping[str, Any], phase: str) -> CandidateFault:
         """What an exception in the worker means; the header is as untrusted as the candidate."""
-        name, message = str(header.get("type")), str(header.get("message"))
-        trace = str(header.get("traceback", ""))
+        name, message = plain_text(header.get("type"), 200), plain_text(header.get("message"))
+        trace = plain_text(header.get("traceback", ""), LOG_CHARACTERS)
         status, check = Status.RUNTIME_ERROR, f"{phase}_raised"
         if name == "StateMismatch":
             status, check = Status.WRONG_STRUCTURE, "state"
         elif name == "_Fault":
+            # The check's name becomes part of a path: none but the known ones.
             check = str(header.get("check"))
-            status = Status.WRONG_DTYPE if check == "dtype" else Status.WRONG_STRUCTURE
+            if check not in _FAULTS:
+                return self._protocol_fault(f"a fault of the kind {plain_text(check, 40)!r}")
+            status = _FAULTS[check]
         elif _is_compile_error(name, message, phase):
             status, check = Status.COMPILE_ERROR, "compile"
         elif name == "AttributeError" and "neither class ModelNew" in message:
@@ -163,7 +170,3 @@ def write_folder(candidate: Candidate, folder: Path) -> None:
             raise ValueError(f"candidate file {name!r} is no plain file name")
         (folder / name).write_bytes(data)
         (folder / name).chmod(0o644)
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and value >= 0 else None
