@@ -3,7 +3,8 @@
 For each output with truth ``t`` (float64), reference ``r``, candidate ``c`` and unit roundoff ``u``
 of the output's dtype (half the spacing at 1):
 
-1. structure, shape and dtype are those of ``r``; integers and booleans are exact;
+1. structure, shape and dtype are those of ``r``; integers and booleans are exact, indices up to
+   ties of the truth within the reference's rounding (``verify.ties``);
 2. NaN and infinities stand where ``r`` has them, or where ``t`` rounded to the dtype has them;
 3. ``norm(c - t) <= max(NORM_FACTOR norm(r - t), NORM_ROUNDING u norm(t))``;
 4. for every element, ``|c - t|`` is at most the largest of ``ELEMENT_FACTOR q``,
@@ -17,14 +18,21 @@ against a higher precision is that of the FlashAttention tests (Dao et al.).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ml_dtypes
 import numpy as np
 
 from kernelwright.schema import ErrorStatistics, Status
+from kernelwright.verify.equality import judge_exact, judge_exact_floats
+from kernelwright.verify.verdict import Outputs, Verdict, nearer_to_limit, place, unravel
+
+if TYPE_CHECKING:
+    from kernelwright.verify.ties import Tie
+
+__all__ = ["Outputs", "Verdict", "is_inexact", "judge_outputs", "nearer_to_limit", "unit_roundoff"]
 
 # A candidate may err twice as much as the reference (fixed by the contract).
 NORM_FACTOR = 2.0
@@ -51,28 +59,6 @@ BLOCK = (
 )  # elements judged at a time: a few float64 arrays of this size fit in a core's cache
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """``status`` PASSED or what is wrong; ``check`` is the broken clause, None when passed."""
-
-    status: Status
-    check: str | None = None
-    reason: str = ""
-    statistics: ErrorStatistics | None = None
-
-    @property
-    def passed(self) -> bool:
-        return self.status is Status.PASSED
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """What a call gave: arrays in order, and "tensor", "tuple" or "list"."""
-
-    arrays: Sequence[np.ndarray]
-    structure: str
-
-
 def is_inexact(dtype: np.dtype) -> bool:
     """Floats of any kind, bfloat16 and float8 included, and complex numbers."""
     return dtype.kind in "fc" or (dtype.kind == "V" and _is_extension_float(dtype))
@@ -95,10 +81,20 @@ def _real(dtype: np.dtype) -> np.dtype:
     return np.empty(0, dtype).real.dtype if dtype.kind == "c" else dtype
 
 
-def judge_outputs(truths: Sequence[np.ndarray], reference: Outputs, candidate: Outputs) -> Verdict:
+def judge_outputs(
+    truths: Sequence[np.ndarray],
+    reference: Outputs,
+    candidate: Outputs,
+    *,
+    ties: Mapping[int, Tie] | None = None,
+    exact: bool | Collection[int] = False,
+) -> Verdict:
     """The verdict on one call. ``truths`` are float64 (complex128; integers exact), one an output.
 
-    Raises ValueError when truths and reference do not belong together, a fault of the task.
+    ``ties[i]`` says which indices of output i are as good as the reference's. ``exact`` (all
+    outputs, or the ones named) asks for equality where the reference is the rounded truth in every
+    element; see ``verify.exactness`` for where that is fair. Raises ValueError when truths and
+    reference do not belong together, a fault of the task.
     """
     if len(truths) != len(reference.arrays):
         raise ValueError(f"{len(truths)} truths for {len(reference.arrays)} reference outputs")
@@ -109,27 +105,18 @@ def judge_outputs(truths: Sequence[np.ndarray], reference: Outputs, candidate: O
     for index, (t, r, c) in enumerate(zip(truths, reference.arrays, candidate.arrays)):
         if t.shape != r.shape:
             raise ValueError(f"truth {index} has shape {t.shape}, the reference {r.shape}")
-        verdict = (
-            _judge_inexact(index, t, r, c) if is_inexact(r.dtype) else _judge_exact(index, r, c)
-        )
+        if not is_inexact(r.dtype):
+            verdict = judge_exact(index, t, r, c, (ties or {}).get(index))
+        else:
+            verdict = _judge_inexact(index, t, r, c)
+            asked = exact if isinstance(exact, bool) else index in exact
+            if verdict.passed and asked:
+                verdict = judge_exact_floats(index, t, r, c) or verdict
         if not verdict.passed:
             return verdict
         if worst is None or nearer_to_limit(verdict, worst):
             worst = verdict
     return worst or Verdict(Status.PASSED, statistics=ErrorStatistics(0.0, 0.0, 0.0))
-
-
-def nearer_to_limit(one: Verdict, other: Verdict) -> bool:
-    """Whether ``one`` came nearer to (or further over) its limit than ``other``."""
-    return _share(one.statistics) > _share(other.statistics)
-
-
-def _share(statistics: ErrorStatistics | None) -> float:
-    if statistics is None:
-        return -1.0
-    if statistics.limit == 0:
-        return float(statistics.candidate > 0)
-    return statistics.candidate / statistics.limit
 
 
 def _judge_types(reference: Outputs, candidate: Outputs) -> Verdict | None:
@@ -154,33 +141,6 @@ def _described(outputs: Outputs) -> str:
     return f"a {outputs.structure} of {len(outputs.arrays)}"
 
 
-def _judge_exact(index: int, r: np.ndarray, c: np.ndarray) -> Verdict:
-    wrong = np.asarray(r != c)
-    count = int(np.count_nonzero(wrong))
-    if not count:
-        return Verdict(Status.PASSED, statistics=ErrorStatistics(0.0, 0.0, 0.0, worst_output=index))
-    where = _unravel(int(np.argmax(wrong)), r.shape)
-    got, want = c[where].item(), r[where].item()
-    reason = (
-        f"output {index} ({r.dtype.name}) must be exact: element {_place(where)} is {got}, not "
-        f"{want}; {count} of {r.size} elements differ"
-    )
-    statistics = ErrorStatistics(
-        candidate=count / r.size,
-        reference=0.0,
-        limit=0.0,
-        worst_output=index,
-        worst_index=where,
-        worst_value=float(got),
-        worst_truth=float(want),
-    )
-    return Verdict(Status.WRONG_VALUE, "exact", reason, statistics)
-
-
-def _place(index: tuple[int, ...]) -> str:
-    return f"[{', '.join(map(str, index))}]"
-
-
 def _judge_inexact(index: int, t: np.ndarray, r: np.ndarray, c: np.ndarray) -> Verdict:
     """Clauses 2 to 4, in blocks that stay in the cache: outputs may have many millions of elements
     and fresh memory costs more than the arithmetic."""
@@ -192,9 +152,10 @@ def _judge_inexact(index: int, t: np.ndarray, r: np.ndarray, c: np.ndarray) -> V
         truth, theirs, ours, misplaced = _block(flat, start)
         if misplaced is not None:
             return _misplaced_verdict(index, flat, start + misplaced, t.shape)
-        own[start : start + BLOCK] = np.abs(theirs - truth)
-        parts = (ours - truth, own[start : start + BLOCK], truth)
-        norms.append((_norm(parts[0]), _norm(parts[1]), _norm(parts[2])))
+        with np.errstate(all="ignore"):
+            own[start : start + BLOCK] = np.abs(theirs - truth)
+            parts = (ours - truth, own[start : start + BLOCK], truth)
+            norms.append((_norm(parts[0]), _norm(parts[1]), _norm(parts[2])))
     if not norms:
         return Verdict(Status.PASSED, statistics=ErrorStatistics(0.0, 0.0, 0.0, worst_output=index))
 
@@ -203,8 +164,9 @@ def _judge_inexact(index: int, t: np.ndarray, r: np.ndarray, c: np.ndarray) -> V
     for start in starts:
         truth, _, ours, _ = _block(flat, start)
         limits = rule.element_limits(truth, own[start : start + BLOCK])
-        error = np.abs(ours - truth)
-        excess = error / limits
+        with np.errstate(all="ignore"):
+            error = np.abs(ours - truth)
+            excess = error / limits
         count += int(np.count_nonzero(excess > 1))
         at = int(np.argmax(excess))
         if worst is None or excess[at] > worst.excess:
@@ -241,6 +203,9 @@ def _block(
 
 
 def _differs(expected: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """Where NaN and infinities are not the same; complex numbers by their parts."""
+    if expected.dtype.kind == "c":
+        return _differs(expected.real, c.real) | _differs(expected.imag, c.imag)
     same = np.isfinite(expected) & np.isfinite(c)
     same |= np.isnan(expected) & np.isnan(c)
     same |= expected == c
@@ -302,7 +267,7 @@ def _verdict(
             f"{math.prod(worst.shape)} elements are out of bounds"
         )
         return Verdict(Status.WRONG_VALUE, "element_error", reason, statistics)
-    if error > limit:
+    if not error <= limit:
         reason = (
             f"output {worst.output} errs by {statistics.candidate:.3g} (relative Frobenius norm "
             f"against float64), allowed {statistics.limit:.3g}; the reference errs by "
@@ -314,10 +279,12 @@ def _verdict(
 
 
 def _norm(a: np.ndarray) -> float:
-    """Frobenius norm without overflow or underflow of the squares."""
+    """Frobenius norm without overflow or underflow of the squares; inf when an element is."""
+    if a.dtype.kind == "c":  # the squares are those of the parts
+        a = np.ascontiguousarray(a).reshape(-1).view(np.float64)
     largest = float(np.max(np.abs(a), initial=0.0))
-    if largest == 0.0:
-        return 0.0
+    if largest == 0.0 or not math.isfinite(largest):
+        return largest
     if 1e-100 < largest < 1e100:
         return _root_of_squares(a)
     return largest * _root_of_squares(a / largest)
@@ -333,10 +300,6 @@ def _root_of_squares(a: np.ndarray) -> float:
 def _quantile(own: np.ndarray) -> float:
     rank = min(own.size - 1, int(np.ceil(ELEMENT_QUANTILE * own.size)) - 1)
     return float(np.partition(own, rank)[rank])
-
-
-def _unravel(where: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(int(i) for i in np.unravel_index(where, shape)) if shape else ()
 
 
 def _relative(error: float, scale: float) -> float:
@@ -359,7 +322,7 @@ class _Worst:
 
     @property
     def place(self) -> str:
-        return _place(_unravel(self.where, self.shape))
+        return place(unravel(self.where, self.shape))
 
     def statistics(self, candidate: float, reference: float, limit: float) -> ErrorStatistics:
         return ErrorStatistics(
@@ -367,7 +330,7 @@ class _Worst:
             reference=float(reference),
             limit=float(limit),
             worst_output=self.output,
-            worst_index=_unravel(self.where, self.shape),
+            worst_index=unravel(self.where, self.shape),
             worst_value=float(np.real(self.value)),
             worst_truth=float(np.real(self.truth)),
         )

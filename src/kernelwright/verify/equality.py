@@ -1,0 +1,87 @@
+"""Outputs that must be equal: integers and booleans always, floats where every order is exact."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kernelwright.schema import ErrorStatistics, Status
+from kernelwright.verify.verdict import Verdict, place, unravel
+
+if TYPE_CHECKING:
+    from kernelwright.verify.ties import Tie
+
+_WHY_EXACT = (
+    "whole numbers in, sums and products only, and few enough bits that every order of them is "
+    "exact"
+)
+
+
+def judge_exact(
+    index: int, t: np.ndarray, r: np.ndarray, c: np.ndarray, tie: Tie | None = None
+) -> Verdict:
+    """Integers and booleans: ``c`` equals ``r`` in every element, or the truth ``t`` (the reference
+    may have rounded on the way to an integer). ``tie`` says which indices are as good."""
+    wrong = np.asarray(r != c)
+    if not wrong.any():
+        return _passed(index)
+    why = ""
+    if tie is not None:
+        judged = tie.judge(t, r, c)
+        wrong, why = judged.wrong, f"; {judged.why}"
+    elif t.dtype.kind in "biu":
+        wrong &= np.asarray(t != c)
+    if not wrong.any():
+        return _passed(index)
+    said = f"output {index} ({r.dtype.name}{', indices' if tie is not None else ''}) must be exact"
+    verdict = _refused(index, r, c, wrong, "exact", said)
+    return replace(verdict, reason=verdict.reason + why)
+
+
+def judge_exact_floats(index: int, t: np.ndarray, r: np.ndarray, c: np.ndarray) -> Verdict | None:
+    """Floats that every order of additions gets right: None when ``c`` equals ``r``, and when the
+    clause does not apply because ``r`` is not the rounded truth, or not finite, somewhere. -0.0
+    equals 0.0."""
+    wrong = np.asarray(r != c)
+    if not wrong.any():
+        return None
+    with np.errstate(all="ignore"):
+        applies = np.array_equal(t.astype(r.dtype), r) and bool(np.isfinite(r).all())
+    if not applies:
+        return None
+    said = f"output {index} ({r.dtype.name}) must be exact"
+    verdict = _refused(index, r, c, wrong, "exact_integers", said)
+    return replace(verdict, reason=f"{verdict.reason} ({_WHY_EXACT})")
+
+
+def _passed(index: int) -> Verdict:
+    return Verdict(Status.PASSED, statistics=ErrorStatistics(0.0, 0.0, 0.0, worst_output=index))
+
+
+def _refused(
+    index: int, r: np.ndarray, c: np.ndarray, wrong: np.ndarray, check: str, said: str
+) -> Verdict:
+    count = int(np.count_nonzero(wrong))
+    where = unravel(int(np.argmax(wrong)), r.shape)
+    got, want = c[where], r[where]
+    reason = (
+        f"{said}: element {place(where)} is {_text(got)}, not {_text(want)}; "
+        f"{count} of {r.size} elements differ"
+    )
+    statistics = ErrorStatistics(
+        candidate=count / r.size,
+        reference=0.0,
+        limit=0.0,
+        worst_output=index,
+        worst_index=where,
+        worst_value=float(np.real(got)),
+        worst_truth=float(np.real(want)),
+    )
+    return Verdict(Status.WRONG_VALUE, check, reason, statistics)
+
+
+def _text(value: Any) -> str:
+    """All digits: 16777216 and 16777217 in float32 must not look the same."""
+    return str(value.item()) if isinstance(value, np.generic) else str(value)
