@@ -1,46 +1,71 @@
 """Decoys: wrong answers that the judge must be able to refuse, or the task says little.
 
-A decoy *counts* where its outputs differ from the truth by more than rounding. A task is
-*degenerate* when, under the Model's own inputs, a counting decoy passes the error rule or the
-output does not depend on the inputs at all.
+A decoy *counts* where its outputs differ from the truth by more than rounding. A task on which a
+counting decoy passes the error rule is degenerate; ``verify.degenerate`` says what else makes one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
-from kernelwright.verify.compare import Outputs, is_inexact, judge_outputs, unit_roundoff
+from kernelwright.verify.compare import (
+    Outputs,
+    Verdict,
+    is_inexact,
+    judge_outputs,
+    unit_roundoff,
+)
 
 # The precision below each dtype: its significand's bits (the hidden one included). Below float32
 # comes TF32's, with float32's range: the nearest of the lower ones, so the hardest to tell apart.
 _LOWER_BITS = {"float64": 24, "float32": 11, "float16": 8, "bfloat16": 4}
 
 
-def degeneracy(
-    inputs: Sequence[Any],
-    others: Sequence[Any],
-    run_and_truth: Callable[[Sequence[Any]], tuple[Outputs, list[np.ndarray]]],
-) -> list[str]:
-    """Why the task is degenerate, one phrase a reason; [] when it is not.
+@dataclass(frozen=True)
+class DecoyResult:
+    """What the error rule says of one decoy. ``counts``: it is wrong by more than rounding, so that
+    the rule ought to refuse it."""
 
-    ``inputs`` and ``others`` are two sets of the Model's own inputs of different seeds.
-    """
-    outputs, truths = run_and_truth(inputs)
-    previous, _ = run_and_truth(others)
-    found: list[str] = []
-    if _depends_on_nothing(outputs, previous) and _differ(inputs, others):
-        found.append("the output does not depend on the inputs")
-    lowered = run_and_truth([lower_precision(v) for v in inputs])[0]
-    lowered = Outputs([lower_precision(a) for a in lowered.arrays], lowered.structure)
-    candidates = [*_decoys(inputs, outputs, truths, previous), ("lower precision", lowered)]
-    for name, decoy in candidates:
-        if _counts(decoy, outputs, truths) and judge_outputs(truths, outputs, decoy).passed:
-            found.append(f"the decoy '{name}' passes")
-    return found
+    name: str
+    counts: bool
+    verdict: Verdict
+
+    @property
+    def fools(self) -> bool:
+        """A wrong answer that passes: the judge cannot see on this task."""
+        return self.counts and self.verdict.passed
+
+
+def judge_decoys(
+    inputs: Sequence[Any],
+    outputs: Outputs,
+    truths: Sequence[np.ndarray],
+    previous: Outputs,
+    lowered: Outputs | None = None,
+) -> list[DecoyResult]:
+    """The verdict on every decoy that can be made for one call: ``outputs`` and ``truths`` belong
+    to ``inputs``, ``previous`` to other inputs, ``lowered`` is what ``lower_precision_outputs``
+    gave (None leaves that decoy out; otherwise of the shapes of ``outputs``)."""
+    decoys = list(_decoys(inputs, outputs, truths, previous))
+    if lowered is not None:
+        decoys.append(("lower precision", lowered))
+    return [
+        DecoyResult(name, _counts(decoy, outputs, truths), judge_outputs(truths, outputs, decoy))
+        for name, decoy in decoys
+    ]
+
+
+def lower_precision_outputs(
+    inputs: Sequence[Any], run: Callable[[Sequence[Any]], Outputs]
+) -> Outputs:
+    """The Model's answer with inputs and outputs rounded to the next lower precision."""
+    lowered = run([lower_precision(v) for v in inputs])
+    return Outputs([lower_precision(a) for a in lowered.arrays], lowered.structure)
 
 
 def _decoys(
@@ -54,7 +79,7 @@ def _decoys(
         means = [np.full_like(r, _mean(t)) for r, t in zip(outputs.arrays, truths)]
         yield "constant mean", Outputs(means, outputs.structure)
         yield "one row shifted", made(_shifted)
-        if [a.shape for a in previous.arrays] == [a.shape for a in outputs.arrays]:
+        if _shapes(previous) == _shapes(outputs):
             yield "the previous output", previous
         for index, value in enumerate(inputs):
             fits = [
@@ -112,13 +137,19 @@ def _counts(decoy: Outputs, outputs: Outputs, truths: Sequence[np.ndarray]) -> b
     return False
 
 
-def _depends_on_nothing(one: Outputs, other: Outputs) -> bool:
-    return [a.shape for a in one.arrays] == [a.shape for a in other.arrays] and all(
+def same_outputs(one: Outputs, other: Outputs) -> bool:
+    """Equal in every element, NaN to NaN."""
+    return _shapes(one) == _shapes(other) and all(
         bool(((a == b) | ((a != a) & (b != b))).all()) for a, b in zip(one.arrays, other.arrays)
     )
 
 
-def _differ(one: Sequence[Any], other: Sequence[Any]) -> bool:
+def _shapes(outputs: Outputs) -> list[tuple[int, ...]]:
+    return [a.shape for a in outputs.arrays]
+
+
+def inputs_differ(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Whether any tensor among them does."""
     return any(
         isinstance(a, np.ndarray) and not (a.shape == b.shape and a.tobytes() == b.tobytes())
         for a, b in zip(one, other)

@@ -23,8 +23,9 @@ from kernelwright.graph.serial import graph_from_dict
 from kernelwright.sandbox.process import Child, ChildDied, ChildTimeout, Limits, Reply, start
 from kernelwright.schema import TaskSpec
 from kernelwright.verify.compare import Outputs, is_inexact, unit_roundoff
-from kernelwright.verify.decoys import degeneracy
+from kernelwright.verify.degenerate import weaknesses
 from kernelwright.verify.laws import fresh_seed
+from kernelwright.verify.observed import Observed
 
 PRELOADS: Mapping[str, tuple[str, ...]] = {
     "torch": ("torch", "kernelwright.frameworks.torch"),
@@ -98,10 +99,7 @@ class ReferenceProcess:
     @cached_property
     def _description(self) -> Description:
         header, arrays = self._loaded.header, self._loaded.arrays
-        state = [
-            StateEntry(entry["name"], array, entry["kind"])
-            for entry, array in zip(header["state"], arrays)
-        ]
+        state = self.state()
         inputs = self.make_inputs(0)
         outputs, truths = self.run_and_truth(inputs)
         self._check_sound(inputs, outputs, truths)
@@ -127,7 +125,7 @@ class ReferenceProcess:
             )
         second = self.run(inputs)
         for index, (a, b) in enumerate(zip(first.arrays, second.outputs)):
-            if not _same_up_to_rounding(a, b):
+            if not same_up_to_rounding(a, b):
                 raise ReferenceBroken(
                     f"output {index} of Model in {self.spec.path} differs from one call to the "
                     "next on the same inputs; remove what is random (dropout: call eval() in "
@@ -189,18 +187,22 @@ class ReferenceProcess:
         return {target: meaning(target) for target in sorted(targets)}
 
     def state(self) -> list[StateEntry]:
-        """Parameters and buffers by value, in state-dict order."""
-        return self._description.state
+        """Parameters and buffers by value, in state-dict order; runs nothing."""
+        header, arrays = self._loaded.header, self._loaded.arrays
+        return [
+            StateEntry(entry["name"], array, entry["kind"])
+            for entry, array in zip(header["state"], arrays)
+        ]
 
     def degeneracy(self) -> list[str]:
-        """Why the task cannot tell right from wrong, if so (see ``verify.decoys``); [] otherwise.
+        """Why the task cannot tell right from wrong, if so (``verify.degenerate``); [] otherwise.
         Computed once, on the Model's own inputs."""
         return self._degeneracy
 
     @cached_property
     def _degeneracy(self) -> list[str]:
-        inputs, others = (self.make_inputs(fresh_seed()) for _ in range(2))
-        return degeneracy(inputs, others, self.run_and_truth)
+        observed = Observed(self, [fresh_seed(), fresh_seed()])
+        return [finding.text for finding in weaknesses(observed)]
 
     def close(self) -> None:
         self._child.close()
@@ -254,7 +256,7 @@ def _type_of(array: np.ndarray) -> TensorType:
     return TensorType(array.shape, name)
 
 
-def _same_up_to_rounding(a: np.ndarray, b: np.ndarray) -> bool:
+def same_up_to_rounding(a: np.ndarray, b: np.ndarray) -> bool:
     """Equal but for what another order of additions explains: 1024 roundings, and less than half
     of the digits."""
     if a.shape != b.shape or a.dtype != b.dtype:
