@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from kernelwright.cli import audit as audit_command
 from kernelwright.cli.run import INTERRUPTED, emit, run_jobs
 
 EXIT_CODES = (
@@ -203,6 +204,9 @@ def choose(
         )  # fmt: skip
 
     run_jobs([reference], job, as_json, table=choice_table, remarks=choice_remarks)
+
+
+app.command(epilog=audit_command.EXIT_CODES)(audit_command.audit)
 
 
 @app.command()
