@@ -115,7 +115,8 @@ def holds_no_rounding(operand: Node) -> bool:
     chosen or compared."""
     for node in walk([operand]):
         if node.op == "constant":
-            if node.attrs.get("exact", node.attrs["value"]) != node.attrs["value"]:
+            exact = node.attrs.get("exact")
+            if exact is not None and exact != float(node.attrs["value"]):
                 return False
         elif node.op == "cast":
             if not np.can_cast(DTYPES[node.inputs[0].dtype], DTYPES[node.dtype]):
