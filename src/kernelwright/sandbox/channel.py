@@ -161,6 +161,8 @@ class Channel:
             except ConnectionResetError as error:
                 raise ChannelClosed("the other side closed the channel") from error
             descriptors.extend(fds)
+            for fd in fds:  # recvmsg leaves them open across exec
+                os.set_inheritable(fd, False)
             if not part:
                 raise ChannelClosed("the other side closed the channel")
             data += part

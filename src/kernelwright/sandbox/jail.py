@@ -30,13 +30,14 @@ MNT_DETACH = 2
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
 SIGKILL = 9
+_CAP_SETGID, _CAP_SETUID, _CAP_SYS_ADMIN = 6, 7, 21  # linux/capability.h
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one job may use. ``wall_s`` bounds its whole life; ``cpu_s`` its processor seconds.
+    """What one job may use. ``wall_s`` bounds its whole life; ``cpu_s`` a process's own seconds.
 
     ``memory_bytes`` is address space a process (not applied where CUDA devices exist, since the
     driver reserves far more than it uses); ``file_bytes`` the largest file and the size of /tmp;
@@ -69,6 +70,12 @@ def adopt_orphans() -> None:
     prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
+def hide_memory(hidden: bool) -> None:
+    """Whether other processes of the same user may read or trace this one. A change of user and
+    every fork keep "hidden"; a job undoes it for itself, or /proc/self would be closed to it."""
+    prctl(PR_SET_DUMPABLE, 0 if hidden else 1)
+
+
 def unshare(flags: int) -> None:
     _check(_libc.unshare(ctypes.c_int(flags)), "unshare")
 
@@ -96,13 +103,21 @@ def as_machine_root() -> bool:
 
     False for an ordinary user and for the "root" of a user namespace (a rootless container).
     """
-    if os.geteuid() != 0:
+    return may_change_user() and _has_capabilities(_CAP_SYS_ADMIN)
+
+
+def may_change_user() -> bool:
+    """Whether a job can become a user of its own: root, even of a container that may not mount."""
+    if os.geteuid() != 0 or not _has_capabilities(_CAP_SETGID, _CAP_SETUID):
         return False
-    with open("/proc/self/status", encoding="ascii") as text:
-        caps = next(line for line in text if line.startswith("CapEff"))
     first, _, count = Path("/proc/self/uid_map").read_text().split()[:3]
-    may_mount = bool(int(caps.split()[1], 16) >> 21 & 1)  # CAP_SYS_ADMIN
-    return may_mount and first == "0" and int(count) >= 0x80000000
+    return first == "0" and int(count) >= 0x80000000
+
+
+def _has_capabilities(*wanted: int) -> bool:
+    with open("/proc/self/status", encoding="ascii") as text:
+        line = next(line for line in text if line.startswith("CapEff"))
+    return all(int(line.split()[1], 16) >> capability & 1 for capability in wanted)
 
 
 def new_namespaces() -> None:
@@ -111,6 +126,7 @@ def new_namespaces() -> None:
     The next fork becomes process 1 of the namespace. Raises OSError where it is not allowed.
     """
     flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWPID
+    hide_memory(False)  # else the maps below belong to root
     if as_machine_root():
         unshare(flags)
     else:
@@ -202,28 +218,40 @@ def _copy(source: str, path: str) -> None:
         os.chmod(path, 0o444)
 
 
-def drop_privileges() -> None:
-    """For good: another user (when root), no capabilities, none to be gained by exec."""
-    if as_machine_root():
-        # A user of its own for each job: siblings cannot be signalled or traced, and the limit on
-        # processes counts (the kernel does not apply it to root).
-        user = 0x70000000 + int.from_bytes(os.urandom(3), "little")
+def new_user() -> int:
+    """A user (and group) id that nobody has: siblings with ids of their own cannot be signalled or
+    traced, own no files, and the kernel counts processes for each (not for root)."""
+    return 0x70000000 + int.from_bytes(os.urandom(3), "little")
+
+
+def drop_privileges(user: int | None) -> None:
+    """For good: becomes ``user`` (None: stays who it is), no capabilities, none to gain by exec."""
+    if user is not None:
         os.setgroups([])
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
-        prctl(PR_SET_DUMPABLE, 1)  # lost by the change of user; /proc/self is unreadable without
     else:
         for capability in range(64):
             if _libc.prctl(PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0) != 0:
                 break
         header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3
         _check(_libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
+    hide_memory(False)
     prctl(PR_SET_NO_NEW_PRIVS, 1)
 
 
-def apply_limits(limits: Limits, *, jailed: bool, cuda: bool) -> None:
-    """Sets rlimits of the calling process. Jailed jobs alone get the limit on processes: elsewhere
-    the kernel would count every process of the user against it."""
+def reachable_by_others(path: str) -> bool:
+    """Whether a user who owns nothing here could open ``path`` and all below it."""
+    above = Path(os.path.realpath(path)).parents
+    return all(folder.stat().st_mode & 0o1 for folder in above) and _world_readable(path)
+
+
+def apply_limits(limits: Limits, *, cuda: bool, others: int | None) -> None:
+    """Sets rlimits of the calling process.
+
+    ``others``: how many threads the kernel counts against the job's user that are not the job's;
+    None where that cannot be told, and then there is no limit on processes.
+    """
     _limit(resource.RLIMIT_CORE, 0)
     if limits.cpu_s is not None:
         # One second less than the hard limit, at which the kernel kills without saying why.
@@ -232,8 +260,24 @@ def apply_limits(limits: Limits, *, jailed: bool, cuda: bool) -> None:
         _limit(resource.RLIMIT_AS, limits.memory_bytes)
     if limits.file_bytes is not None:
         _limit(resource.RLIMIT_FSIZE, limits.file_bytes)
-    if limits.processes is not None and jailed and _kernel() >= (5, 14):
-        _limit(resource.RLIMIT_NPROC, limits.processes)
+    if limits.processes is not None and others is not None:
+        _limit(resource.RLIMIT_NPROC, limits.processes + others)
+
+
+def counts_by_namespace() -> bool:
+    """Whether the kernel counts a user's processes for each user namespace (5.14 and later)."""
+    return _kernel() >= (5, 14)
+
+
+def threads_of_this_user() -> int:
+    """What the kernel holds against this user's limit on processes now."""
+    total, user = 0, os.getuid()
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError):
+                tasks = os.stat(f"/proc/{name}/task")
+                total += tasks.st_nlink - 2 if os.stat(f"/proc/{name}").st_uid == user else 0
+    return total
 
 
 def _limit(which: int, value: int, grace: int = 0) -> None:

@@ -8,7 +8,8 @@ standard error); the answer carries a pidfd of the job's keeper. Process tree of
                 └── init (process 1 of the job's namespace; reports how the job ended)
                       └── job (limits set, privileges dropped; runs the entry)
 
-Without namespaces the keeper does init's work and hunts down what the job leaves behind.
+Without namespaces the keeper does init's work and hunts down what the job leaves behind. Only the
+job runs anything that is not ours; none of the others can be read or traced by it.
 """
 
 from __future__ import annotations
@@ -18,16 +19,18 @@ import gc
 import importlib
 import json
 import os
+import resource
 import select
 import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
 import traceback
 from typing import Any, NoReturn
 
-from kernelwright.sandbox import jail
+from kernelwright.sandbox import confinement, jail
 from kernelwright.sandbox.bubblewrap import python_paths
 from kernelwright.sandbox.channel import Channel
 
@@ -37,13 +40,15 @@ TMP_ROOT = "/tmp"
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     options: dict[str, Any] = json.loads(sys.argv[2])
-    if not options["isolated"]:
+    if options["level"] != "bubblewrap":  # which does so itself
         jail.die_with_parent()
     for name in options["preload"]:
         # A package that cannot be imported here is reported by the job that needs it.
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-    nested = options["isolated"] and options["shared"] and _can_nest()
+    nested = options["level"] == "bubblewrap" and options["shared"] and _can_nest()
+    if options["level"] is not None:
+        jail.hide_memory(True)
     gc.collect()
     gc.freeze()  # keeps the garbage collector from touching, and so copying, shared pages
     control.send(json.dumps({"nested": nested}).encode())
@@ -85,6 +90,7 @@ def _keeper(job: dict[str, Any], fds: list[int], options: dict[str, Any], nested
         os.setsid()
         for source, target in (os.open(os.devnull, os.O_RDONLY), 0), (stderr_fd, 1), (stderr_fd, 2):
             os.dup2(source, target)
+        user = confinement.user_of(options["level"], job)
         limits = jail.Limits(**job["limits"])
         if nested:  # the namespace ends with its keeper
             jail.die_with_parent()
@@ -97,10 +103,11 @@ def _keeper(job: dict[str, Any], fds: list[int], options: dict[str, Any], nested
             signal.setitimer(signal.ITIMER_REAL, limits.wall_s)
         if nested:
             jail.new_namespaces()
-            code = _fork_and_wait(lambda: _init(job, limits, channel_fd, status_fd, options))
+            jail.hide_memory(True)
+            code = _fork_and_wait(lambda: _init(job, limits, user, channel_fd, status_fd, options))
         else:
             jail.adopt_orphans()
-            status = _fork_and_wait(lambda: _job(job, limits, channel_fd, status_fd, options))
+            status = _fork_and_wait(lambda: _job(job, limits, user, channel_fd, options))
             _report(status_fd, status)
     except OSError:
         with contextlib.suppress(OSError):
@@ -121,12 +128,13 @@ def _out_of_time(status_fd: int, plain: dict[str, Any] | None = None) -> NoRetur
 def _init(
     job: dict[str, Any],
     limits: jail.Limits,
+    user: int | None,
     channel_fd: int,
     status_fd: int,
     options: dict[str, Any],
 ) -> None:
     jail.private_view(job["readable"], limits.file_bytes, python_paths())
-    status = _fork_and_wait(lambda: _job(job, limits, channel_fd, status_fd, options))
+    status = _fork_and_wait(lambda: _job(job, limits, user, channel_fd, options))
     _report(status_fd, status)
 
 
@@ -167,18 +175,28 @@ def _report(status_fd: int, status: int) -> None:
 
 
 def _end_plain(job: dict[str, Any]) -> NoReturn:
-    """Ends what a job without a namespace left behind, then this keeper."""
+    """Ends what a job without a namespace left behind, then this keeper.
+
+    First everything is stopped, until nothing new appears: a stopped process starts no other, and
+    what starts processes as fast as they are killed would never end.
+    """
     import psutil
 
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    while left := psutil.Process().children(recursive=True):
-        for process in left:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        time.sleep(0.002)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for how in (signal.SIGSTOP, signal.SIGKILL):
+        seen: set[int] = set()
+        while left := psutil.Process().children(recursive=True):
+            if how == signal.SIGSTOP and seen >= {process.pid for process in left}:
+                break
+            for process in left:
+                seen.add(process.pid)
+                with contextlib.suppress(psutil.Error):
+                    process.send_signal(how)
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            time.sleep(0.002)
     if job["home"]:
         shutil.rmtree(job["home"], ignore_errors=True)
     os._exit(0)
@@ -187,21 +205,27 @@ def _end_plain(job: dict[str, Any]) -> NoReturn:
 def _job(
     job: dict[str, Any],
     limits: jail.Limits,
+    user: int | None,
     channel_fd: int,
-    status_fd: int,
     options: dict[str, Any],
 ) -> None:
-    os.close(status_fd)
     os.setsid()
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if options["isolated"]:
-        jail.drop_privileges()
-    jail.apply_limits(limits, jailed=options["isolated"], cuda=options["cuda"])
+    # Nothing of the judge's stays open but the channel, and that only in the job itself.
+    os.closerange(3, channel_fd)
+    os.closerange(channel_fd + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    os.set_inheritable(channel_fd, False)
     home = job["home"] or os.path.join(TMP_ROOT, "home")
+    if job["home"] and user is not None:
+        os.chown(home, user, user)
+    confinement.confine(
+        options["level"], limits, user, home=home, readable=job["readable"], cuda=options["cuda"]
+    )
     os.makedirs(home, exist_ok=True)
     os.chdir(home)
     os.environ.update(HOME=home, TMPDIR=home, TRITON_CACHE_DIR=os.path.join(home, "triton"))
+    tempfile.tempdir = None  # what a preloaded module may have asked for before
     gc.unfreeze()
     importlib.invalidate_caches()  # paths of sys.path may have appeared with the readable ones
     module, _, function = job["entry"].partition(":")
