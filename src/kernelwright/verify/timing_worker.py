@@ -136,8 +136,9 @@ class _Worker:
         finally:
             gc.enable()
         self._remember_sizes(name)
-        total_us = (_now_ns() - began) / 1e3
-        return {"us": us, "tail_us": tail_us, "total_us": total_us, "late": late}, []
+        answer = {"us": us, "tail_us": tail_us, "late": late}
+        answer["output_bytes"] = sum(self.output_bytes.get(name, []))
+        return {**answer, "total_us": (_now_ns() - began) / 1e3}, []
 
     def output(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
         """The outputs of the last call."""
