@@ -68,8 +68,6 @@ class Measurement:
     speedup_low: float
     speedup_high: float
     speedup_best: float  # fastest baseline over candidate
-    speedup_best_low: float | None = None
-    speedup_best_high: float | None = None
     bound_us: float | None = None
     bound_percent: float | None = None  # bound over candidate; None where a cache beats the bound
     bytes_moved: int | None = None
@@ -80,6 +78,8 @@ class Measurement:
     latency_us: Mapping[str, float] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)  # threads, load, clocks, versions
     samples_us: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    speedup_best_low: float | None = None  # the 95 % interval of speedup_best
+    speedup_best_high: float | None = None
 
     @property
     def fastest_baseline(self) -> str:
