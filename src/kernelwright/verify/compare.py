@@ -334,3 +334,21 @@ class _Worst:
             worst_value=float(np.real(self.value)),
             worst_truth=float(np.real(self.truth)),
         )
+
+
+def allowed_errors(truth: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, float]:
+    """What clauses 3 and 4 allow one inexact output: ``|c - t|`` for every element (float64, in the
+    shape of ``truth``), and ``norm(c - t)`` in all. Where the truth is not finite the reference
+    stands for it, and an element that is finite in neither is allowed nothing."""
+    wide: Any = np.complex128 if reference.dtype.kind == "c" else np.float64
+    t, r = truth.astype(wide), reference.astype(wide)
+    t = np.where(np.isfinite(t) | ~np.isfinite(r), t, r)
+    counted = np.isfinite(t)
+    t = np.where(counted, t, 0)
+    own = np.abs(np.where(counted & np.isfinite(r), r, t) - t)
+    if not own.size:
+        return own, 0.0
+    rule = _Rule.of(reference.dtype, _quantile(own.reshape(-1)))
+    limits = rule.element_limits(t.reshape(-1), own.reshape(-1)).reshape(t.shape)
+    limits[~counted] = 0.0
+    return limits, rule.norm_limit(_norm(own), _norm(t), t.size)

@@ -41,7 +41,6 @@ class _Worker:
         self.device = header["device"]
         if header["threads"]:
             self.framework.set_threads(header["threads"])
-        count = len(header["state"])
         state = [
             StateEntry(entry["name"], array, entry["kind"])
             for entry, array in zip(header["state"], arrays)
@@ -50,7 +49,7 @@ class _Worker:
         def native(array: np.ndarray) -> Any:
             return self.framework.to_native(array, self.device)
 
-        init = [unpack(data, arrays[count:], native) for data in header["init"]]
+        init = [unpack(data, arrays, native) for data in header["init"]]
         self.call, prepare_us = self.framework.load_candidate(
             Path(header["entry"]), init, state, self.device
         )

@@ -160,6 +160,7 @@ class _Verification:
         self._case: Case | None = None
         self._answer: tuple[Outputs, list[int], Outputs | None] | None = None
         self._worst: Verdict | None = None
+        self._known: tuple[Sequence[np.ndarray], Outputs] | None = None
         self._done: list[Case] = []
         self._first: tuple[Case, Outputs] | None = None
 
@@ -214,7 +215,7 @@ class _Verification:
             reason = f"two calls on the same inputs differ: {_first_difference(outputs, again)}"
             verdict = Verdict(Status.REJECTED, "non_deterministic", reason, verdict.statistics)
         if not verdict.passed:
-            self.verdict = verdict
+            self.verdict, self._known = verdict, (truths, reference)
             return
         self._done.append(case)
         self._first = self._first or (case, outputs)
@@ -288,17 +289,22 @@ class _Verification:
             return None
 
     def _written(self, folder: Path, verdict: Verdict, case: Case) -> Path:
+        description = self.verifier.reference.describe()
         return write_reproducer(
             folder / f"{self.candidate.hash()}-{verdict.check}",
             self.spec,
             self.candidate,
-            status=verdict.status.value,
-            check=verdict.check or "",
-            reason=verdict.reason,
+            verdict=verdict,
             law=case.law,
             seed=case.seed,
-            reduced=self.cases.reduced,
+            layout="as_given",
+            state=description.state,
+            inputs=None if self._case is None else self.cases.inputs(case),
+            description=description,
+            truths=self._known and self._known[0],
+            reference=self._known and self._known[1],
             device=self.verifier.reference.device,
+            wall_s=self.verifier.wall_s,
         )
 
 
