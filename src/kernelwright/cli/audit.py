@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,8 +13,10 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from kernelwright.cli.run import run_jobs
+from kernelwright.cli.run import guarded, run_jobs
 from kernelwright.report.numbers import DASH, error_text
+from kernelwright.schema import Status
+from kernelwright.task.result import OptimizeResult
 
 EXIT_CODES = (
     "Exit codes: 0 sound, 1 degenerate (a wrong kernel could pass, or most of the work be left "
@@ -66,11 +69,38 @@ def audit(
     from kernelwright.task.audit import audit_file
 
     def job(path: Path, observer: Any) -> Any:
-        return audit_file(
-            path, framework=framework, backend=backend, arch=arch, seeds=seeds, observer=observer
-        )
+        def work() -> Any:
+            return audit_file(
+                path, framework=framework, backend=backend, arch=arch, seeds=seeds,
+                observer=observer,
+            )  # fmt: skip
+
+        found = guarded(path, work)
+        return NotAudited(found) if isinstance(found, OptimizeResult) else found
 
     run_jobs(list(dict.fromkeys(references)), job, as_json, table=audit_tables, remarks=remarks)
+
+
+@dataclass(frozen=True)
+class NotAudited:
+    """A file that no audit could be made of: wrong usage, or a fault that is not the task's."""
+
+    failure: OptimizeResult
+    out: Path = Path()
+
+    @property
+    def exit_code(self) -> int:
+        return self.failure.exit_code
+
+    @property
+    def status(self) -> Status:
+        return self.failure.status
+
+    def to_json(self) -> dict[str, Any]:
+        """An audit's object without a verdict."""
+        row = self.failure.to_json()
+        told = {name: row[name] for name in ("status", "check", "reason")}
+        return {"op": row["op"], "verdict": None, **told, "findings": []}
 
 
 def audit_tables(results: Sequence[Any], width: int = 100) -> RenderableType:
@@ -91,9 +121,7 @@ def audit_tables(results: Sequence[Any], width: int = 100) -> RenderableType:
 
 def remarks(results: Sequence[Any]) -> list[str]:
     """Why a file could not be audited at all."""
-    from kernelwright.task.audit import AuditResult
-
-    lost = [r.to_json() for r in results if not isinstance(r, AuditResult)]
+    lost = [r.to_json() for r in results if isinstance(r, NotAudited)]
     return [f"{row['op']}: {row['status']} ({row['check']}): {row['reason']}" for row in lost]
 
 
