@@ -115,10 +115,14 @@ def test_two_candidates_side_by_side(config: Config, write: Callable[..., dict[s
         assert measured.environment["threads"] == 1
         assert measured.environment["versions"]["torch"]
         assert measured.bound_us is None
+        assert set(measured.warm_us) == set(measured.latency_us) == {"candidate", "eager"}
+        assert measured.latency_us["candidate"] == measured.candidate_us  # on a CPU
+        assert measured.fastest_baseline == "eager"
+        assert "load_average_after" in measured.environment
     slow = found.measurements["slow"]
     assert slow.candidate_us > 5000 and slow.speedup_high < 1
-    assert len(seen) == 6  # three timed calls of each, on inputs that differ
-    assert len({x.tobytes() for x in seen}) == 6
+    assert len(seen) == 18  # nine timed calls of each, on inputs that differ
+    assert len({x.tobytes() for x in seen}) == 18
 
 
 def test_device_and_worker_are_free_afterwards(
@@ -193,7 +197,75 @@ LATER = (
 )
 
 
-@pytest.mark.parametrize("source", [CACHES, FINGERPRINTS, LATER], ids=["by_id", "by_hash", "later"])
+# It never writes its output, and hopes for the previous one in the allocator's hands.
+STALE = (
+    HEAD
+    + """
+    def forward(self, x):
+        if 'calls' not in self.cache:
+            self.cache['calls'] = 0
+        self.cache['calls'] += 1
+        if self.cache['calls'] <= 3:
+            return torch.relu(x + self.bias)
+        return torch.empty_like(x)
+"""
+)
+LEAVES_THREADS = (
+    HEAD
+    + """
+    def forward(self, x):
+        import threading
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+        return torch.relu(x + self.bias)
+"""
+)
+WORKS_ON = (
+    HEAD
+    + """
+    def forward(self, x):
+        import threading
+        if not self.cache:
+            self.cache['thread'] = threading.Thread(target=self.spin, daemon=True)
+            self.cache['thread'].start()
+        return torch.relu(x + self.bias)
+
+    def spin(self):
+        big = torch.ones(1 << 22)
+        while True:
+            big.add_(1)
+"""
+)
+LAZY = (
+    HEAD
+    + """
+class Later(torch.Tensor):
+    pass
+
+ModelNew.forward = lambda self, x: torch.relu(x + self.bias).as_subclass(Later)
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "checks"),
+    [
+        (LATER, {"late_write", "timed_value"}),
+        (LEAVES_THREADS, {"extra_thread"}),
+        (WORKS_ON, {"hidden_work"}),
+        (LAZY, {"lazy_output"}),
+    ],
+    ids=["later", "threads", "works_on", "lazy"],
+)
+def test_work_outside_the_clock(
+    config: Config, write: Callable[..., dict[str, Path]], source: str, checks: set[str]
+) -> None:
+    found = run(config, write(cheat=source))
+    assert not found.measurements
+    assert found.failures["cheat"].status in (Status.REJECTED, Status.WRONG_VALUE)
+    assert found.failures["cheat"].check in checks
+
+
+@pytest.mark.parametrize("source", [CACHES, FINGERPRINTS, STALE], ids=["by_id", "by_hash", "stale"])
 def test_outputs_of_timed_calls_are_judged(
     config: Config, write: Callable[..., dict[str, Path]], source: str
 ) -> None:
@@ -254,13 +326,42 @@ def test_bound_and_faster_than_light(config: Config, write: Callable[..., dict[s
     assert measured.bound_us == pytest.approx(1.0)
     assert measured.bound_percent == pytest.approx(100 / measured.candidate_us)
     assert not found.flagged
-    # a bound that nothing can keep: flagged while a cache could explain it, refused beyond
+    # a bound that nothing can keep: judged again while a cache could explain it, refused beyond
     found = run(config, candidates, limit=Limit(1 << 31, 0.0, "float32", peaks))
-    assert found.flagged == ("honest",) and found.measurements
+    measured = found.measurements["honest"]
+    assert found.flagged == ("honest",)
+    assert measured.bound_us is not None and measured.candidate_us < measured.bound_us
+    assert measured.bound_percent is None
+    assert any("stays in a cache" in note for note in found.notes)
     small = replace(peaks, last_level_bytes=1 << 20)
     found = run(config, candidates, limit=Limit(1 << 31, 0.0, "float32", small))
     assert found.failures["honest"].check == "faster_than_light"
     assert not found.measurements
+
+
+def test_too_fast_and_wrong_when_alone(
+    config: Config, write: Callable[..., dict[str, Path]]
+) -> None:
+    peaks = Peaks("test", ((0, 1e9),), {"float32": 1e12}, last_level_bytes=1 << 30)
+    asked: list[int] = []
+
+    def good_at_first(inputs: list[object], result: RunResult) -> Evaluation:
+        asked.append(1)
+        return Evaluation(
+            *((Status.PASSED,) if len(asked) <= 9 else (Status.WRONG_VALUE, "element_error", "off"))
+        )
+
+    limit = Limit(1 << 31, 0.0, "float32", peaks)
+    found = run(config, write(cheat=HONEST), limit=limit, judge=good_at_first)
+    assert not found.measurements
+    assert found.failures["cheat"].check == "faster_than_light"
+    assert "timed_element_error" in found.failures["cheat"].reason
+
+
+def test_warm_times_alone(config: Config, write: Callable[..., dict[str, Path]]) -> None:
+    measured = run(config, write(honest=HONEST), cold=False).measurements["honest"]
+    assert not measured.cold
+    assert measured.warm_us["candidate"] == measured.candidate_us
 
 
 def test_broken_references_and_names(config: Config, write: Callable[..., dict[str, Path]]) -> None:
@@ -271,6 +372,8 @@ def test_broken_references_and_names(config: Config, write: Callable[..., dict[s
     ):
         with pytest.raises(ReferenceBroken):
             profile(replace(SPEC, source=source), candidates, SETS, DEVICE, config, state=STATE)
+    found = run(config, candidates, baselines=("cudagraph",))  # what cannot exist is told
+    assert "CUDA device" in found.baseline_failures["cudagraph"] and found.measurements
     with pytest.raises(UnknownNameError, match="compile"):
         run(config, candidates, baselines=("compiled",))
     with pytest.raises(ValueError, match="eager"):
@@ -294,7 +397,7 @@ def test_prepare_is_timed_apart(config: Config, write: Callable[..., dict[str, P
 
 @pytest.mark.heavy
 def test_compiled_baselines(config: Config, write: Callable[..., dict[str, Path]]) -> None:
-    found = run(config, write(honest=HONEST), baselines=("eager", "compile", "max-autotune"))
+    found = run(config, write(honest=HONEST), baselines=("all",))
     assert not found.baseline_failures
     measured = found.measurements["honest"]
     assert set(measured.baselines_us) == {"eager", "compile", "max-autotune"}

@@ -74,6 +74,9 @@ class LoadedModel(Protocol):
     def state(self) -> list[StateEntry]:
         """Weights by value, in state-dict order."""
 
+    def written_state(self, inputs: Sequence[Value]) -> list[str]:
+        """The names of the weights and buffers that one call changes."""
+
     def capture(self, inputs: Sequence[Value]) -> Graph:
         """The Graph for inputs of these shapes and dtypes; raises CaptureError when impossible."""
 

@@ -121,6 +121,14 @@ class MindSporeModel:
             for name, array in self._values.items()
         ]
 
+    def written_state(self, inputs: Sequence[Value]) -> list[str]:
+        """See LoadedModel."""
+        cell = copy.deepcopy(self._cell)
+        with user_code(self.path, "forward_raises", "Model.construct"):
+            cell(*[to_native(_copied(v), "") for v in inputs])
+        after = {p.name: p.asnumpy() for p in cell.get_parameters()}
+        return [n for n, a in self._values.items() if after[n].tobytes() != a.tobytes()]
+
     def capture(self, inputs: Sequence[Value]) -> Graph:
         raise CaptureError(
             "MindSpore capture is not in this version; write the Model in torch or NumPy, "

@@ -138,6 +138,14 @@ class NumpyModel:
             entries.append(StateEntry(place.name, np.array(array, order="C"), "buffer"))
         return entries
 
+    def written_state(self, inputs: Sequence[Value]) -> list[str]:
+        """See LoadedModel."""
+        before, model = self.state(), _copied(self._model)
+        self._call(model, inputs)
+        after = {place.name: place.array for place in array_places(model)}
+        kept = {n: array.tobytes() for n, array in after.items()}
+        return [e.name for e in before if kept.get(e.name) != e.array.tobytes()]
+
     def capture(self, inputs: Sequence[Value]) -> Graph:
         """See LoadedModel. The Graph was run against the Model on these inputs' shapes; one that
         disagrees with it raises CaptureError."""

@@ -161,6 +161,15 @@ class TorchModel:
             if _is_tensor(t)
         ]
 
+    def written_state(self, inputs: Sequence[Value]) -> list[str]:
+        """See LoadedModel."""
+        module = copy.deepcopy(self._module).to(self.device)
+        self._call(module, clones(self._natives(inputs)))
+        after = module.state_dict()
+        return [
+            e.name for e in self.state() if to_numpy(after[e.name]).tobytes() != e.array.tobytes()
+        ]
+
     def capture(self, inputs: Sequence[Value]) -> Graph:
         """See LoadedModel; a framework op without an equivalent becomes a "call" node."""
         from kernelwright.frameworks._torch_capture import capture

@@ -54,7 +54,13 @@ class ErrorStatistics:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Times in microseconds. ``samples_us`` maps "candidate" and each baseline to raw samples."""
+    """Times in microseconds; mappings are from "candidate" and each baseline's name.
+
+    ``cold``: whether the caches were flushed before each call of ``candidate_us``,
+    ``baselines_us``, ``samples_us`` and the speedups; ``warm_us`` are medians without flushing, on
+    new inputs all the same. ``latency_us`` is what the host sees of a call, its launch included;
+    on a CPU the same as the sample. ``samples_us`` are all raw samples, round by round.
+    """
 
     candidate_us: float
     baselines_us: Mapping[str, float]
@@ -63,13 +69,35 @@ class Measurement:
     speedup_high: float
     speedup_best: float  # fastest baseline over candidate
     bound_us: float | None = None
-    bound_percent: float | None = None  # bound over candidate, in percent
+    bound_percent: float | None = None  # bound over candidate; None where a cache beats the bound
     bytes_moved: int | None = None
     prepare_us: float | None = None
     cold: bool = True
     device: str = ""
+    warm_us: Mapping[str, float] = field(default_factory=dict)
+    latency_us: Mapping[str, float] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)  # threads, load, clocks, versions
     samples_us: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    speedup_best_low: float | None = None  # the 95 % interval of speedup_best
+    speedup_best_high: float | None = None
+
+    @property
+    def fastest_baseline(self) -> str:
+        """The baseline that ``speedup_best`` is quoted against."""
+        return min(self.baselines_us, key=lambda name: self.baselines_us[name])
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Measurement:
+        """Rebuilds what ``dataclasses.asdict`` gave, also after a trip through JSON, and records
+        of earlier versions, which had fewer fields."""
+        values = dict(data)
+        environment = dict(values.get("environment") or {})
+        latencies = dict(environment.pop("host_latency_us", {}))
+        values["environment"] = environment
+        values["latency_us"] = values.get("latency_us") or latencies
+        samples = values.get("samples_us") or {}
+        values["samples_us"] = {name: tuple(times) for name, times in samples.items()}
+        return Measurement(**values)
 
 
 @dataclass(frozen=True)
@@ -106,7 +134,7 @@ class Evaluation:
                 error[name] = tuple(error.get(name) or ())
             values["error"] = ErrorStatistics(**error)
         if values.get("measurement"):
-            values["measurement"] = Measurement(**values["measurement"])
+            values["measurement"] = Measurement.from_dict(values["measurement"])
         values["notes"] = tuple(values.get("notes") or ())
         return Evaluation(**values)
 

@@ -51,7 +51,7 @@ def profile_detail(profiled: ProfileResult) -> dict[str, Any]:
 
 def profile_of(detail: Mapping[str, Any]) -> ProfileResult:
     return ProfileResult(
-        {n: Measurement(**m) for n, m in detail["measurements"].items()},
+        {n: Measurement.from_dict(m) for n, m in detail["measurements"].items()},
         {n: Evaluation.from_dict(e) for n, e in detail["failures"].items()},
         detail["baseline_failures"],
         tuple(detail["flagged"]),

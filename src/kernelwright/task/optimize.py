@@ -54,12 +54,12 @@ from kernelwright.task.result import (
 )
 from kernelwright.task.session import Session
 from kernelwright.task.tune import Tuner
+from kernelwright.verify.baselines import check_baselines
 
 EFFORTS = ("none", "quick", "full")
 QUICK_S, FULL_S = 60.0, 600.0
 MEASURING_S = 12.0  # kept back for the measurement at the end
 TIMING_S = {"none": 0.6, "quick": 3.0, "full": 5.0}  # of measuring for each candidate
-BASELINES = ("eager", "compile", "max-autotune")
 
 
 @dataclass(frozen=True)
@@ -80,15 +80,11 @@ class Options:
     def __post_init__(self) -> None:
         if self.effort not in EFFORTS:
             raise UsageError(f"--effort must be one of {', '.join(EFFORTS)}, not {self.effort!r}")
-        for name in self.baselines:
-            if name not in BASELINES:
-                raise UsageError(f"unknown baseline {name!r}; known: {', '.join(BASELINES)}")
+        object.__setattr__(self, "baselines", check_baselines(self.baselines))
         if self.budget_s is not None and not self.budget_s > 0:
             raise UsageError(f"--budget must be more than 0 seconds, not {self.budget_s:g}")
         if self.budget_s is not None and self.effort != "full":
             raise UsageError(f"--budget goes with --effort full, not {self.effort}")
-        if "eager" not in self.baselines:
-            object.__setattr__(self, "baselines", ("eager", *self.baselines))
 
     def whole_s(self) -> float:
         """Wall time that tuning may fill up to, everything before it counted in; 0: no tuning."""

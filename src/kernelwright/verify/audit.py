@@ -75,7 +75,7 @@ def audit(reference: ReferenceProcess, *, seeds: int = SEEDS) -> Audit:
     try:
         observed = Observed(reference, range(max(2, seeds)))
     except ReferenceBroken as broken:
-        return concluded(reference.spec.op_name, [_explained(reference, broken)])
+        return concluded(reference.spec.op_name, [_explained(reference, broken, seeds)])
     checks = [*BROKEN_CHECKS, *(DEGENERATE_CHECKS + NOTE_CHECKS if observed.stable else [])]
     try:
         for check in checks:
@@ -110,12 +110,12 @@ def as_finding(broken: ReferenceBroken) -> Finding:
     return Finding(broken.check, Severity.BROKEN, str(broken))
 
 
-def _explained(reference: ReferenceProcess, broken: ReferenceBroken) -> Finding:
+def _explained(reference: ReferenceProcess, broken: ReferenceBroken, seeds: int) -> Finding:
     """``broken`` as a finding; one of its own where only the float64 truth is at fault."""
     if broken.check not in ("forward_raises", "outputs_not_tensors"):
         return as_finding(broken)
     try:
-        for seed in range(2):
+        for seed in range(max(2, seeds)):
             reference.run(reference.make_inputs(seed))
     except ReferenceBroken:
         return as_finding(broken)
@@ -284,6 +284,31 @@ def _typed(array: np.ndarray) -> str:
     return f"{array.dtype.name}{list(array.shape)}"
 
 
+def side_effects(observed: Observed) -> Iterator[Finding]:
+    """Calls that write to the inputs or to the Model's state."""
+    effects = observed.reference.effects(observed.first)
+    if effects.inputs:
+        named = ", ".join(map(str, effects.inputs))
+        text = f"a call writes to its input {named}"
+        yield Finding("writes_inputs", Severity.NOTE, text, {"inputs": list(effects.inputs)})
+    drifts = not effects.repeats and _bitwise_repeatable(observed)
+    if effects.state or drifts:
+        named = ", ".join(effects.state) or "something that is no weight"
+        text = f"a call changes the Model's own state ({named})"
+        if not drifts:
+            text += "; its outputs do not show it"
+        else:
+            text += ", and a second one on the same inputs gives other outputs"
+        text += "; every call is judged on the Model as it was constructed"
+        evidence = {"state": list(effects.state), "drifts": drifts}
+        yield Finding("writes_state", Severity.NOTE, text, evidence)
+
+
+def _bitwise_repeatable(observed: Observed) -> bool:
+    again = observed.run(observed.first).arrays
+    return all(a.tobytes() == b.tobytes() for a, b in zip(again, observed.outputs[0].arrays))
+
+
 def unfit_for_judging(observed: Observed) -> Iterator[Finding]:
     """What the judge itself would refuse at the start, where no other check has said it."""
     try:
@@ -319,6 +344,7 @@ BROKEN_CHECKS: list[Check] = [
     changing_shapes,
     promoted_dtype,
     promoted_inside,
+    side_effects,
     unrepeatable_weights,
     unfit_for_judging,
 ]

@@ -11,23 +11,42 @@ from kernelwright.backends import DeviceInfo
 from kernelwright.backends import cpu as cpu_backend
 from kernelwright.backends import cuda as cuda_backend
 
+_FREQUENCY = Path("/sys/devices/system/cpu/cpu0/cpufreq")
+
 
 def describe_machine(device: DeviceInfo, threads: int) -> dict[str, Any]:
-    """Threads, load average, CPU model, clock rates as far as they can be read, GPU state."""
+    """What does not change within a measurement, and ``describe_state`` as it is now."""
     found: dict[str, Any] = {
         "threads": threads,
         "cores": len(os.sched_getaffinity(0)),
-        "load_average": [round(x, 2) for x in os.getloadavg()],
         "cpu": cpu_backend.model_name(),
         "system": platform.platform(terse=True),
     }
-    frequency = Path("/sys/devices/system/cpu/cpu0/cpufreq")
-    for key, name in (("governor", "scaling_governor"), ("khz", "scaling_cur_freq")):
-        try:
-            found[f"cpu_{key}"] = (frequency / name).read_text(encoding="ascii").strip()
-        except OSError:
-            continue
+    if governor := _read(_FREQUENCY / "scaling_governor"):
+        found["cpu_governor"] = governor
     if device.backend == "cuda":
         found["gpu"] = device.name
-        found.update(cuda_backend.clocks(device.index))
-    return found
+    return {**found, **describe_state(device)}
+
+
+def describe_state(device: DeviceInfo) -> dict[str, Any]:
+    """Load average and clock rates as far as they can be read; of a GPU also temperature, power
+    and the reasons why its clock is held back."""
+    state: dict[str, Any] = {"load_average": [round(x, 2) for x in os.getloadavg()]}
+    if khz := _read(_FREQUENCY / "scaling_cur_freq"):
+        state["cpu_khz"] = khz
+    if device.backend == "cuda":
+        state.update(cuda_backend.clocks(device.index))
+    return state
+
+
+def after(state: dict[str, Any]) -> dict[str, Any]:
+    """The same facts under the names that they have at a measurement's end."""
+    return {f"{name}_after": value for name, value in state.items()}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

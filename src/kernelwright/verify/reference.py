@@ -53,6 +53,16 @@ class Description:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Effects:
+    """``inputs`` (by position) and ``state`` (by name) that a call writes to. ``repeats``: a Model
+    that lives on gives bit by bit the same outputs for the same inputs at its second call."""
+
+    inputs: tuple[int, ...]
+    state: tuple[str, ...]
+    repeats: bool
+
+
 class ReferenceProcess:
     """One reference Model in a process of its own, started and checked at construction.
 
@@ -169,6 +179,12 @@ class ReferenceProcess:
         doing = "finding smaller input sizes"
         reply = self._ask({"op": "reduced_inputs", "seed": seed}, doing=doing)
         return reply.arrays if reply.header["reduced"] else None
+
+    def effects(self, inputs: Sequence[Value]) -> Effects:
+        """What one call changes besides its outputs."""
+        header = {"op": "effects", "device": self.device, "path": self.spec.path}
+        found = self._ask(header, inputs, doing="looking for what the Model writes").header
+        return Effects(tuple(found["inputs"]), tuple(found["state"]), found["repeats"])
 
     def run_call(
         self, target: str, arrays: Sequence[np.ndarray], arguments: Mapping[str, Any]

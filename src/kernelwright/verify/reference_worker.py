@@ -10,6 +10,7 @@ import numpy as np
 from kernelwright.errors import UnsupportedError
 from kernelwright.frameworks import FRAMEWORKS
 from kernelwright.frameworks._base import LoadedModel, RunResult
+from kernelwright.frameworks._source import user_code
 from kernelwright.graph.serial import graph_to_dict
 from kernelwright.sandbox.channel import Channel
 from kernelwright.sandbox.worker import Answer, serve
@@ -59,6 +60,25 @@ class _Worker:
         header = {"structure": result.structure, "count": count}
         return header, [*result.outputs, *self.model.truth(arrays)]
 
+    def effects(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
+        """What a call changes besides its outputs, and whether a Model that lives on answers the
+        same inputs with the same outputs again."""
+        device = header["device"]
+        call = self.model.native_call(device)
+        answers = []
+        for _ in range(2):
+            given = [v.copy() if isinstance(v, np.ndarray) else v for v in arrays]
+            natives = [self.framework.to_native(v, device) for v in given]
+            with user_code(header["path"], "forward_raises", "the Model's call"):
+                result = call(*natives)
+            tensors, _ = self.framework.flatten(result)
+            answers.append([self.framework.to_numpy(t).tobytes() for t in tensors])
+        return {
+            "inputs": sorted(self.model.run(arrays).written),
+            "state": self.model.written_state(arrays),
+            "repeats": answers[0] == answers[1],
+        }, []
+
     def run_call(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
         if self.framework.name == "numpy":
             from kernelwright.frameworks import _numpy_calls
@@ -84,5 +104,5 @@ class _Worker:
 def main(channel: Channel) -> None:
     worker = _Worker()
     names = ["load", "make_inputs", "run", "truth", "run_and_truth", "capture"]
-    names += ["run_call", "reduced_inputs"]
+    names += ["run_call", "reduced_inputs", "effects"]
     serve(channel, {name: getattr(worker, name) for name in names})

@@ -29,6 +29,9 @@ from kernelwright.verify.rotation import Step, same_layout
 _ENTRY = "kernelwright.verify.timing_worker:main"
 _FLUSH_CACHES = 2  # the flush writes so many last-level caches
 _FLUSH_MIN_BYTES = 64 << 20
+IDLE_SHARE = 0.25  # of one core: a worker with less to do is idle
+# A running thread's account is up to one scheduler tick (10 ms) late.
+_IDLE_WINDOW_S, _IDLE_MOST_S = 0.05, 0.6
 
 
 @dataclass(frozen=True)
@@ -48,18 +51,35 @@ class SubjectFailed(KernelwrightError):
         self.name, self.status, self.check, self.alive = name, status, check, alive
 
 
+@dataclass(frozen=True)
+class Cache:
+    """Where compilers keep what a subject makes them compile: ``name`` a folder of the worker's
+    own, ``seed`` what it holds at first (a folder that the worker may read; None: nothing)."""
+
+    name: str
+    seed: Path | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"name": self.name, "seed": None if self.seed is None else str(self.seed)}
+
+
 @dataclass
 class Record:
     """Everything measured of one subject, in microseconds. ``unexplained_us`` is what a request
     took by the parent's clock beyond what the worker says it took; ``before_us`` are samples from
-    before any candidate was loaded."""
+    before any candidate was loaded. ``threads_left`` counts the threads that single calls left
+    behind, ``idle_shares`` how busy the worker's processes stayed after a call (1.0: one core)."""
 
     before_us: list[float] = field(default_factory=list)
     samples_us: list[float] = field(default_factory=list)
     tails_us: list[float] = field(default_factory=list)
     unexplained_us: list[float] = field(default_factory=list)
+    warm_us: list[float] = field(default_factory=list)
     latencies_us: list[float] = field(default_factory=list)
+    threads_left: list[int] = field(default_factory=list)
+    idle_shares: list[float] = field(default_factory=list)
     prepare_us: float | None = None
+    output_bytes: int = 0
     outputs: list[tuple[Step, RunResult]] = field(default_factory=list)
 
 
@@ -89,6 +109,7 @@ class TimingSession:
         backend = BACKENDS.get(device.backend)
         threads = config.threads
         fixed = {**backend.child_env(threads), "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+        self.cold = cold
         self.records: dict[str, Record] = {}
         self._torch_device = backend.torch_device(device.index)
         self._child = process.start(
@@ -125,9 +146,11 @@ class TimingSession:
         header = {"op": "inputs", "sets": len(sets)}
         self._ask("inputs", header, flat, timeout_s=self.config.timeouts.reference_s)
 
-    def load(self, subject: Subject, state: Sequence[StateEntry]) -> None:
+    def load(
+        self, subject: Subject, state: Sequence[StateEntry], cache: Cache | None = None
+    ) -> None:
         """Makes ``subject`` callable in the worker; raises SubjectFailed."""
-        header: dict[str, Any] = {"name": subject.name}
+        header: dict[str, Any] = {"name": subject.name, "cache": cache and cache.to_dict()}
         arrays: list[np.ndarray] = []
         if subject.entry is None:
             header.update(op="baseline", baseline=subject.baseline)
@@ -141,16 +164,31 @@ class TimingSession:
         self.records[subject.name] = Record(prepare_us=_plain_time(prepare))
 
     def call(
-        self, name: str, step: Step, *, snapshot: bool = False, latency: bool = False
+        self,
+        name: str,
+        step: Step,
+        *,
+        snapshot: bool = False,
+        latency: bool = False,
+        cold: bool | None = None,
+        watch_us: float = 0.0,
+        cache: Cache | None = None,
     ) -> tuple[float, float, float]:
-        """(sample, tail, unexplained) microseconds of one call; nothing is recorded. Raises
-        SubjectFailed, also for a time that the parent's own clock disproves."""
+        """(sample, tail, unexplained) microseconds of one call; nothing is recorded.
+
+        ``cold`` is the session's when None. ``watch_us``: also look whether the output still
+        changes so long after the clock has stopped. ``cache``: see ``load``. Raises SubjectFailed,
+        also for a time that the parent's own clock disproves and for an output that changed.
+        """
         header = {
             "op": "call",
             "name": name,
             "step": step.to_list(),
             "snapshot": snapshot,
             "latency": latency,
+            "cold": self.cold if cold is None else cold,
+            "watch_us": watch_us,
+            "cache": cache and cache.to_dict(),
         }
         # The first call of a baseline may run torch.compile.
         timeouts = self.config.timeouts
@@ -168,21 +206,54 @@ class TimingSession:
                 f"but the request took {wall_us:.0f} us",
                 alive=False,
             )
+        if reply.get("late"):
+            text = "an output changed after the call had returned and the clock had stopped"
+            raise SubjectFailed(name, Status.REJECTED, "late_write", text, alive=True)
+        self.records[name].output_bytes = int(_plain_time(reply.get("output_bytes")) or 0)
         return us, tail, wall_us - total
 
-    def record(self, name: str, step: Step, *, snapshot: bool = False) -> None:
-        """One call whose times are kept."""
-        us, tail_us, unexplained_us = self.call(name, step, snapshot=snapshot)
+    def record(
+        self, name: str, step: Step, *, snapshot: bool = False, watch_us: float = 0.0
+    ) -> None:
+        """One call whose times are kept; without ``watch_us`` the threads that it left behind."""
+        before = self._child.usage().threads if not watch_us else 0
+        us, tail_us, unexplained_us = self.call(name, step, snapshot=snapshot, watch_us=watch_us)
         record = self.records[name]
+        if not watch_us:
+            record.threads_left.append(self._child.usage().threads - before)
         record.samples_us.append(us)
         record.tails_us.append(tail_us)
         record.unexplained_us.append(unexplained_us)
+
+    def watch_idle(self, name: str) -> None:
+        """Waits until the worker's processes rest, at most ``_IDLE_MOST_S``, and notes how busy
+        they still were at the end. A pool of threads may spin for a while after a call (libgomp
+        some milliseconds, libiomp 200); what then still works is no pool."""
+        share, began = 0.0, time.monotonic()
+        while True:
+            at, used = time.monotonic(), self._child.usage().cpu_us
+            time.sleep(_IDLE_WINDOW_S)
+            now = time.monotonic()
+            share = (self._child.usage().cpu_us - used) * 1e-6 / (now - at)
+            if share < IDLE_SHARE or now - began > _IDLE_MOST_S:
+                break
+        self.records[name].idle_shares.append(share)
 
     def keep_output(self, name: str, step: Step) -> None:
         """Fetches the outputs of the call just made, for judging later."""
         reply = self._ask(name, {"op": "output"}, timeout_s=self.config.timeouts.candidate_s)
         structure = str(reply.header.get("structure"))
         self.records[name].outputs.append((step, RunResult(list(reply.arrays), structure)))
+
+    def collect(self, name: str, cache: Cache) -> np.ndarray:
+        """The bytes of a tar file with what compilers made for ``name``; not to be trusted."""
+        header = {"op": "collect", "cache": cache.to_dict()}
+        reply = self._ask(name, header, timeout_s=self.config.timeouts.candidate_s)
+        found = reply.arrays[0] if reply.arrays else None
+        if not isinstance(found, np.ndarray) or found.dtype != np.uint8 or found.ndim != 1:
+            text = "no compiled files came back"
+            raise SubjectFailed(name, Status.REJECTED, "protocol", text, alive=False)
+        return found
 
     def _ask(
         self, name: str, header: Mapping[str, Any], arrays: Sequence[Any] = (), *, timeout_s: float
@@ -220,6 +291,8 @@ class TimingPlan:
     failures: dict[str, Evaluation] = field(default_factory=dict)
     baseline_failures: dict[str, str] = field(default_factory=dict)
     described: dict[str, Any] = field(default_factory=dict)
+    caches: dict[str, Cache] = field(default_factory=dict)  # of subjects that compile
+    notes: list[str] = field(default_factory=list)
 
     @staticmethod
     def of(
@@ -243,10 +316,19 @@ class TimingPlan:
     def only(self, candidate: str) -> TimingPlan:
         """The same with this one candidate, and a clean record."""
         kept = [s for s in self.subjects if s.entry is None or s.name == candidate]
-        return replace(self, subjects=kept, failures={}, baseline_failures={}, described={})
+        return replace(
+            self, subjects=kept, failures={}, baseline_failures={}, described={}, notes=[]
+        )
+
+    def of_subjects(self, subjects: Sequence[Subject], caches: dict[str, Cache]) -> TimingPlan:
+        """The same with these subjects and caches alone, to see what they compile to."""
+        return replace(self, subjects=list(subjects), caches=caches, cold=False)
 
     def session(self) -> TimingSession:
-        folders = sorted({s.entry.resolve().parent for s in self.subjects if s.entry is not None})
+        found = {s.entry.resolve().parent for s in self.subjects if s.entry is not None}
+        caches = [self.caches[s.name] for s in self.subjects if s.name in self.caches]
+        found |= {cache.seed for cache in caches if cache.seed is not None}
+        folders = sorted(found)
         return TimingSession(
             self.spec, self.device, self.config, readable=folders, cold=self.cold, env=self.env
         )
@@ -256,7 +338,7 @@ class TimingPlan:
         subject = next((s for s in self.subjects if s.name == error.name), None)
         if subject is None and not error.alive and error.status is Status.RUNTIME_ERROR:
             raise SandboxError(f"the timing worker could not be set up: {error}") from error
-        if subject is None or subject.baseline == EAGER:
+        if subject is None or subject.baseline == EAGER:  # "reference" and "inputs" are no subjects
             raise ReferenceBroken(
                 f"the reference fails in the timing worker: {error}", check="reference_timing"
             ) from error
@@ -276,6 +358,7 @@ _ERRORS = {
     "StateMismatch": (Status.WRONG_STRUCTURE, "state"),
     "CompileError": (Status.COMPILE_ERROR, "compile"),
     "SyntaxError": (Status.COMPILE_ERROR, "syntax"),
+    "LazyOutput": (Status.REJECTED, "lazy_output"),
     "CompilationError": (Status.COMPILE_ERROR, "compile"),  # Triton
 }
 

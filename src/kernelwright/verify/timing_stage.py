@@ -1,0 +1,131 @@
+"""In the timing worker: the inputs of the next call, and samples of the outputs of the last."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kernelwright.frameworks._base import Framework
+from kernelwright.verify.rotation import Step, factor, has_windows, inputs_of, scalable, window
+
+SAMPLED_ELEMENTS = 1 << 16
+
+
+class Stage:
+    """The inputs of the next call, as arrays turned native; for frameworks without in-place ops."""
+
+    def __init__(self, framework: Framework, device: str, sets: Sequence[Sequence[Any]]) -> None:
+        self._framework, self._device, self._sets = framework, device, sets
+
+    def refresh(self, step: Step) -> list[Any]:
+        """Native inputs of ``step``; complete only after ``patch``."""
+        return [self._framework.to_native(v, self._device) for v in inputs_of(self._sets, step)]
+
+    def patch(self, step: Step) -> None:
+        """What is written after the flush, right before the call."""
+
+
+class TorchStage(Stage):
+    """Inputs refreshed in place on the device, always at the same addresses.
+
+    The windows are written *last*, in stream order, right before the clock starts: a candidate that
+    works ahead on a stream of its own reads what was there before, and is wrong.
+    """
+
+    def __init__(self, framework: Framework, device: str, sets: Sequence[Sequence[Any]]) -> None:
+        super().__init__(framework, device, sets)
+        self._patched = [isinstance(v, np.ndarray) and has_windows(v) for v in sets[0]]
+        self._scaled = [isinstance(v, np.ndarray) and scalable(v) for v in sets[0]]
+        self._bases = [[framework.to_native(v, device) for v in values] for values in sets]
+        self._live = self._fresh()
+
+    def _fresh(self) -> list[Any]:
+        return [
+            base.clone() if isinstance(v, np.ndarray) else base
+            for v, base in zip(self._sets[0], self._bases[0])
+        ]
+
+    def clone(self) -> TorchStage:
+        """Another stage over the same base sets, with inputs at other addresses."""
+        other = object.__new__(TorchStage)
+        other.__dict__.update(self.__dict__)
+        other._live = self._fresh()
+        return other
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of one call's inputs."""
+        return sum(v.nbytes for v in self._sets[0] if isinstance(v, np.ndarray))
+
+    def refresh(self, step: Step) -> list[Any]:
+        import torch
+
+        with torch.no_grad():
+            bases = self._bases[step.index]
+            for value, base, live, scaled in zip(self._sets[0], bases, self._live, self._scaled):
+                if scaled:
+                    torch.mul(base, factor(step), out=live)
+                elif isinstance(value, np.ndarray):
+                    live.copy_(base)
+        return list(self._live)
+
+    def patch(self, step: Step) -> None:
+        import torch
+
+        with torch.no_grad():
+            for donor, live, patched in zip(self._bases[step.donor], self._live, self._patched):
+                if patched:
+                    where = window(live.numel(), live.element_size(), step)
+                    live.view(-1)[where] = donor.view(-1)[where]
+
+
+def stage_of(framework: Framework, device: str, sets: Sequence[Sequence[Any]]) -> Stage:
+    """The stage for a framework; torch refreshes in place."""
+    return (TorchStage if framework.name == "torch" else Stage)(framework, device, sets)
+
+
+class OutputSample:
+    """A strided sample of every output, at most ``SAMPLED_ELEMENTS`` each, taken when the clock
+    stops; ``differs`` compares it with the same elements later. The stride's start is drawn anew,
+    so that there are no elements that may safely be written late."""
+
+    def __init__(self, framework: Framework) -> None:
+        self._framework = framework
+        self._draw = int.from_bytes(os.urandom(4), "little")
+        self._taken: list[Any] | None = None
+
+    def take(self, result: Any) -> None:
+        """Called between the clock's stop and anything that waits."""
+        self._taken = self._elements(result)
+
+    def differs(self, result: Any) -> bool:
+        """Whether an element sampled by ``take`` has another bit pattern now."""
+        now = self._elements(result)
+        if self._taken is None or now is None:
+            return False
+        return any(_bits(a) != _bits(b) for a, b in zip(self._host(self._taken), self._host(now)))
+
+    def _host(self, parts: Sequence[Any]) -> list[np.ndarray]:
+        return [np.asarray(self._framework.to_numpy(part)) for part in parts]
+
+    def _elements(self, result: Any) -> list[Any] | None:
+        try:
+            tensors, _ = self._framework.flatten(result)
+        except TypeError:  # no output at all: said when it is asked for
+            return None
+        return [_strided(tensor, self._draw) for tensor in tensors]
+
+
+def _strided(tensor: Any, draw: int) -> Any:
+    """A copy of every n-th element in memory order."""
+    flat = tensor.reshape(-1)
+    step = max(1, -(-int(np.prod(tensor.shape)) // SAMPLED_ELEMENTS))
+    part = flat[draw % step :: step]
+    return part.clone() if hasattr(part, "clone") else np.array(part)
+
+
+def _bits(array: np.ndarray) -> bytes:
+    return np.ascontiguousarray(array).tobytes()
