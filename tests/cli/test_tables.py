@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,25 @@ def shown(table: object, width: int) -> list[str]:
     console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     console.print(table)
     return console.export_text().splitlines()
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_no_gain_is_claimed_that_the_interval_does_not_show(width: int) -> None:
+    unsure = replace(TIMES, speedup=1.03, speedup_low=0.98, speedup_high=1.08)
+    lines = shown(results_table([result(measurement=unsure)], width), width)
+    assert max(map(len, lines)) <= width
+    assert "no gain claimed" in "\n".join(lines)
+    assert "no gain" not in "\n".join(shown(results_table([result()], width), width))
+
+
+def test_the_fastest_baseline_is_told() -> None:
+    both = replace(
+        TIMES, baselines_us={"eager": 17418.0, "compile": 14000.0}, speedup_best=1.02,
+        speedup_best_low=0.99, speedup_best_high=1.05,
+    )  # fmt: skip
+    (line,) = [s for s in remarks([result(measurement=both)]) if "compile" in s]
+    assert "14,000 us" in line and "1.02x [0.99, 1.05], no gain claimed" in line
+    assert not [s for s in remarks([result()]) if "fastest baseline" in s]
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])

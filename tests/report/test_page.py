@@ -235,3 +235,20 @@ def test_calls_beyond_the_axis_are_counted() -> None:
 
 def test_percents_below_one_keep_a_digit() -> None:
     assert ">0.5 %<" in bound_plot({"candidate": 200.0, "eager": 2000.0}, 1.0)
+
+
+def test_cold_warm_and_latency_stand_side_by_side() -> None:
+    times = measurement(
+        warm_us={"candidate": 71.0, "eager": 120.0}, latency_us={"candidate": 133.0}
+    )
+    page = render(record(evaluation(measurement=times)), reference="", files={})
+    for word in ("71", "120", "133", "warm<br>caches"):
+        assert word in page
+    old = render(record(evaluation(measurement=measurement())), reference="", files={})
+    assert "warm<br>caches" in old  # a record of an earlier version, without these times
+
+
+def test_a_time_below_the_bound_is_no_position_against_it() -> None:
+    times = measurement(bound_us=120.0, bound_percent=None)
+    page = render(record(evaluation(measurement=times)), reference="", files={})
+    assert "Position against the bound" not in page and "120 %" not in page

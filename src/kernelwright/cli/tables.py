@@ -13,6 +13,7 @@ from rich.table import Table
 from kernelwright.report.numbers import (
     error_text,
     interval_text,
+    open_text,
     percent_text,
     ratio_text,
     speedup_text,
@@ -98,11 +99,10 @@ def status_text(row: Row) -> str:
 
 
 def speedup_cell(row: Row, narrow: bool) -> str:
-    values = row["speedup"], row["speedup_low"], row["speedup_high"]
-    text = speedup_text(*values)
-    if narrow and row["speedup"] is not None:
-        text = f"{ratio_text(values[0])}\n{interval_text(*values[1:])}"
-    return escape(text)
+    low, high = row["speedup_low"], row["speedup_high"]
+    parts = [ratio_text(row["speedup"]), interval_text(low, high)]
+    lines = parts if narrow else [" ".join(parts)]
+    return escape("\n".join(line for line in (*lines, open_text(low, high)) if line.strip()))
 
 
 # ---- below the table -----------------------------------------------------------------------------
@@ -123,6 +123,7 @@ def result_remarks(result: OptimizeResult) -> list[str]:
             f"{op}: the baseline {row['returned']} is faster than every kernel here; "
             "it is what is returned"
         )
+    out += best_baseline_line(op, result.best)
     if result and row["reduced"]:
         out.append(f"{op}: checked in the interpreter on reduced sizes only")
     for attempt in result.attempts:
@@ -145,8 +146,22 @@ def choice_remarks(choices: Sequence[Choice | OptimizeResult]) -> list[str]:
                 out += failure_lines(name, attempt, result.out)
         if result and result.returned != "candidate":
             out.append(f"the baseline {result.returned} is faster than every candidate")
+        if result:
+            out += best_baseline_line(choice.winner or "the fastest", result.best)
         out += told(result.notes)
     return out
+
+
+def best_baseline_line(name: str, attempt: Attempt) -> list[str]:
+    """The speedup over the fastest baseline, where there were others than eager."""
+    measured = attempt.measurement
+    if not attempt.evaluation.passed or measured is None or len(measured.baselines_us) < 2:
+        return []
+    best = measured.fastest_baseline
+    low, high = measured.speedup_best_low, measured.speedup_best_high
+    text = speedup_text(measured.speedup_best, low, high)
+    time_us = time_text(measured.baselines_us[best])
+    return [f"{name}: over the fastest baseline, {best} ({time_us} us): {text}"]
 
 
 def told(notes: Sequence[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 DASH = "-"
+NO_GAIN = "no gain claimed"
 
 
 def time_text(us: float | None) -> str:
@@ -27,9 +28,15 @@ def interval_text(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"[{low:.2f}, {high:.2f}]"
 
 
+def open_text(low: float | None, high: float | None) -> str:
+    """What is said of an interval that holds 1: neither a gain nor a loss is shown. Else empty."""
+    return NO_GAIN if low is not None and high is not None and low <= 1.0 <= high else ""
+
+
 def speedup_text(speedup: float | None, low: float | None, high: float | None) -> str:
-    """A speedup with its interval on one line."""
-    return f"{ratio_text(speedup)} {interval_text(low, high)}".rstrip()
+    """A speedup with its interval on one line: 1.03x [0.98, 1.08], no gain claimed."""
+    text = f"{ratio_text(speedup)} {interval_text(low, high)}".rstrip()
+    return f"{text}, {NO_GAIN}" if open_text(low, high) else text
 
 
 def percent_text(percent: float | None) -> str:

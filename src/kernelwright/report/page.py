@@ -25,6 +25,10 @@ LEXERS = {
     ".ptx": "ptx",
     ".json": "json",
 }
+FILTERS = (
+    *("time_text", "error_text", "ratio_text", "interval_text", "open_text", "percent_text"),
+    "speedup_text",
+)
 LONGEST = 60_000  # characters of one text on the page; the file itself is complete
 LOG_LINES = 40  # of a failed candidate's own output
 
@@ -38,7 +42,12 @@ LABELS = {
     "float16_reduced_precision_reduction": "float16 sums in reduced precision",
     "bfloat16_reduced_precision_reduction": "bfloat16 sums in reduced precision",
     "resolution_us": "clock resolution (µs)",
-    "host_latency_us": "latency seen by the host (µs)",
+    "sm_clock_mhz": "GPU clock before (MHz)",
+    "sm_clock_mhz_after": "GPU clock after (MHz)",
+    "temperature_c": "GPU temperature before (C)",
+    "temperature_c_after": "GPU temperature after (C)",
+    "power_w": "GPU power before (W)",
+    "power_w_after": "GPU power after (W)",
     "rounds": "timed calls of each",
 }
 
@@ -66,7 +75,7 @@ def render(record: Mapping[str, Any], *, reference: str, files: Mapping[str, str
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("time_text", "error_text", "ratio_text", "interval_text", "percent_text"):
+    for name in FILTERS:
         environment.filters[name] = getattr(numbers, name)
     best = best_attempt(record)
     evaluation = best["evaluation"] if best else {}
@@ -76,11 +85,12 @@ def render(record: Mapping[str, Any], *, reference: str, files: Mapping[str, str
         record=record,
         result=record["result"],
         best=best,
-        verdict=verdict_text(record["result"]),
+        verdict=verdict_text(record["result"], measured),
         failures=failures(record),
         evaluation=evaluation,
         measured=measured,
         notes=notes(record, evaluation),
+        sides=sides(measured) if measured else [],
         plots=plots(measured) if measured else [],
         facts=facts(record, evaluation, measured or {}),
         sources=[(n, *highlighted(n, text)) for n, text in sources.items()],
@@ -141,14 +151,30 @@ def plots(measured: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         if beyond:
             caption += f" The {beyond} slowest of all calls lie beyond the right edge."
         out.append(("Time per call", caption, svg))
-    if measured.get("bound_us"):
-        times = {"candidate": measured["candidate_us"], **measured["baselines_us"]}
+    times = {"candidate": measured["candidate_us"], **measured["baselines_us"]}
+    # A time below the bound is no position against it (the notes say why there can be one).
+    if measured.get("bound_us") and min(times.values()) >= measured["bound_us"]:
         caption = (
             f"The bound, {numbers.time_text(measured['bound_us'])} µs, is the time that the "
             "memory or the arithmetic of this device needs at the peaks measured here."
         )
         out.append(("Position against the bound", caption, bound_plot(times, measured["bound_us"])))
     return out
+
+
+def sides(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One row for the kernel and each baseline: its times, in microseconds, None where unknown."""
+    quoted = {"candidate": measured["candidate_us"], **measured["baselines_us"]}
+    warm, latency = measured.get("warm_us") or {}, measured.get("latency_us") or {}
+    return [
+        {
+            "name": "this kernel" if name == "candidate" else name,
+            "cold_us": us if measured["cold"] else None,
+            "warm_us": warm.get(name),
+            "latency_us": latency.get(name),
+        }
+        for name, us in quoted.items()
+    ]
 
 
 def facts(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kernelwright.report.numbers import percent_text
+from kernelwright.report.numbers import percent_text, speedup_text
 
 
-def verdict_text(result: Mapping[str, Any]) -> str:
-    """One sentence on the object that ``--json`` prints."""
+def verdict_text(result: Mapping[str, Any], measured: Mapping[str, Any] | None = None) -> str:
+    """One sentence on the object that ``--json`` prints; ``measured`` is the Measurement as data,
+    for the fastest baseline if there were others than eager."""
     if result["status"] != "PASSED":
         return _failure(result)
     kernel = f"The {result['impl_type']} kernel is verified"
@@ -17,7 +18,7 @@ def verdict_text(result: Mapping[str, Any]) -> str:
         return f"{kernel} on reduced sizes only, and was not timed."
     if result["speedup"] is None:
         return f"{kernel}. It was not timed."
-    return f"{kernel} and {_gain(result)}{_rest(result)}."
+    return f"{kernel} and {_gain(result)}{_best(measured)}{_rest(result)}."
 
 
 def _gain(result: Mapping[str, Any]) -> str:
@@ -28,6 +29,17 @@ def _gain(result: Mapping[str, Any]) -> str:
     if high < 1:
         return f"slower than the framework (eager): {speedup:.2f} times its speed"
     return f"as fast as the framework (eager), as far as the measurement can tell ({speedup:.2f}x)"
+
+
+def _best(measured: Mapping[str, Any] | None) -> str:
+    """Against the fastest baseline, where eager is not the only one."""
+    times = dict(measured["baselines_us"]) if measured else {}
+    if measured is None or len(times) < 2:
+        return ""
+    name = min(times, key=lambda n: times[n])
+    low, high = measured.get("speedup_best_low"), measured.get("speedup_best_high")
+    ratio = speedup_text(measured["speedup_best"], low, high)
+    return f" ({ratio} over the fastest baseline, {name})"
 
 
 def _rest(result: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kernelwright.report.numbers import speedup_text
 from kernelwright.schema import EXIT_CODES, Candidate, Evaluation, Measurement, Status
 
 
@@ -47,9 +48,7 @@ class OptimizeResult:
         said = [f"{self.op}: {row['status']}", row["impl_type"]]
         if row["speedup"] is not None:
             said.append(f"{row['optimized_us']:.1f} us")
-            said.append(
-                f"{row['speedup']:.2f}x [{row['speedup_low']:.2f}, {row['speedup_high']:.2f}]"
-            )
+            said.append(speedup_text(row["speedup"], row["speedup_low"], row["speedup_high"]))
         if row["check"]:
             said.append(f"check={row['check']}")
         return f"OptimizeResult({', '.join(said)}, out={row['out']})"

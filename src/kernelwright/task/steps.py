@@ -25,6 +25,7 @@ from kernelwright.errors import (
     UnsupportedError,
     UsageError,
 )
+from kernelwright.report.numbers import speedup_text
 from kernelwright.schema import Candidate, Evaluation, Measurement, Status, TaskSpec
 from kernelwright.task.builtin_agents import SessionCoder, SessionDesigner
 from kernelwright.task.given import candidate_from
@@ -215,8 +216,7 @@ def device_index(spec: TaskSpec, device: int) -> int:
 def times(measured: Measurement) -> str:
     return (
         f"{measured.candidate_us:.1f} us against {measured.baselines_us['eager']:.1f} us of the "
-        f"framework: {measured.speedup:.2f}x "
-        f"[{measured.speedup_low:.2f}, {measured.speedup_high:.2f}]"
+        f"framework: " + speedup_text(measured.speedup, measured.speedup_low, measured.speedup_high)
     )
 
 
