@@ -198,6 +198,33 @@ def test_a_candidate_may_err_twice_as_much_in_the_norm_and_no_more() -> None:
     assert judge(t, r, (t - 1.01 * NORM_FACTOR * noise).astype(np.float32)).check == "norm_error"
 
 
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+def test_complex_errors_are_those_of_both_parts(dtype: type) -> None:
+    """The squares of complex numbers cancel; the norm is over their magnitudes."""
+    rng = np.random.default_rng(8)
+    t, noise = (rng.standard_normal((50, 60)) + 1j * rng.standard_normal((50, 60)) for _ in "tn")
+    r = (t + 1e-3 * noise).astype(dtype)
+    assert judge(t, r, (t + 0.99e-3 * NORM_FACTOR * noise).astype(dtype)).passed
+    verdict = judge(t, r, (t - 1.01e-3 * NORM_FACTOR * noise).astype(dtype))
+    assert verdict.check == "norm_error" and verdict.statistics is not None
+    assert verdict.statistics.reference == pytest.approx(
+        1e-3 * np.linalg.norm(noise) / np.linalg.norm(t), rel=1e-3
+    )
+    for bad in (complex(1, np.nan), complex(np.inf, 1), complex(0, -np.inf)):
+        c = r.copy()
+        c[4, 5] = bad
+        assert judge(t, r, c).check == "not_finite"
+
+
+def test_one_element_may_be_as_wrong_as_the_references() -> None:
+    t, r = truth_and_rounded(9, (100, 100), np.dtype(np.float32))
+    r[0, 0] += 1
+    assert judge(t, r, r.copy()).passed
+    c = r.copy()
+    c[0, 0] += 0.1
+    assert judge(t, r, c).check == "element_error"
+
+
 def test_honest_sums_pass_in_any_order() -> None:
     """Pairwise, reversed, blocked, float64-accumulated and lane-wise float32 sums of rows."""
     x = np.random.default_rng(7).standard_normal((64, 4096)).astype(np.float32)

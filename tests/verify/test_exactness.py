@@ -161,6 +161,30 @@ def test_calls() -> None:
         assert bool(exact_outputs(graph, scaled, {})) == exact
 
 
+def test_bounds_follow_the_grid_and_the_number_of_terms() -> None:
+    """float16 has 11 bits, of which 7 are counted on; float32 20 of 24."""
+    sixteenths = np.array([-1.0, 0.0625, 0.5], np.float16)
+    square = graph_of(lambda b, x: b.mul(x, x), ((3,), "float16"))
+    assert exact_outputs(square, [np.array([-1.0, 0.125, 0.5], np.float16)], {})  # 6 bits
+    assert not exact_outputs(square, [sixteenths], {})  # 8 bits
+    for divisor, exact in ((16.0, True), (1024.0, False)):
+        spread = graph_of(
+            lambda b, x, d=divisor: b.add(x, b.div(x, b.constant(d, "float16"))), ((3,), "float16")
+        )
+        assert bool(exact_outputs(spread, [np.array([1, -2, 3], np.float16)], {})) == exact
+    for factor, exact in ((512.0, True), (4096.0, False)):
+        product = graph_of(
+            lambda b, x, w: b.matmul(x, w), ((2, 64), "float32"), ((64, 2), "float32")
+        )
+        x = np.full((2, 64), 3.0, np.float32)
+        w = np.full((64, 2), 3.0 * factor, np.float32) + np.float32(1)
+        assert bool(exact_outputs(product, [x, w], {})) == exact
+        sign = graph_of(
+            lambda b, x, w: b.sign(b.matmul(x, w)), ((2, 64), "float32"), ((64, 2), "float32")
+        )
+        assert bool(exact_outputs(sign, [x, w], {})) == exact
+
+
 def test_the_narrowest_dtype_on_the_way_decides() -> None:
     rng = np.random.default_rng(0)
     x = integers(rng, (4, 64))
@@ -205,3 +229,6 @@ def test_the_clause_does_not_apply_where_the_reference_itself_rounds() -> None:
     assert judge(t, r, c).passed
     r[7] = t[7].astype(np.float32)
     assert not judge(t, r, c).passed
+    for array in (t, r, c):
+        array[3] = np.inf
+    assert judge(t, r, c).passed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 
 from kernelwright.graph.core import Builder, Graph, Node, TensorType
-from kernelwright.graph.evaluate import evaluate
+from kernelwright.graph.evaluate import Calls, evaluate
 from kernelwright.schema import Status
-from kernelwright.verify.compare import judge_outputs
+from kernelwright.verify.compare import judge_outputs, unit_roundoff
+from kernelwright.verify.index_sources import holds_no_rounding
 from kernelwright.verify.ties import IndexOutputs
 from kernelwright.verify.verdict import Outputs, Verdict
 
@@ -43,15 +45,20 @@ def _topk(arrays: Sequence[np.ndarray], attrs: Mapping[str, Any]) -> list[np.nda
     return [np.take_along_axis(arrays[0], order, -1), order.astype(np.int64)]
 
 
-CALLS = {"aten.topk.default": _topk}
+def _sort(arrays: Sequence[np.ndarray], attrs: Mapping[str, Any]) -> list[np.ndarray]:
+    order = np.argsort(arrays[0], axis=-1, kind="stable")
+    return [np.take_along_axis(arrays[0], order, -1), order.astype(np.int64)]
 
 
-def judge(graph: Graph, x: np.ndarray, c: np.ndarray) -> Verdict:
+CALLS = {"aten.topk.default": _topk, "aten.sort.stable": _sort}
+
+
+def judge(graph: Graph, x: np.ndarray, c: np.ndarray, calls: Calls = CALLS) -> Verdict:
     """The verdict on indices ``c`` for input ``x``, the Graph being reference and truth."""
-    r = evaluate(graph, [x], {}, calls=CALLS)
-    t = evaluate(graph, [x], {}, float64=True, calls=CALLS)
+    r = evaluate(graph, [x], {}, calls=calls)
+    t = evaluate(graph, [x], {}, float64=True, calls=calls)
     reference = Outputs(r, "tensor")
-    ties = IndexOutputs.of(graph).ties([x], {}, CALLS, t, reference)
+    ties = IndexOutputs.of(graph).ties([x], {}, calls, t, reference)
     return judge_outputs(t, reference, Outputs([c], "tensor"), ties=ties)
 
 
@@ -277,3 +284,93 @@ def _off_diagonal(b: Builder, x: Node) -> Node:
     columns = b.iota(shape=(n, n), axis=1, dtype="int64")
     kept = b.where(b.eq(rows, columns), b.constant(0, x.dtype), product)
     return b.argmax(kept, axes=(1,), keepdims=False)
+
+
+def searched(dtype: str, size: int) -> Graph:
+    """argmax of what a framework's op "noisy" gives."""
+    out = TensorType((1, size), dtype)
+    return graph_of(
+        lambda b, x: b.argmax(call(b, x, "aten.noisy.default", 0, out), axes=(1,), keepdims=False),
+        (1, size),
+        dtype,
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("rounding", ["everywhere", "none", "of the two"])
+def test_the_slack_is_the_documented_one(dtype: str, rounding: str) -> None:
+    """An op whose error in its own dtype is given: values apart by a little less than the formula
+    tie, by a little more do not."""
+    size, error = 2000, 0.0625
+    kind = np.dtype(np.float32) if dtype == "float32" else np.dtype(ml_dtypes.bfloat16)
+    errors = np.zeros((1, size))
+    errors[0, : {"everywhere": size, "none": 0, "of the two": 2}[rounding]] = error
+    floor = 2 * {"float32": 32, "bfloat16": 1.5}[dtype] * unit_roundoff(kind)
+    slack = max({"everywhere": 4 * error, "none": 0.0, "of the two": 2 * error}[rounding], floor)
+    for share, tied in ((0.9, True), (1.1, False)):
+        values = np.full((1, size), -7.0)
+        values[0, :2] = 1.0 - share * slack, 1.0
+
+        def noisy(arrays: Any, attrs: Any) -> list[np.ndarray]:
+            wide = arrays[0].dtype == np.float64
+            return [values if wide else (values + errors).astype(kind)]  # noqa: B023
+
+        graph, x = searched(dtype, size), np.zeros((1, size), kind)
+        calls = {"aten.noisy.default": noisy}
+        if rounding == "none":  # what is rounded to bfloat16 is no error of this op
+            calls["aten.noisy.default"] = lambda arrays, attrs: [values.copy()]  # noqa: B023
+        verdict = judge(graph, x, np.array([0]), calls)
+        assert verdict.passed == tied
+        if not tied:
+            said = re.search(r"explains \((.+)\)", verdict.reason)
+            assert said and float(said[1]) == pytest.approx(slack, rel=0.02)
+
+
+def test_float64_values_tie_as_far_as_one_rounding_of_the_inputs_moves_them() -> None:
+    def amplified(arrays: Any, attrs: Any) -> list[np.ndarray]:
+        return [1e6 * (arrays[0] - 1)]
+
+    # One rounding of 1 moves a value by 2.2e-10; 4 of them and 4 times that are 3.6e-9.
+    for gap, tied in ((2e-15, True), (2e-14, False)):
+        x = np.array([[1.0, 1.0 + gap]])
+        calls = {"aten.noisy.default": amplified}
+        assert judge(searched("float64", 2), x, np.array([0]), calls).passed == tied
+
+
+def test_a_stable_sort_of_an_input_has_no_ties() -> None:
+    out = TensorType((1, 4), "int64")
+    x = np.array([[2, 1, 2, 1]], np.float32)
+
+    def make(b: Builder, x: Node) -> Node:
+        return b.make(
+            "call",
+            [x],
+            target="aten.sort.stable",
+            output_index=1,
+            arguments={"args": [{"input": 0}], "kwargs": {"stable": True}},
+            out_type=out,
+        )
+
+    assert judge(graph_of(make, x.shape), x, np.array([[1, 3, 0, 2]])).passed
+    assert not judge(graph_of(make, x.shape), x, np.array([[3, 1, 0, 2]])).passed
+    scaled = graph_of(lambda b, x: make(b, b.mul(x, b.constant(3.0, "float32"))), x.shape)
+    assert judge(scaled, x, np.array([[3, 1, 0, 2]])).passed
+
+
+def test_what_holds_no_rounding() -> None:
+    def operand(make: Make, dtype: str = "float32") -> Node:
+        return graph_of(make, (4,), dtype).outputs[0]
+
+    exact = [
+        operand(lambda b, x: x),
+        operand(lambda b, x: b.abs(b.flip(x, axes=(0,)))),
+        operand(lambda b, x: b.maximum(x, b.constant(0.5, "float32"))),
+        operand(lambda b, x: b.cast(x, dtype="float32"), "bfloat16"),
+    ]
+    inexact = [
+        operand(lambda b, x: b.maximum(x, b.constant(0.1, "float32"))),
+        operand(lambda b, x: b.cast(x, dtype="bfloat16")),
+        operand(lambda b, x: b.add(x, x)),
+        operand(lambda b, x: call(b, x, "aten.noisy.default", 0, TensorType((4,), "float32"))),
+    ]
+    assert all(map(holds_no_rounding, exact)) and not any(map(holds_no_rounding, inexact))

@@ -300,7 +300,7 @@ def _repeated(indices: np.ndarray) -> np.ndarray:
     """Where a lane holds an index that another place of it holds too."""
     order = np.argsort(indices, axis=1, kind="stable")
     ordered = np.take_along_axis(indices, order, axis=1)
-    same = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != _NOT_SHOWN)
+    same = ordered[:, 1:] == ordered[:, :-1]
     twice = np.zeros(indices.shape, bool)
     twice[:, 1:] |= same
     twice[:, :-1] |= same
