@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import kernelwright
 from kernelwright.sandbox import jail, landlock, seccomp
@@ -13,21 +12,29 @@ from kernelwright.sandbox.bubblewrap import ETC, SYSTEM, cuda_devices, python_pa
 from kernelwright.sandbox.isolation import Level
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+_PROC = (
+    *("cpuinfo", "meminfo", "stat", "filesystems", "version", "loadavg", "devices", "modules"),
+    *("sys/kernel", "sys/vm", "driver"),
+)
 
 
-def user_of(level: Level | None, job: Mapping[str, Any]) -> int | None:
-    """The user id that a job of its own gets, None where it stays the judge's.
+def user_of(level: Level | None) -> int | None:
+    """The user id that a job of its own gets, None where it stays the judge's."""
+    if level == "bubblewrap" and jail.as_machine_root():
+        return jail.new_user()
+    if level == "landlock" and jail.may_change_user():
+        return jail.new_user()
+    return None
 
-    Under Landlock the files are the machine's own: a job whose Python or readable paths only their
-    owner may open keeps the owner's id (without capabilities), and Landlock alone confines it.
-    """
-    if level == "bubblewrap":
-        return jail.new_user() if jail.as_machine_root() else None
-    if level != "landlock" or not jail.may_change_user():
-        return None
-    needed = [*job["readable"], *(str(Path(p).resolve()) for p in job["readable"])]
-    open_to_all = all(_passable(path) for path in python_paths())
-    return jail.new_user() if open_to_all and all(map(jail.reachable_by_others, needed)) else None
+
+def _reads_all(level: Level, user: int | None, readable: Sequence[str]) -> bool:
+    """Whether a user of its own needs a capability to open what it is granted: under Landlock the
+    files are the machine's own, and Python may well stand in a folder that is root's alone."""
+    if level != "landlock" or user is None:
+        return False
+    return not all(map(_passable, python_paths())) or not all(
+        map(jail.reachable_by_others, readable)
+    )
 
 
 def _passable(folder: str) -> bool:
@@ -57,7 +64,7 @@ def confine(
         jail.prctl(jail.PR_SET_NO_NEW_PRIVS, 1)
         jail.hide_memory(False)
     else:
-        jail.drop_privileges(user)
+        jail.drop_privileges(user, reads_all=_reads_all(level, user, readable))
     jail.apply_limits(limits, cuda=cuda, others=others)
     if level == "landlock":
         landlock.restrict(_grants(home, readable, cuda=cuda))
@@ -84,7 +91,9 @@ def _others(level: Level, user: int | None) -> int | None:
 
 def _grants(home: str, readable: Sequence[str], *, cuda: bool) -> list[tuple[str, int]]:
     etc = [f"/etc/{name}" for name in ETC]
-    system = [*SYSTEM, *etc, *python_paths(), "/proc", "/sys" if cuda else "/sys/devices/system"]
+    # Of /proc only what tells about the machine and this job: not the processes of others.
+    proc = [f"/proc/{name}" for name in (os.getpid(), *_PROC)]
+    system = [*SYSTEM, *etc, *python_paths(), *proc, "/sys" if cuda else "/sys/devices/system"]
     # Python looks for the package by listing the folder that it stands in.
     above = (str(Path(kernelwright.__file__).parent.parent), landlock.LIST)
     granted = landlock.grants(

@@ -28,9 +28,11 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND = 1, 2, 4, 32, 4096
 MS_REC, MS_PRIVATE, MS_RELATIME = 16384, 1 << 18, 1 << 21
 MNT_DETACH = 2
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
-PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
+PR_SET_KEEPCAPS, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 8, 36, 38
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
 SIGKILL = 9
 _CAP_SETGID, _CAP_SETUID, _CAP_SYS_ADMIN = 6, 7, 21  # linux/capability.h
+_READING = (2, 1)  # CAP_DAC_READ_SEARCH, or CAP_DAC_OVERRIDE, which containers get more often
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -224,18 +226,28 @@ def new_user() -> int:
     return 0x70000000 + int.from_bytes(os.urandom(3), "little")
 
 
-def drop_privileges(user: int | None) -> None:
-    """For good: becomes ``user`` (None: stays who it is), no capabilities, none to gain by exec."""
+def drop_privileges(user: int | None, *, reads_all: bool = False) -> None:
+    """For good: becomes ``user`` (None: stays who it is), no capabilities, none to gain by exec.
+
+    ``reads_all`` leaves ``user`` the right to open what the modes of files forbid it, for where
+    something else (Landlock) says which files it may open at all.
+    """
+    kept = next(filter(_has_capabilities, _READING), None) if reads_all else None
+    for capability in range(64):
+        if capability != kept:  # refused where there are no more, or to an ordinary user
+            _libc.prctl(PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0)
     if user is not None:
+        prctl(PR_SET_KEEPCAPS, 1)
         os.setgroups([])
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
-    else:
-        for capability in range(64):
-            if _libc.prctl(PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0) != 0:
-                break
-        header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3
-        _check(_libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
+    bits = 0 if kept is None else 1 << kept
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3
+    # Effective, permitted, inheritable: the low halves, then the high ones.
+    _check(_libc.capset(header, (ctypes.c_uint32 * 6)(bits, bits, bits)), "capset")
+    if kept is not None:  # the programs that it runs get it too
+        result = _libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, ctypes.c_ulong(kept), 0, 0)
+        _check(result, "ambient capability")
     hide_memory(False)
     prctl(PR_SET_NO_NEW_PRIVS, 1)
 

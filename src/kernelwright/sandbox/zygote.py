@@ -30,6 +30,8 @@ import time
 import traceback
 from typing import Any, NoReturn
 
+import psutil
+
 from kernelwright.sandbox import confinement, jail
 from kernelwright.sandbox.bubblewrap import python_paths
 from kernelwright.sandbox.channel import Channel
@@ -90,7 +92,7 @@ def _keeper(job: dict[str, Any], fds: list[int], options: dict[str, Any], nested
         os.setsid()
         for source, target in (os.open(os.devnull, os.O_RDONLY), 0), (stderr_fd, 1), (stderr_fd, 2):
             os.dup2(source, target)
-        user = confinement.user_of(options["level"], job)
+        user = confinement.user_of(options["level"])
         limits = jail.Limits(**job["limits"])
         if nested:  # the namespace ends with its keeper
             jail.die_with_parent()
@@ -162,6 +164,9 @@ def _fork_and_wait(body: Any) -> int:
                 sys.stderr.flush()
             os._exit(code)
     os.close(alive_read)
+    with contextlib.suppress(OSError):
+        # A Landlock rule is about a directory's entry in the kernel's cache: keeps the job's.
+        os.open(f"/proc/{pid}", os.O_PATH)
     while True:
         found, status = os.waitpid(-1, 0)
         if found == pid:
@@ -180,10 +185,8 @@ def _end_plain(job: dict[str, Any]) -> NoReturn:
     First everything is stopped, until nothing new appears: a stopped process starts no other, and
     what starts processes as fast as they are killed would never end.
     """
-    import psutil
-
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    for each in (signal.SIGTERM, signal.SIGALRM):
+        signal.signal(each, signal.SIG_IGN)  # or the handlers' call of this ends it half done
     for how in (signal.SIGSTOP, signal.SIGKILL):
         seen: set[int] = set()
         while left := psutil.Process().children(recursive=True):
