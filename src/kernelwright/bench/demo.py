@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
+from kernelwright.bench.entry import run
 from kernelwright.report.numbers import error_text, percent_text, speedup_text, time_text
 from kernelwright.task.optimize import optimize_file, versions
 from kernelwright.task.result import OptimizeResult
@@ -148,4 +149,4 @@ def replace_section(page: Path, name: str, text: str) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main, "python -m kernelwright.bench.demo")

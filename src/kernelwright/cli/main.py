@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from kernelwright.cli import audit as audit_command
+from kernelwright.cli.bench import bench
 from kernelwright.cli.run import INTERRUPTED, emit, run_jobs
 
 EXIT_CODES = (
@@ -34,6 +35,8 @@ app = typer.Typer(
     "measured honestly.",
     epilog="Start with: kernelwright optimize examples/softmax.py",
 )
+
+app.add_typer(bench, name="bench")
 
 Framework = Annotated[
     str,

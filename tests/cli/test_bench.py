@@ -1,0 +1,62 @@
+"""``kernelwright bench``: help, options that reach the benchmark, errors, JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from kernelwright.cli.main import app
+
+COMMANDS = ["judge-calibration", "timing-honesty", "demo"]
+
+
+def test_help_names_every_benchmark() -> None:
+    shown = CliRunner().invoke(app, ["bench", "--help"], env={"COLUMNS": "160"})
+    assert shown.exit_code == 0
+    for name in COMMANDS:
+        assert name in shown.output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_has_its_own_help(name: str) -> None:
+    shown = CliRunner().invoke(app, ["bench", name, "--help"], env={"COLUMNS": "160"})
+    assert shown.exit_code == 0
+    assert f"bench {name} [OPTIONS]" in shown.output
+    assert {"judge-calibration": "--quick", "timing-honesty": "--pairs", "demo": "--baselines"}[
+        name
+    ] in shown.output
+
+
+def test_calibration_as_json(tmp_path: Path) -> None:
+    out = tmp_path / "raw.json"
+    arguments = ["bench", "judge-calibration", "--only", "gather", "--seeds", "1", "--json"]
+    shown = CliRunner().invoke(app, [*arguments, "--out", str(out)])
+    assert shown.exit_code == 0, shown.output
+    data = json.loads(shown.stdout)
+    assert data["out"] == str(out) and out.exists()
+    assert data["faults"] == {key: [] for key in data["faults"]}
+
+
+def test_calibration_as_a_table(tmp_path: Path) -> None:
+    arguments = ["bench", "judge-calibration", "--only", "gather", "--seeds", "1"]
+    shown = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "raw.json")])
+    assert shown.exit_code == 0, shown.output
+    assert "honest candidates refused: none" in shown.output
+    assert "norm_rounding" in shown.output and str(tmp_path / "raw.json") in shown.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["judge-calibration", "--only", "sofmax"],
+        ["judge-calibration", "--nonsense"],
+        ["timing-honesty", "--backend", "abacus"],
+    ],
+)
+def test_wrong_usage_is_2(arguments: list[str], tmp_path: Path) -> None:
+    shown = CliRunner().invoke(app, ["bench", *arguments])
+    assert shown.exit_code == 2
+    assert "Traceback" not in shown.output
