@@ -93,7 +93,9 @@ def _exact(r: np.ndarray, c: np.ndarray) -> Margin:
     return Margin(0.0, excess, dict.fromkeys(NAMES, excess), wrong)
 
 
-@np.errstate(over="ignore")  # an error beyond float64 is infinitely many roundings
+@np.errstate(
+    over="ignore", divide="ignore", invalid="ignore"
+)  # an error beyond float64 is infinitely many roundings
 def margin(t: np.ndarray, r: np.ndarray, c: np.ndarray, constants: Constants) -> Margin:
     """One float output: truth, reference and candidate of one shape."""
     info = ml_dtypes.finfo(r.dtype)
@@ -114,7 +116,7 @@ def margin(t: np.ndarray, r: np.ndarray, c: np.ndarray, constants: Constants) ->
         "norm_factor": _over(error_norm, own_norm) if error_norm > by_rounding else 0.0,
         "norm_rounding": error_norm / scale / u if error_norm > by_factor else 0.0,
     }
-    norm = error_norm / max(by_factor, by_rounding)
+    norm = _over(error_norm, max(by_factor, by_rounding))
 
     scales = np.maximum(np.abs(t), tiny)
     by_factors = np.maximum(constants.element_factor * quantile, own)
@@ -125,12 +127,15 @@ def margin(t: np.ndarray, r: np.ndarray, c: np.ndarray, constants: Constants) ->
     needed["element_rounding"] = (
         float((error[over] / scales[over]).max() / u) if over.any() else 0.0
     )
-    element = float((error / np.maximum(by_roundings, by_factors)).max())
+    shares = np.where(error > 0, error / np.maximum(by_roundings, by_factors), 0.0)
+    element = float(shares.max())
     return Margin(norm, element, needed, bool((error > np.maximum(u * np.abs(t), own)).any()))
 
 
-def _over(error: float, own: float) -> float:
-    return error / own if own else math.inf
+def _over(error: float, limit: float) -> float:
+    if error == 0:
+        return 0.0
+    return error / limit if limit else math.inf
 
 
 def _norm(a: np.ndarray) -> float:

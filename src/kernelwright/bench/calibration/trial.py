@@ -15,8 +15,9 @@ from kernelwright.bench.calibration.family import Arrays, Family
 from kernelwright.bench.calibration.margins import Constants, Margin, margins
 from kernelwright.frameworks._base import RunResult
 from kernelwright.verify import laws
-from kernelwright.verify.compare import Outputs, judge_outputs
+from kernelwright.verify.compare import judge_outputs
 from kernelwright.verify.reference import ReferenceProcess
+from kernelwright.verify.verdict import Outputs
 from kernelwright.verify.verifier import Verifier
 
 log = logging.getLogger(__name__)
