@@ -50,11 +50,13 @@ class Timeouts:
 @dataclass(frozen=True)
 class Judge:
     """``seeds``: input sets per law. ``laws``: also the judge's own input laws, not only the
-    Model's ``get_inputs``. ``allow_unsandboxed``: run candidates as plain child processes where no
-    isolation can be had (said in the report)."""
+    Model's ``get_inputs``. ``finite_inputs``: a promise that no input ever holds NaN or infinities.
+    ``allow_unsandboxed``: run candidates as plain child processes where no isolation can be had
+    (said in the report)."""
 
     seeds: int = 3
     laws: bool = True
+    finite_inputs: bool = False
     allow_unsandboxed: bool = False
 
 

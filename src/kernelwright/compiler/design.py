@@ -38,7 +38,7 @@ class Design:
     every parameter and buffer of the Model as (name, shape, dtype, "parameter" | "buffer"), used or
     not, in state-dict order: a candidate must offer exactly these names. ``input_count`` is the
     number of positional arguments of the call, used or not. ``fixed``: those that are no tensors,
-    by position; the kernel holds for these values only.
+    by position; the kernel holds for these values only. ``assumes``: see Graph.
     """
 
     program: Program
@@ -50,3 +50,4 @@ class Design:
     constants: Mapping[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     fixed: Mapping[int, Any] = field(default_factory=dict)
+    assumes: tuple[str, ...] = ()

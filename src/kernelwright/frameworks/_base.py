@@ -96,6 +96,7 @@ class Framework:
     ``flatten(native result) -> (list of native tensors, structure)`` convert.
     ``relayout(native, layout)`` gives the same elements in other memory: "misaligned" starts one
     element past an allocation's start, "non_contiguous" has gaps or another order of axes.
+    ``shares_memory(output, given)`` says whether two native tensors overlap in memory.
     ``synchronize(device)`` waits for the device. ``set_threads(n)`` sets intra-op threads.
     ``poison(device, sizes)`` fills the memory that the allocator will most likely hand out next for
     blocks of ``sizes`` bytes with ones (NaN in every float dtype), so that a result which nobody
@@ -114,6 +115,7 @@ class Framework:
     to_numpy: Callable[[Any], np.ndarray]
     flatten: Callable[[Any], tuple[list[Any], str]]
     relayout: Callable[[Any, str], Any]
+    shares_memory: Callable[[Any, Any], bool]
     synchronize: Callable[[str], None]
     set_threads: Callable[[int], None]
     poison: Callable[[str, Sequence[int]], None]

@@ -106,6 +106,24 @@ def relayout(value: Any, layout: str) -> Any:
     return value.new_empty((*value.shape, 2))[..., 0].copy_(value)
 
 
+def shares_memory(output: Any, given: Any) -> bool:
+    """See Framework: by the addresses between the first and the last element."""
+    import torch
+
+    if not (isinstance(output, torch.Tensor) and isinstance(given, torch.Tensor)):
+        return False
+    if output.device != given.device or not output.numel() or not given.numel():
+        return False
+    (a, b), (c, d) = _span(output), _span(given)
+    return a < d and c < b
+
+
+def _span(tensor: Any) -> tuple[int, int]:
+    steps = sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.stride()))
+    start = tensor.data_ptr()
+    return start, start + (steps + 1) * tensor.element_size()
+
+
 _POISON_BLOCKS, _POISON_BYTES = 3, 256 << 20
 
 

@@ -282,6 +282,7 @@ FRAMEWORK = Framework(
     to_numpy=to_numpy,
     flatten=flatten,
     relayout=lambda tensor, layout: tensor,  # a MindSpore tensor has one layout
+    shares_memory=lambda output, given: output is given,
     synchronize=synchronize,
     set_threads=set_threads,
     poison=lambda device, sizes: None,  # its memory pool is out of reach

@@ -204,9 +204,7 @@ class NumpyModel:
                 check="outputs_not_tensors",
             ) from error
         shared = [
-            i
-            for i, a in enumerate(arrays)
-            if any(np.may_share_memory(a, v) for v in given.values())
+            i for i, a in enumerate(arrays) if any(_shares_memory(a, v) for v in given.values())
         ]
         copies = [np.array(a, order="C") for a in arrays]
         return RunResult(copies, structure, written, tuple(shared))
@@ -239,6 +237,10 @@ def relayout(value: Value, layout: str) -> Value:
         new = np.empty((*value.shape, 2), value.dtype)[..., 0]
     new[...] = value
     return new
+
+
+def _shares_memory(output: Any, given: Any) -> bool:
+    return isinstance(given, np.ndarray) and np.may_share_memory(output, given)
 
 
 _POISON_BLOCKS, _POISON_BYTES = 3, 256 << 20
@@ -391,6 +393,7 @@ FRAMEWORK = Framework(
     to_numpy=_to_numpy,
     flatten=flatten,
     relayout=relayout,
+    shares_memory=_shares_memory,
     synchronize=lambda device: None,
     set_threads=_set_threads,
     poison=_poison,

@@ -32,6 +32,7 @@ from kernelwright.frameworks._torch_arrays import (
     flatten,
     poison,
     relayout,
+    shares_memory,
     to_native,
     to_numpy,
 )
@@ -199,8 +200,8 @@ class TorchModel:
         try:
             tensors, structure = flatten(result)
             arrays = [to_numpy(t).copy() for t in tensors]
-            given = {t.untyped_storage().data_ptr() for t in inputs if t.numel()}
-            shared = [i for i, t in enumerate(tensors) if t.untyped_storage().data_ptr() in given]
+            given = list(inputs)
+            shared = [i for i, t in enumerate(tensors) if any(shares_memory(t, v) for v in given)]
             return RunResult(arrays, structure, written, tuple(shared))
         except TypeError as error:
             raise ReferenceBroken(
@@ -317,6 +318,7 @@ FRAMEWORK = Framework(
     to_numpy=to_numpy,
     flatten=flatten,
     relayout=relayout,
+    shares_memory=shares_memory,
     synchronize=_synchronize,
     set_threads=_set_threads,
     poison=poison,

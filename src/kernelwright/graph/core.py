@@ -110,7 +110,8 @@ class Graph:
 
     ``inputs`` are the "input" nodes in call order (also the ones that no output depends on);
     ``parameters`` the "parameter" nodes in state-dict order. ``fixed`` holds the arguments that are
-    no tensors, by position in the call: the Graph is right for these values only.
+    no tensors, by position in the call: the Graph is right for these values only. ``assumes`` names
+    what a rewrite took for granted, as in "finite_inputs".
     """
 
     name: str
@@ -120,6 +121,7 @@ class Graph:
     structure: str = "tensor"
     notes: list[str] = field(default_factory=list)
     fixed: dict[int, Any] = field(default_factory=dict)
+    assumes: list[str] = field(default_factory=list)
 
     def nodes(self) -> list[Node]:
         """All nodes that the outputs need, operands first, each once."""

@@ -26,7 +26,8 @@ def decompose(graph: Graph) -> Graph:
     rewriter = _Rewriter()
     outputs = [rewriter.canonical(node) for node in graph.outputs]
     notes = graph.notes + [n for n in rewriter.notes if n not in graph.notes]
-    return dataclasses.replace(graph, outputs=outputs, notes=notes)
+    assumes = [*graph.assumes, *("finite_inputs" for _ in rewriter.notes[:1])]
+    return dataclasses.replace(graph, outputs=outputs, notes=notes, assumes=assumes)
 
 
 class _Rewriter:

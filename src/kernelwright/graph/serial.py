@@ -37,6 +37,7 @@ def graph_to_dict(graph: Graph) -> tuple[dict[str, Any], list[np.ndarray]]:
         "inputs": [place[node.id] for node in graph.inputs],
         "parameters": [place[node.id] for node in graph.parameters],
         "outputs": [place[node.id] for node in graph.outputs],
+        "assumes": list(graph.assumes),
         "fixed": [[index, _packed(value, arrays)] for index, value in graph.fixed.items()],
     }
     return data, arrays
@@ -61,6 +62,7 @@ def graph_from_dict(data: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> Gr
         data["structure"],
         list(data["notes"]),
         {index: _unpacked(value, arrays) for index, value in data.get("fixed", [])},
+        list(data.get("assumes", [])),
     )
 
 

@@ -60,6 +60,7 @@ class Session:
             threads=config.threads,
             reproducers=reproducers,
             allow_unsandboxed=config.judge.allow_unsandboxed,
+            finite_inputs=config.judge.finite_inputs,
         )
 
     def __enter__(self) -> Session:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import signal
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
+from kernelwright.frameworks._base import StateEntry
+from kernelwright.graph.core import DTYPES, TensorType
 from kernelwright.sandbox.channel import ChannelError
 from kernelwright.sandbox.process import ChildDied, ChildTimeout, Limits, Reply, start
 from kernelwright.schema import Candidate, Status
@@ -31,6 +36,18 @@ class CandidateFault(Exception):
     def __init__(self, verdict: Verdict, log: str) -> None:
         super().__init__(verdict.reason)
         self.verdict, self.log = verdict, log
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One call's outputs (after them the inputs that the reference writes to as well), the inputs
+    that the call must not have changed but did, the outputs that share memory with an input, and
+    the outputs of the call before as they are after this one."""
+
+    outputs: Outputs
+    mutated: list[int]
+    aliased: list[int]
+    previous: list[np.ndarray]
 
 
 class CandidateProcess:
@@ -62,33 +79,66 @@ class CandidateProcess:
             env=env,
             preload=(*preload, "triton") if candidate.impl_type == "triton" else preload,
         )
-        header = {
+        self._header = {
             "op": "load",
             "framework": framework,
             "entry": str(folder.resolve() / candidate.entry),
             "device": device,
             "threads": threads,
-            "state": [{"name": e.name, "kind": e.kind} for e in description.state],
             "init": description.init,
+            "policy": description.policy,
+            "output_bytes": [_nbytes(kind) for kind in description.outputs],
         }
-        arrays = [*(entry.array for entry in description.state), *description.arrays]
+        self._init_arrays, self._written = description.arrays, list(description.written)
+        self._states: set[str] = set()
+        self.prepare_us: float | None = None
         try:
-            reply = self._ask(header, arrays, "load")
+            self.load("own", description.state)
         except BaseException:
             self.close()
             raise
-        self.prepare_us: float | None = plain_number(reply.header.get("prepare_us"))
 
-    def run(self, inputs: Sequence[Any]) -> tuple[Outputs, list[int]]:
-        """The candidate's outputs and the positions of inputs that it wrote to."""
-        reply = self._ask({"op": "run"}, inputs, "call")
-        outputs = plain_outputs(reply.header, reply.arrays)
-        mutated = reply.header.get("mutated")
-        if outputs is None or not isinstance(mutated, list):
+    def load(self, name: str, state: Sequence[StateEntry]) -> None:
+        """Constructs the candidate with ``state``, unless there is one of that ``name`` already."""
+        if name in self._states:
+            return
+        entries = [{"name": e.name, "kind": e.kind} for e in state]
+        arrays = [*(entry.array for entry in state), *self._init_arrays]
+        reply = self._ask({**self._header, "name": name, "state": entries}, arrays, "load")
+        self._states.add(name)
+        if self.prepare_us is None:
+            self.prepare_us = plain_number(reply.header.get("prepare_us"))
+
+    def run(
+        self,
+        inputs: Sequence[Any],
+        *,
+        state: str = "own",
+        layout: str = "as_given",
+        previous: bool = False,
+    ) -> Answer:
+        """What the candidate with the weights ``state`` gives for ``inputs``."""
+        header = {"op": "run", "name": state, "layout": layout, "previous": previous}
+        reply = self._ask({**header, "written": self._written}, inputs, "call")
+        said, count = reply.header, reply.header.get("previous")
+        if plain_outputs(said, reply.arrays) is None:
             raise self._protocol_fault("an answer without outputs")
-        if any(type(m) is not int or not 0 <= m < len(inputs) for m in mutated):
-            raise self._protocol_fault("inputs that are not there")
-        return outputs, mutated
+        if type(count) is not int or not 0 <= count <= len(reply.arrays):
+            raise self._protocol_fault("a number of outputs that cannot be")
+        own = len(reply.arrays) - count
+        mutated = self._positions(said.get("mutated"), len(inputs))
+        return Answer(
+            Outputs(reply.arrays[:own], said["structure"]),
+            [index for index in mutated if index not in self._written],
+            self._positions(said.get("aliased"), own),
+            reply.arrays[own:],
+        )
+
+    def _positions(self, value: Any, count: int) -> list[int]:
+        """``value`` if it lists positions below ``count``: it comes from a worker."""
+        if isinstance(value, list) and all(type(n) is int and 0 <= n < count for n in value):
+            return value
+        raise self._protocol_fault("inputs or outputs that are not there")
 
     def log(self) -> str:
         return plain_text(self._child.stderr_tail(), LOG_CHARACTERS)
@@ -170,3 +220,7 @@ def write_folder(candidate: Candidate, folder: Path) -> None:
             raise ValueError(f"candidate file {name!r} is no plain file name")
         (folder / name).write_bytes(data)
         (folder / name).chmod(0o644)
+
+
+def _nbytes(kind: TensorType) -> int:
+    return kind.size * DTYPES[kind.dtype].itemsize if kind.dtype in DTYPES else 0

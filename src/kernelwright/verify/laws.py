@@ -1,4 +1,4 @@
-"""Input laws: what values the judge feeds beside the Model's own ``get_inputs()``.
+"""Input laws: what the judge feeds beside the Model's own ``get_inputs()``.
 
 A law replaces the values of float inputs and keeps shapes, dtypes and layouts; integers, booleans
 and scalars stay the Model's own (they may be indices, masks or sizes). Each law is there for a way
@@ -22,6 +22,18 @@ Make = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 def _gaussian(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return rng.standard_normal(shape, dtype=np.float32)
+
+
+def _uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """One sign: nothing cancels, so sums grow as they do in practice with activations."""
+    return rng.random(shape, dtype=np.float32)
+
+
+def _heavy_tailed(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Student's t with two degrees of freedom: a few elements are hundreds of times the median, so
+    that a scale or a maximum taken over the wrong set shows."""
+    chi_square = rng.standard_exponential(shape, dtype=np.float32)  # half of it, two degrees
+    return _gaussian(rng, shape) / np.sqrt(np.maximum(chi_square, np.float32(1e-6)))
 
 
 def _small_integers(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -51,13 +63,34 @@ def _zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return np.zeros(shape, np.float32)
 
 
+def _special(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """NaN, infinities, minus zero and a subnormal number, one each in a quarter of the rows and
+    columns, so that other rows and columns have plain results beside them."""
+    special = (np.nan, np.inf, -np.inf, -0.0, 1e-40)
+    values = _gaussian(rng, shape)
+    if not values.size:
+        return values
+    grid = values.reshape(-1, shape[-1]) if values.ndim > 1 else values.reshape(1, -1)
+    rows, columns = (rng.permutation(n)[: max(1, n // 4)] for n in grid.shape)
+    if len(rows) == 1:  # one row: several of its elements
+        rows = np.full(min(len(columns), len(special)), rows[0])
+        grid[rows, columns[: len(rows)]] = rng.permutation(special)[: len(rows)]
+    else:
+        grid[rows, rng.choice(columns, len(rows))] = np.resize(special, len(rows))
+    return values
+
+
+SPECIAL = "special"
 # In order of what they find, for when there is not time for all of them.
 LAWS: Mapping[str, Make] = {
     "small_integers": _small_integers,
     "offset": _offset,
-    "gaussian": _gaussian,
+    SPECIAL: _special,
+    "heavy_tailed": _heavy_tailed,
     "huge": _huge,
+    "gaussian": _gaussian,
     "tiny": _tiny,
+    "uniform": _uniform,
     "zeros": _zeros,
 }
 
@@ -77,7 +110,7 @@ def apply_law(law: str, inputs: Sequence[Any], seed: int) -> list[Any]:
 
 def _filled(array: np.ndarray, make: Make, rng: np.random.Generator) -> np.ndarray:
     new = np.empty_like(array)  # keeps the order of axes in memory
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         new[...] = make(rng, array.shape)
     return new
 

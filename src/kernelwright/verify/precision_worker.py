@@ -32,13 +32,17 @@ class _Fault(KernelwrightError):
 
 class _Worker:
     def __init__(self) -> None:
-        self.call: Callable[..., Any]
+        self.calls: dict[str, Callable[..., Any]] = {}
         self.framework: Any
         self.device = "cpu"
+        self.output_bytes: list[int] = []
+        self.kept: list[Any] = []
 
     def load(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
+        """Constructs the candidate with the state that is given and keeps it under its ``name``."""
         self.framework = FRAMEWORKS.get(header["framework"])
-        self.device = header["device"]
+        self.device, self.output_bytes = header["device"], header["output_bytes"]
+        self.framework.pin(header["policy"])
         if header["threads"]:
             self.framework.set_threads(header["threads"])
         state = [
@@ -50,23 +54,43 @@ class _Worker:
             return self.framework.to_native(array, self.device)
 
         init = [unpack(data, arrays, native) for data in header["init"]]
-        self.call, prepare_us = self.framework.load_candidate(
+        self.calls[header["name"]], prepare_us = self.framework.load_candidate(
             Path(header["entry"]), init, state, self.device
         )
         return {"prepare_us": prepare_us}, []
 
     def run(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
+        """One call. After the outputs follow the ``written`` inputs as the call left them, and with
+        ``previous`` the outputs of the call before as they are now."""
         before = [_fingerprint(value) for value in arrays]
-        natives = [self.framework.to_native(value, self.device) for value in arrays]
-        result = self.call(*natives)
-        self.framework.synchronize(self.device)
+        framework = self.framework
+        natives = [
+            framework.relayout(framework.to_native(value, self.device), header["layout"])
+            for value in arrays
+        ]
+        # Memory that nobody writes to must not hold an earlier, right answer.
+        framework.poison(self.device, self.output_bytes)
+        result = self.calls[header["name"]](*natives)
+        framework.synchronize(self.device)
         outputs, structure = self._outputs(result)
+        written = [framework.to_numpy(natives[index]) for index in header["written"]]
         mutated = [
             index
             for index, (native, mark) in enumerate(zip(natives, before))
-            if mark is not None and _fingerprint(self.framework.to_numpy(native)) != mark
+            if mark is not None and _fingerprint(framework.to_numpy(native)) != mark
         ]
-        return {"structure": structure, "mutated": mutated}, outputs
+        results = framework.flatten(result)[0]
+        aliased = [
+            index
+            for index, output in enumerate(results)
+            if any(framework.shares_memory(output, given) for given in natives)
+        ]
+        previous = (
+            [framework.to_numpy(native) for native in self.kept] if header["previous"] else []
+        )
+        self.kept = results
+        found = {"structure": structure, "mutated": mutated, "aliased": aliased}
+        return {**found, "previous": len(previous)}, [*outputs, *written, *previous]
 
     def _outputs(self, result: Any) -> tuple[list[np.ndarray], str]:
         try:

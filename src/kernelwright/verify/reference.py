@@ -41,6 +41,8 @@ class Description:
 
     ``init`` is packed constructor arguments (see ``verify.values``); its arrays follow the state's
     in ``arrays``. ``inputs`` are the types of the Model's own inputs (None for a scalar).
+    ``written`` are inputs that the Model's call changes, ``aliased`` outputs that share memory with
+    an input.
     """
 
     state: list[StateEntry]
@@ -51,6 +53,8 @@ class Description:
     structure: str
     policy: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    written: tuple[int, ...] = ()
+    aliased: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class ReferenceProcess:
     ) -> None:
         self.spec, self.wall_s, self.device = spec, wall_s, device
         self._lock = threading.Lock()
+        self._reduced: dict[int, list[Value] | None] = {}
         self._child: Child = start(
             "kernelwright.verify.reference_worker:main",
             isolated=False,
@@ -113,6 +118,7 @@ class ReferenceProcess:
         inputs = self.make_inputs(0)
         outputs, truths = self.run_and_truth(inputs)
         self._check_sound(inputs, outputs, truths)
+        first = self.run(inputs)
         return Description(
             state=state,
             init=header["init"],
@@ -121,6 +127,8 @@ class ReferenceProcess:
             outputs=[_type_of(array) for array in outputs.arrays],
             structure=outputs.structure,
             policy=header["policy"],
+            written=tuple(sorted(first.written)),
+            aliased=first.aliased,
         )
 
     def _check_sound(
@@ -155,18 +163,44 @@ class ReferenceProcess:
     def run(self, inputs: Sequence[Value]) -> RunResult:
         """The framework's own result in its own dtypes."""
         reply = self._ask({"op": "run"}, inputs, doing="running the Model")
-        return RunResult(reply.arrays, reply.header["structure"])
+        header, written = reply.header, reply.header["written"]
+        count = len(reply.arrays) - len(written)
+        after = dict(zip(written, reply.arrays[count:]))
+        return RunResult(reply.arrays[:count], header["structure"], after, tuple(header["aliased"]))
 
     def truth(self, inputs: Sequence[Value]) -> list[np.ndarray]:
         """The outputs in float64."""
         return self._ask({"op": "truth"}, inputs, doing="running the Model in float64").arrays
 
-    def run_and_truth(self, inputs: Sequence[Value]) -> tuple[Outputs, list[np.ndarray]]:
-        """``run`` and ``truth`` in one trip."""
+    def run_and_truth(
+        self,
+        inputs: Sequence[Value],
+        *,
+        layout: str = "as_given",
+        state: str = "own",
+        written: Sequence[int] = (),
+    ) -> tuple[Outputs, list[np.ndarray]]:
+        """``run`` and ``truth`` in one trip, for inputs laid out as ``layout`` and weights that
+        ``learn_state`` has named. The values of the ``written`` inputs after the call follow the
+        outputs in both."""
         doing = "running the Model and its float64 truth"
-        reply = self._ask({"op": "run_and_truth"}, inputs, doing=doing)
+        header = {"op": "run_and_truth", "layout": layout, "state": state, "written": [*written]}
+        reply = self._ask(header, inputs, doing=doing)
         count = reply.header["count"]
         return Outputs(reply.arrays[:count], reply.header["structure"]), reply.arrays[count:]
+
+    def learn_state(self, name: str, state: Sequence[StateEntry]) -> None:
+        """Has ``run_and_truth`` know other weights under ``name``."""
+        named = [[entry.name, entry.kind] for entry in state]
+        header = {"op": "learn_state", "name": name, "entries": named}
+        self._ask(header, [entry.array for entry in state], doing="giving the Model other weights")
+
+    def dynamic_inputs(self, seed: int) -> list[list[Value]]:
+        """The input sets of ``get_inputs_dyn_list()``; [] when the file declares none."""
+        doing = "get_inputs_dyn_list()"
+        reply = self._ask({"op": "dynamic_inputs", "seed": seed}, doing=doing)
+        arrays = iter(reply.arrays)
+        return [[next(arrays) for _ in range(count)] for count in reply.header["counts"]]
 
     def capture(self, inputs: Sequence[Value] | None = None) -> Graph:
         """The Graph for ``inputs`` (the Model's own by default); raises CaptureError."""
@@ -176,9 +210,12 @@ class ReferenceProcess:
 
     def reduced_inputs(self, seed: int = 0) -> list[Value] | None:
         """Inputs of smaller sizes that the Model takes too; None when there are none."""
-        doing = "finding smaller input sizes"
-        reply = self._ask({"op": "reduced_inputs", "seed": seed}, doing=doing)
-        return reply.arrays if reply.header["reduced"] else None
+        if seed not in self._reduced:
+            doing = "finding smaller input sizes"
+            reply = self._ask({"op": "reduced_inputs", "seed": seed}, doing=doing)
+            self._reduced[seed] = reply.arrays if reply.header["reduced"] else None
+        found = self._reduced[seed]
+        return None if found is None else list(found)
 
     def effects(self, inputs: Sequence[Value]) -> Effects:
         """What one call changes besides its outputs."""

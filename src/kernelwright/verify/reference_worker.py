@@ -9,7 +9,7 @@ import numpy as np
 
 from kernelwright.errors import UnsupportedError
 from kernelwright.frameworks import FRAMEWORKS
-from kernelwright.frameworks._base import LoadedModel, RunResult
+from kernelwright.frameworks._base import LoadedModel, RunResult, StateEntry
 from kernelwright.frameworks._source import user_code
 from kernelwright.graph.serial import graph_to_dict
 from kernelwright.sandbox.channel import Channel
@@ -23,6 +23,7 @@ class _Worker:
     def __init__(self) -> None:
         self.model: LoadedModel
         self.framework: Any
+        self.others: dict[str, LoadedModel] = {}
 
     def load(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
         self.framework = FRAMEWORKS.get(header["framework"])
@@ -35,30 +36,36 @@ class _Worker:
         packed: list[np.ndarray] = [entry.array for entry in state]
         init = [pack(value, packed, self.framework.to_numpy) for value in self.model.init_inputs]
         entries = [{"name": entry.name, "kind": entry.kind} for entry in state]
-        return {"state": entries, "init": init, "policy": self._policy()}, packed
-
-    def _policy(self) -> dict[str, Any]:
-        if self.framework.name != "torch":
-            return {}
-        from kernelwright.frameworks.torch import precision_policy
-
-        return precision_policy()
+        return {"state": entries, "init": init, "policy": self.framework.policy()}, packed
 
     def make_inputs(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
         return {}, self.model.make_inputs(header["seed"])
 
+    def dynamic_inputs(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
+        sets = self.model.dynamic_inputs(header["seed"])
+        return {"counts": [len(s) for s in sets]}, [value for s in sets for value in s]
+
+    def learn_state(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
+        state = [StateEntry(n, array, kind) for (n, kind), array in zip(header["entries"], arrays)]
+        self.others[header["name"]] = self.model.with_state(state)
+        return {}, []
+
     def run(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
         result: RunResult = self.model.run(arrays)
-        return {"structure": result.structure}, result.outputs
+        written = sorted(result.written)
+        header = {"structure": result.structure, "written": written, "aliased": result.aliased}
+        return header, [*result.outputs, *(result.written[i] for i in written)]
 
     def truth(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
         return {}, self.model.truth(arrays)
 
     def run_and_truth(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
-        result = self.model.run(arrays)
-        count = len(result.outputs)
-        header = {"structure": result.structure, "count": count}
-        return header, [*result.outputs, *self.model.truth(arrays)]
+        model = self.others.get(header["state"], self.model)
+        written: list[int] = header["written"]
+        result = model.run(arrays, header["layout"])
+        outputs = [*result.outputs, *(result.written.get(i, arrays[i]) for i in written)]
+        header = {"structure": result.structure, "count": len(outputs)}
+        return header, [*outputs, *model.truth(arrays, written)]
 
     def effects(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
         """What a call changes besides its outputs, and whether a Model that lives on answers the
@@ -104,5 +111,5 @@ class _Worker:
 def main(channel: Channel) -> None:
     worker = _Worker()
     names = ["load", "make_inputs", "run", "truth", "run_and_truth", "capture"]
-    names += ["run_call", "reduced_inputs", "effects"]
+    names += ["run_call", "reduced_inputs", "dynamic_inputs", "learn_state", "effects"]
     serve(channel, {name: getattr(worker, name) for name in names})

@@ -9,6 +9,7 @@ from kernelwright.schema import Candidate, Status
 from kernelwright.verify.compare import Verdict
 
 ENTRY_NAMES = ("ModelNew", "kernel")
+ASSUMPTIONS = ("finite_inputs", "static_shapes")
 
 
 def check_source(candidate: Candidate) -> Verdict:
@@ -26,11 +27,30 @@ def check_source(candidate: Candidate) -> Verdict:
     if candidate.entry not in trees:
         reason = f"the entry {candidate.entry} is no Python file"
         return Verdict(Status.WRONG_STRUCTURE, "no_entry", reason)
+    if unknown := sorted(set(assumptions(candidate)) - set(ASSUMPTIONS)):
+        reason = f"ASSUMES names {unknown[0]!r}; known: {', '.join(ASSUMPTIONS)}"
+        return Verdict(Status.WRONG_STRUCTURE, "assumes", reason)
     names = set(_bound_names(trees[candidate.entry]))
     if names & {*ENTRY_NAMES, "*"}:
         return Verdict(Status.PASSED)
     reason = f"{candidate.entry} defines neither class ModelNew nor def kernel"
     return Verdict(Status.WRONG_STRUCTURE, "no_entry", reason)
+
+
+def assumptions(candidate: Candidate) -> tuple[str, ...]:
+    """What the entry file says that its kernel takes for granted: the words of a module-level
+    ``ASSUMES = ("finite_inputs", "static_shapes")``. () without one."""
+    try:
+        tree = ast.parse(candidate.files[candidate.entry])
+    except (SyntaxError, ValueError):
+        return ()
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if any(isinstance(t, ast.Name) and t.id == "ASSUMES" for t in targets):
+            assert isinstance(node, ast.Assign)
+            items = node.value.elts if isinstance(node.value, ast.Tuple | ast.List) else []
+            return tuple(str(i.value) for i in items if isinstance(i, ast.Constant))
+    return ()
 
 
 def _bound_names(tree: ast.Module) -> Iterator[str]:

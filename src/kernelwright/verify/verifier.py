@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kernelwright.errors import SandboxError
+from kernelwright.errors import ReferenceBroken, SandboxError
+from kernelwright.frameworks._base import StateEntry
 from kernelwright.sandbox.process import Limits, isolation_level
 from kernelwright.schema import Candidate, Evaluation, Status, TaskSpec
 from kernelwright.verify import laws
-from kernelwright.verify.candidate_process import CandidateFault, CandidateProcess
-from kernelwright.verify.cases import Case, Cases
-from kernelwright.verify.compare import Outputs, Verdict, judge_outputs, nearer_to_limit
+from kernelwright.verify.candidate_process import Answer, CandidateFault, CandidateProcess
+from kernelwright.verify.cases import ASSUMED, Case, Cases
+from kernelwright.verify.compare import (
+    Outputs,
+    Verdict,
+    is_inexact,
+    judge_outputs,
+    nearer_to_limit,
+)
+from kernelwright.verify.graph_rules import GraphRules
 from kernelwright.verify.reference import Description, ReferenceProcess
 from kernelwright.verify.reproducer import write_reproducer
-from kernelwright.verify.static_check import check_source
+from kernelwright.verify.static_check import assumptions, check_source
+from kernelwright.verify.ties import Tie
 
 log = logging.getLogger(__name__)
 
 
+_WHOLE_NUMBERS = ("small_integers", "zeros")  # laws under which sums may be exact
 NEARBY_RUNS, NEARBY_SPREAD = 4, 4.0
 
 
@@ -34,7 +45,8 @@ class Verifier:
     ``seeds`` input sets are drawn from the Model's own ``get_inputs`` and one for each other law
     (``use_laws``). ``wall_s`` bounds loading and each call; ``limits`` the worker as a whole.
     ``reproducers`` is a folder for scripts that repeat a failure (none written when None). Without
-    isolation on this machine candidates run only if ``allow_unsandboxed``.
+    isolation on this machine candidates run only if ``allow_unsandboxed``. ``finite_inputs``
+    promises that no input ever holds NaN or infinities.
     """
 
     def __init__(
@@ -48,7 +60,10 @@ class Verifier:
         threads: int = 0,
         reproducers: Path | None = None,
         allow_unsandboxed: bool = False,
+        finite_inputs: bool = False,
     ) -> None:
+        self.finite_inputs = finite_inputs
+        self.graph_rules = GraphRules(reference)
         self.reference, self.seeds, self.use_laws = reference, seeds, use_laws
         self.wall_s, self.threads, self.reproducers = wall_s, threads, reproducers
         self.limits = limits or Limits(wall_s=3600.0, cpu_s=7200.0)
@@ -90,17 +105,19 @@ class Verifier:
             )
         description = self.reference.describe()
         cases = Cases(
-            self.reference, seeds=self.seeds, use_laws=self.use_laws, reduced=reduced, seed=seed
+            self.reference,
+            seeds=self.seeds,
+            use_laws=self.use_laws,
+            reduced=reduced,
+            seed=seed,
+            finite=self.finite_inputs,
         )
         with ExitStack() as stack:
             runs = [_Verification(self, spec, candidate, cases) for candidate in candidates]
             for run in runs:
                 run.start(stack, description, env or {})
             self._judge(runs, cases)
-            return [
-                dataclasses.replace(run.evaluation(), policy=dict(description.policy))
-                for run in runs
-            ]
+            return [replace(run.evaluation(), policy=dict(description.policy)) for run in runs]
 
     def _judge(self, runs: Sequence[_Verification], cases: Cases) -> None:
         own_finite = True
@@ -108,36 +125,74 @@ class Verifier:
             alive = [run for run in runs if run.verdict is None]
             if not alive:
                 return
+            asked = [run for run in alive if run.takes(case)]
+            if not asked:
+                continue
             inputs = cases.inputs(case)
             # Every candidate answers first; the truth for these inputs does not exist before that.
-            for run in alive:
+            for run in asked:
                 run.answer(case, inputs)
-            reference, truths = self._reference_and_truth(inputs)
-            finite = _all_finite(reference, truths)
-            if case.law == laws.OWN:
-                own_finite &= finite
-            elif own_finite and not finite:
-                cases.notes.append(f"law {case.law} dropped: the reference is not finite under it")
+            found = self._reference_and_truth(case, inputs, cases.notes)
+            if found is not None and case.law == laws.OWN:
+                own_finite &= _all_finite(*found)
+            elif found is not None and own_finite and _undefined(case, *found):
+                cases.notes.append(f"law {case.law} dropped: the reference is undefined under it")
+                found = None
+            if found is None:
+                for run in asked:
+                    run.forget()
                 continue
-            for run in alive:
-                run.judge(case, truths, reference)
+            evidence = self._evidence(case, cases, inputs, *found)
+            for run in asked:
+                run.judge(case, evidence)
         for run in runs:
             run.judge_again()
         if not cases.reduced and (reasons := self.reference.degeneracy()):
             cases.notes.append(f"degenerate task: {'; '.join(reasons)}")
 
-    def _reference_and_truth(self, inputs: Sequence[Any]) -> tuple[Outputs, list[np.ndarray]]:
-        """A float64 output is its own truth and shows no error. What stands for the reference's
+    def _evidence(
+        self,
+        case: Case,
+        cases: Cases,
+        inputs: Sequence[Any],
+        reference: Outputs,
+        truths: Sequence[np.ndarray],
+    ) -> Evidence:
+        known = inputs, cases.state(case), truths, reference
+        rules = self.graph_rules
+        exact = rules.exact(*known) if case.values in _WHOLE_NUMBERS else frozenset()
+        return Evidence(*known, rules.ties(*known), exact)
+
+    def _reference_and_truth(
+        self, case: Case, inputs: Sequence[Any], notes: list[str]
+    ) -> tuple[Outputs, list[np.ndarray]] | None:
+        """The reference's own answer and the truth; None, said in ``notes``, when the reference
+        raises under a law other than the Model's own inputs.
+
+        A float64 output is its own truth and shows no error. What stands for the reference's
         rounding there are its answers to inputs that are one rounding away: per element the largest
         difference of NEARBY_RUNS such answers, times NEARBY_SPREAD. One answer underestimates where
         a result is ill-conditioned (measured: one refusal of an honest candidate in ten)."""
-        reference, truths = self.reference.run_and_truth(inputs)
-        if not any(array.dtype == np.float64 for array in reference.arrays):
-            return reference, truths
-        nearby = [
-            self.reference.run([_one_rounding_away(value, run) for value in inputs]).outputs
-            for run in range(NEARBY_RUNS)
-        ]
+
+        def ask(values: Sequence[Any]) -> tuple[Outputs, list[np.ndarray]]:
+            written = self.reference.describe().written
+            return self.reference.run_and_truth(
+                values, layout=case.layout, state=case.state, written=written
+            )
+
+        try:
+            reference, truths = ask(inputs)
+            if not any(array.dtype == np.float64 for array in reference.arrays):
+                return reference, truths
+            nearby = [
+                ask([_one_rounding_away(value, run) for value in inputs])[0].arrays
+                for run in range(NEARBY_RUNS)
+            ]
+        except ReferenceBroken as broken:
+            if case.law == laws.OWN or broken.check in ("never_ends", "dies"):
+                raise
+            notes.append(f"law {case.law} dropped: the reference does not take it ({broken})")
+            return None
         arrays = [
             _spread(a, [outputs[i] for outputs in nearby]) if a.dtype == np.float64 else a
             for i, a in enumerate(reference.arrays)
@@ -157,12 +212,18 @@ class _Verification:
         self.verdict: Verdict | None = None
         self._process: CandidateProcess | None = None
         self._text = ""
+        self._assumes: tuple[str, ...] = ()
+        self._left_out: dict[str, list[str]] = {}  # what it assumes -> laws that it was not asked
         self._case: Case | None = None
-        self._answer: tuple[Outputs, list[int], Outputs | None] | None = None
+        self._evidence: Evidence | None = None
+        self._evidence_of: Case | None = None
+        self._fault: CandidateFault | None = None
+        self._answers: list[Answer] = []
         self._worst: Verdict | None = None
-        self._known: tuple[Sequence[np.ndarray], Outputs] | None = None
         self._done: list[Case] = []
         self._first: tuple[Case, Outputs] | None = None
+        self._last: tuple[str, Outputs] | None = None  # the last call's weights and outputs
+        self._before: Outputs | None = None  # what the call before the one that was asked gave
 
     def start(self, stack: ExitStack, description: Description, env: Mapping[str, str]) -> None:
         """Checks the source and loads the candidate in an isolated process."""
@@ -170,57 +231,120 @@ class _Verification:
         if not static.passed:
             self.verdict = Verdict(static.status, static.check, static.reason)
             return
-        verifier = self.verifier
-        with self._faults():
-            self._process = stack.enter_context(
-                CandidateProcess(
-                    self.candidate,
-                    description,
-                    framework=self.spec.framework,
-                    device=verifier.reference.device,
-                    threads=verifier.threads,
-                    wall_s=verifier.wall_s,
-                    limits=verifier.limits,
-                    env=env,
-                )
-            )
-
-    @contextmanager
-    def _faults(self) -> Iterator[None]:
-        """A fault of the candidate is its verdict."""
+        self._stack, self._env, self._description = stack, env, description
+        self._assumes = assumptions(self.candidate)
         try:
-            yield
+            self._load()
         except CandidateFault as fault:
             self.verdict, self._text = fault.verdict, fault.log
 
-    def answer(self, case: Case, inputs: Sequence[Any]) -> None:
-        """Calls the candidate, twice where the case asks for it."""
-        assert self._process is not None
-        self._case, self._answer = case, None
-        with self._faults():
-            outputs, mutated = self._process.run(inputs)
-            again = self._process.run(inputs)[0] if case.repeat else None
-            self._answer = outputs, mutated, again
+    def _load(self) -> None:
+        verifier = self.verifier
+        self._process = self._stack.enter_context(
+            CandidateProcess(
+                self.candidate,
+                self._description,
+                framework=self.spec.framework,
+                device=verifier.reference.device,
+                threads=verifier.threads,
+                wall_s=verifier.wall_s,
+                limits=verifier.limits,
+                env=self._env,
+            )
+        )
 
-    def judge(self, case: Case, truths: Sequence[np.ndarray], reference: Outputs) -> None:
-        """Judges the answer to ``case``, if there was one."""
-        if self._answer is None:
+    def takes(self, case: Case) -> bool:
+        """Whether the case is within what the candidate's producer says that it assumes."""
+        for word in self._assumes:
+            if case.law in ASSUMED[word]:
+                self._left_out.setdefault(word, []).append(case.law)
+                return False
+        return True
+
+    def answer(self, case: Case, inputs: Sequence[Any]) -> None:
+        """Calls the candidate, twice where the case asks for it. What goes wrong counts only when
+        the reference turns out to be defined for these inputs."""
+        process = self._process
+        assert process is not None
+        self._case, self._fault, self._answers = case, None, []
+        # Once: are the outputs of the call before, by the same instance, still what they were?
+        before = self._last
+        ask = before is not None and before[0] == case.state and self._before is None
+        self._last = None
+        try:
+            process.load(case.state, self.cases.state(case))
+            run = functools.partial(process.run, inputs, state=case.state, layout=case.layout)
+            self._answers.append(run(previous=ask))
+            if ask and before is not None:
+                self._before = before[1]
+            if case.repeat:
+                self._answers.append(run())
+            self._last = case.state, self._answers[-1].outputs
+        except CandidateFault as fault:
+            self._fault = fault
+
+    def forget(self) -> None:
+        """The case does not count: a fault under it is forgiven, a dead process replaced."""
+        fault, self._case = self._fault, self._done[-1] if self._done else None
+        if fault is None or fault.verdict.check in ("call_raised", "structure", "dtype"):
             return
-        outputs, mutated, again = self._answer
-        verdict = judge_outputs(truths, reference, outputs)
-        if verdict.passed and mutated:
-            reason = f"the call wrote to input {mutated[0]}; inputs must stay as they are"
-            verdict = Verdict(Status.REJECTED, "input_mutated", reason, verdict.statistics)
-        elif verdict.passed and again is not None and not _identical(outputs, again):
-            reason = f"two calls on the same inputs differ: {_first_difference(outputs, again)}"
-            verdict = Verdict(Status.REJECTED, "non_deterministic", reason, verdict.statistics)
+        try:
+            self._load()
+        except CandidateFault as again:
+            self.verdict, self._text = again.verdict, again.log
+
+    def judge(self, case: Case, evidence: Evidence) -> None:
+        """Judges the answer to ``case``."""
+        self._evidence, self._evidence_of = evidence, case
+        if self._fault is not None:
+            self.verdict, self._text = self._fault.verdict, self._fault.log
+            return
+        answer = self._answers[0]
+        verdict = evidence.verdict(answer.outputs)
+        if verdict.passed:
+            broken = self._broken_rule(answer)
+            verdict = replace(broken, statistics=verdict.statistics) if broken else verdict
         if not verdict.passed:
-            self.verdict, self._known = verdict, (truths, reference)
+            self.verdict = self._told(verdict)
             return
         self._done.append(case)
-        self._first = self._first or (case, outputs)
+        self._first = self._first or (case, answer.outputs)
         if self._worst is None or nearer_to_limit(verdict, self._worst):
             self._worst = verdict
+
+    def _broken_rule(self, answer: Answer) -> Verdict | None:
+        """The rule, other than the values, that the answer breaks."""
+        case, rejected = self._case, Status.REJECTED
+        assert case is not None
+        if answer.mutated:
+            reason = f"the call wrote to input {answer.mutated[0]}; inputs must stay as they are"
+            return Verdict(rejected, "input_mutated", reason)
+        if len(self._answers) > 1 and not _identical(answer.outputs, self._answers[1].outputs):
+            difference = _first_difference(answer.outputs, self._answers[1].outputs)
+            reason = f"two calls on the same inputs differ: {difference}"
+            return Verdict(rejected, "non_deterministic", reason)
+        shared = set(answer.aliased) - set(self._description.aliased)
+        if case.law == laws.OWN and shared:
+            reason = f"output {min(shared)} shares memory with an input; the reference's does not"
+            return Verdict(rejected, "output_aliases_input", reason)
+        if answer.previous and self._before is not None:
+            count, structure = len(answer.previous), self._before.structure
+            earlier = Outputs(self._before.arrays[:count], structure)
+            now = Outputs(answer.previous, structure)
+            if not _identical(earlier, now):
+                reason = "a later call changed the outputs of an earlier one, as a buffer that is "
+                reason += f"used for every call does: {_first_difference(earlier, now)}"
+                return Verdict(rejected, "output_reused", reason)
+        return None
+
+    def _told(self, verdict: Verdict) -> Verdict:
+        """With what a reader needs beside it: inputs that the call writes to follow the outputs."""
+        outputs, reason = len(self._description.outputs), verdict.reason
+        for place, index in enumerate(self._description.written):
+            reason = reason.replace(f"output {outputs + place} ", f"input {index} after the call ")
+        if self._case is not None and self._case.law == laws.SPECIAL:
+            reason += "; set judge.finite_inputs where inputs are known to be finite"
+        return replace(verdict, reason=reason)
 
     def judge_again(self) -> None:
         """The very first inputs once more, after all the others: a kernel that keeps state, or
@@ -229,14 +353,17 @@ class _Verification:
             return
         if self._first is not None and self._process is not None:
             self._case, before = self._first
-            with self._faults():
-                outputs, _ = self._process.run(self.cases.inputs(self._case))
-                if not _identical(before, outputs):
-                    reason = (
-                        "the first inputs, given again after all others, got another answer: "
-                        f"{_first_difference(before, outputs)}"
-                    )
-                    self.verdict = Verdict(Status.REJECTED, "non_deterministic", reason)
+            try:
+                after = self._process.run(self.cases.inputs(self._case)).outputs
+            except CandidateFault as fault:
+                self.verdict, self._text = fault.verdict, fault.log
+                return
+            if not _identical(before, after):
+                reason = (
+                    "the first inputs, given again after all others, got another answer: "
+                    f"{_first_difference(before, after)}"
+                )
+                self.verdict = Verdict(Status.REJECTED, "non_deterministic", reason)
         if self.verdict is None:
             self.verdict = self._worst or Verdict(Status.PASSED)
 
@@ -247,15 +374,10 @@ class _Verification:
         text = self._text
         if verdict.passed and self._process is not None:
             text = self._process.log()
-        notes = list(self.cases.notes)
-        if self.cases.reduced:
-            notes.append("checked on reduced sizes only")
-        if isolation_level() == "rlimits":
-            notes.append("the candidate ran without isolation")
         error = verdict.statistics
         cases = self._done if verdict.passed else [*self._done, *self._failed()]
         if error is not None:
-            error = dataclasses.replace(
+            error = replace(
                 error,
                 laws=tuple(dict.fromkeys(case.law for case in cases)),
                 seeds=tuple(case.seed for case in cases),
@@ -271,8 +393,18 @@ class _Verification:
             reduced=self.cases.reduced,
             reproducer=self._reproducer(verdict),
             log=text,
-            notes=tuple(notes),
+            notes=tuple(self._notes()),
         )
+
+    def _notes(self) -> Iterator[str]:
+        yield from self.cases.notes
+        for word, left_out in self._left_out.items():
+            named = ", ".join(dict.fromkeys(left_out))
+            yield f"the kernel assumes {word.replace('_', ' ')}: not checked under {named}"
+        if self.cases.reduced:
+            yield "checked on reduced sizes only"
+        if isolation_level() == "rlimits":
+            yield "the candidate ran without isolation"
 
     def _failed(self) -> list[Case]:
         return [] if self._case is None or self._case in self._done else [self._case]
@@ -281,7 +413,7 @@ class _Verification:
         folder = self.verifier.reproducers
         if verdict.passed or folder is None:
             return None
-        case = self._case or Case(laws.OWN, 0, repeat=False)
+        case = self._case or Case(laws.OWN, 0)
         try:
             return str(self._written(folder, verdict, case))
         except OSError as error:  # the verdict stands without it
@@ -290,6 +422,10 @@ class _Verification:
 
     def _written(self, folder: Path, verdict: Verdict, case: Case) -> Path:
         description = self.verifier.reference.describe()
+        evidence = self._evidence if self._evidence_of == self._case else None
+        inputs = None  # it never came to a call
+        if self._case is not None:
+            inputs = evidence.inputs if evidence else self.cases.inputs(case)
         return write_reproducer(
             folder / f"{self.candidate.hash()}-{verdict.check}",
             self.spec,
@@ -297,15 +433,41 @@ class _Verification:
             verdict=verdict,
             law=case.law,
             seed=case.seed,
-            layout="as_given",
-            state=description.state,
-            inputs=None if self._case is None else self.cases.inputs(case),
+            layout=case.layout,
+            state=self.cases.state(case),
+            inputs=inputs,
             description=description,
-            truths=self._known and self._known[0],
-            reference=self._known and self._known[1],
+            truths=None if evidence is None else evidence.truths,
+            reference=None if evidence is None else evidence.reference,
             device=self.verifier.reference.device,
+            written=description.written,
+            tied=evidence.ties if evidence else (),
             wall_s=self.verifier.wall_s,
         )
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one case is judged by. ``ties`` and ``exact`` are as in ``judge_outputs``."""
+
+    inputs: Sequence[Any]
+    state: Sequence[StateEntry]
+    truths: Sequence[np.ndarray]
+    reference: Outputs
+    ties: Mapping[int, Tie]
+    exact: frozenset[int]
+
+    def verdict(self, outputs: Outputs) -> Verdict:
+        return judge_outputs(self.truths, self.reference, outputs, ties=self.ties, exact=self.exact)
+
+
+def _undefined(case: Case, reference: Outputs, truths: Sequence[np.ndarray]) -> bool:
+    """Whether nothing can be learnt under the case's law: special values must leave something
+    finite; all others, everything."""
+    if case.law != laws.SPECIAL:
+        return not _all_finite(reference, truths)
+    floats = [a for a in reference.arrays if is_inexact(a.dtype) and a.size]
+    return bool(floats) and not any(bool(np.isfinite(a).any()) for a in floats)
 
 
 def _all_finite(reference: Outputs, truths: Sequence[np.ndarray]) -> bool:

@@ -100,6 +100,7 @@ class Scheduler:
             program, tuple(bindings), specs, self.graph.structure,
             len(self.graph.inputs) + len(self.graph.fixed),
             self.state, self.constants, tuple(self.graph.notes), dict(self.graph.fixed),
+            tuple(self.graph.assumes),
         )  # fmt: skip
 
     # ---- names -------------------------------------------------------------------------------
