@@ -25,7 +25,7 @@ demo: $(STAMP) ## run the main job on the examples and print the table
 	$(BIN)/kernelwright optimize examples/relu.py examples/swish.py examples/diag_matmul.py \
 	  examples/softmax.py examples/layer_norm.py examples/bias_gelu_residual.py \
 	  examples/row_sum_column_max.py examples/numpy_chain.py examples/mse.py \
-	  --backend cpu --effort none --out demo-out
+	  --backend cpu --effort none --baselines eager --out demo-out
 
 test: $(STAMP) ## the default test suite: no GPU, no LLM, no network
 	$(BIN)/python -m pytest $(PARALLEL) -m 'not gpu and not live and not heavy'

@@ -34,7 +34,9 @@ def test_a_broken_task_is_named_and_exits_2(name: str, kw: Run, tmp_path: Path) 
     source, check, word = BROKEN[name]
     path = tmp_path / f"{name}.py"
     path.write_text(source)
-    ran = kw("optimize", path, "--backend", "cpu", "--effort", "none", "--json")
+    ran = kw(
+        "optimize", path, "--backend", "cpu", "--effort", "none", "--baselines", "eager", "--json"
+    )
     assert ran.code == 2, ran.err
     assert ran.json["status"] == "REFERENCE_BROKEN"
     assert ran.json["check"] == check
@@ -76,7 +78,9 @@ def test_an_unwritable_out_says_so_and_keeps_what_was_there(
 ) -> None:
     earlier = tmp_path / "taken"
     earlier.write_text("an earlier result")
-    ran = kw("optimize", good, "--backend", "cpu", "--out", earlier, "--json")
+    ran = kw(
+        "optimize", good, "--backend", "cpu", "--baselines", "eager", "--out", earlier, "--json"
+    )
     assert ran.code == 2
     assert "--out" in ran.json["reason"]
     assert earlier.read_text() == "an earlier result"
@@ -86,7 +90,17 @@ def test_an_unwritable_out_says_so_and_keeps_what_was_there(
 def test_a_read_only_out_says_so(kw: Run, good: Path, tmp_path: Path) -> None:
     folder = tmp_path / "locked"
     folder.mkdir(mode=0o500)
-    ran = kw("optimize", good, "--backend", "cpu", "--out", folder / "x", "--json")
+    ran = kw(
+        "optimize",
+        good,
+        "--backend",
+        "cpu",
+        "--baselines",
+        "eager",
+        "--out",
+        folder / "x",
+        "--json",
+    )
     assert ran.code == 2
     assert "--out" in ran.json["reason"]
 

@@ -26,7 +26,19 @@ def test_optimize_writes_everything_and_a_second_run_takes_the_record(
     kw: Run, good: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    ran = kw("optimize", good, "--backend", "cpu", "--effort", "none", "--out", out, "--json")
+    ran = kw(
+        "optimize",
+        good,
+        "--backend",
+        "cpu",
+        "--effort",
+        "none",
+        "--baselines",
+        "eager",
+        "--out",
+        out,
+        "--json",
+    )
     assert ran.code == 0, ran.err
     row = ran.json
     assert list(row) == KEYS
@@ -44,12 +56,24 @@ def test_optimize_writes_everything_and_a_second_run_takes_the_record(
     assert not re.search(r"(src|href)=.https?://", page)
     hashes = candidate_hashes(out)
     assert set(hashes) == {"mlir", "cpp"}
-    again = kw("optimize", good, "--backend", "cpu", "--effort", "none", "--out", out, "--json")
+    again = kw(
+        "optimize",
+        good,
+        "--backend",
+        "cpu",
+        "--effort",
+        "none",
+        "--baselines",
+        "eager",
+        "--out",
+        out,
+        "--json",
+    )
     assert again.code == 0
     assert again.json == row
     assert "from the record" in again.err
-    fresh = kw("optimize", good, "--backend", "cpu", "--effort", "none", "--out", out, "--json",
-               "--task-type", "precision_only", "--fresh")  # fmt: skip
+    fresh = kw("optimize", good, "--backend", "cpu", "--effort", "none", "--baselines", "eager",
+               "--out", out, "--json", "--task-type", "precision_only", "--fresh")  # fmt: skip
     assert fresh.code == 0
     assert candidate_hashes(out) == hashes
 
@@ -77,7 +101,18 @@ def test_kill_9_leaves_a_record_that_the_same_command_continues(
     kw: Run, good: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    arguments = ["optimize", str(good), "--backend", "cpu", "--effort", "none", "--out", str(out)]
+    arguments = [
+        "optimize",
+        str(good),
+        "--backend",
+        "cpu",
+        "--effort",
+        "none",
+        "--baselines",
+        "eager",
+        "--out",
+        str(out),
+    ]
     env = {**os.environ, "KERNELWRIGHT_STATE_DIR": str(tmp_path / "state")}
     child = subprocess.Popen(
         [sys.executable, "-m", "kernelwright.cli.main", *arguments],
@@ -124,7 +159,9 @@ def test_verify_passes_the_right_and_names_what_is_wrong(
 def test_choose_names_a_verified_one(kw: Run, good: Path, tmp_path: Path) -> None:
     (tmp_path / "right.py").write_text(RIGHT)
     (tmp_path / "wrong.py").write_text(WRONG)
-    ran = kw("choose", good, "wrong.py", "right.py", "--backend", "cpu", "--json")
+    ran = kw(
+        "choose", good, "wrong.py", "right.py", "--backend", "cpu", "--baselines", "eager", "--json"
+    )
     assert ran.code == 0, ran.err
     assert ran.json["winner"] == "right.py"
     assert [c["status"] for c in ran.json["candidates"]] == ["WRONG_VALUE", "PASSED"]
@@ -137,7 +174,17 @@ def test_triton_on_a_cpu_is_checked_on_reduced_sizes_and_says_so(kw: Run, tmp_pa
         "        return torch.softmax(x, -1)\n"
         "def get_inputs():\n    return [torch.randn(600, 512)]\n"
     )
-    ran = kw("optimize", path, "--backend", "cpu", "--impl-type", "triton", "--json")
+    ran = kw(
+        "optimize",
+        path,
+        "--backend",
+        "cpu",
+        "--impl-type",
+        "triton",
+        "--baselines",
+        "eager",
+        "--json",
+    )
     assert ran.code == 0, ran.err
     row = ran.json
     assert row["reduced"] is True

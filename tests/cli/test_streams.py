@@ -29,7 +29,18 @@ def environment(tmp_path: Path, **more: str) -> dict[str, str]:
 def test_ctrl_c_ends_with_130_leaves_no_child_and_the_same_command_continues(
     kw: Run, good: Path, tmp_path: Path
 ) -> None:
-    arguments = ["optimize", good, "--backend", "cpu", "--effort", "none", "--out", tmp_path / "o"]
+    arguments = [
+        "optimize",
+        good,
+        "--backend",
+        "cpu",
+        "--effort",
+        "none",
+        "--baselines",
+        "eager",
+        "--out",
+        tmp_path / "o",
+    ]
     child = subprocess.Popen(
         command(*arguments), cwd=tmp_path, env=environment(tmp_path), start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -82,7 +93,8 @@ def test_a_reader_that_has_gone_changes_nothing(tmp_path: Path) -> None:
 def test_an_ascii_terminal_shows_the_table(good: Path, tmp_path: Path) -> None:
     (tmp_path / "wrong é.py").write_text("def kernel(x, y): return x\n")
     done = subprocess.run(
-        command("choose", good, "wrong é.py", "--backend", "cpu"), cwd=tmp_path,
+        command("choose", good, "wrong é.py", "--backend", "cpu", "--baselines", "eager"),
+        cwd=tmp_path,
         env=environment(tmp_path, PYTHONIOENCODING="ascii"), capture_output=True, timeout=200,
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
@@ -107,7 +119,18 @@ def test_the_failure_of_verify_is_written_aside_and_its_script_repeats_it(
 
 
 def test_a_small_task_in_the_interpreter_is_verified_and_not_timed(kw: Run, good: Path) -> None:
-    ran = kw("optimize", good, "--backend", "cpu", "--impl-type", "triton", "--effort", "none")
+    ran = kw(
+        "optimize",
+        good,
+        "--backend",
+        "cpu",
+        "--impl-type",
+        "triton",
+        "--effort",
+        "none",
+        "--baselines",
+        "eager",
+    )
     assert ran.code == 0, ran.out + ran.err
     assert "not timed: triton" in ran.out
 

@@ -116,7 +116,7 @@ def optimize(
             metavar="LEVEL", help="none (first choice), quick (tune up to 60 s), full (--budget)"
         ),
     ] = "quick",
-    baselines: Baselines = "eager",
+    baselines: Baselines = "auto",
     budget: Annotated[
         float | None,
         typer.Option(metavar="SECONDS", help="of tuning with --effort full; 600 when not given"),
@@ -129,7 +129,7 @@ def optimize(
 
         kernelwright optimize examples/softmax.py
 
-        kernelwright optimize model.py --backend cuda --baselines eager,compile --json
+        kernelwright optimize model.py --backend cuda --baselines eager --json
 
         kernelwright optimize a.py b.py --effort none --out results
     """
@@ -162,7 +162,7 @@ def verify(
     backend: Backend = "auto",
     arch: Arch = "auto",
     impl_type: KernelType = "auto",
-    baselines: Baselines = "eager",
+    baselines: Baselines = "auto",
     as_json: Json = False,
 ) -> None:
     """Judge one CANDIDATE against a REFERENCE.
@@ -171,7 +171,7 @@ def verify(
 
         kernelwright verify examples/softmax.py my_kernel.py
 
-        kernelwright verify examples/softmax.py my_kernel.py --profile --baselines eager,compile
+        kernelwright verify examples/softmax.py my_kernel.py --profile --baselines all
     """
     from kernelwright.task.judge import verify_files
 
@@ -194,7 +194,7 @@ def choose(
     backend: Backend = "auto",
     arch: Arch = "auto",
     impl_type: KernelType = "auto",
-    baselines: Baselines = "eager",
+    baselines: Baselines = "auto",
     as_json: Json = False,
 ) -> None:
     """Judge several CANDIDATES side by side and name the fastest verified one.

@@ -83,9 +83,7 @@ def _prepare_baselines(plan: TimingPlan, root: Path) -> None:
     subjects = [
         s
         for s in plan.subjects
-        if s.baseline is not None
-        and BASELINES[s.baseline].compiles
-        and BASELINES[s.baseline].exists(framework, backend)
+        if s.baseline and s.compiles and BASELINES[s.baseline].exists(framework, backend)
     ]
     if not subjects:
         return

@@ -22,13 +22,14 @@ from kernelwright.frameworks._base import RunResult, StateEntry, Value
 from kernelwright.sandbox import process
 from kernelwright.sandbox.channel import ChannelError
 from kernelwright.schema import Evaluation, Status, TaskSpec
-from kernelwright.verify.baselines import EAGER
+from kernelwright.verify.baselines import BASELINES, EAGER
 from kernelwright.verify.reference import PRELOADS
 from kernelwright.verify.rotation import Step, same_layout
 
 _ENTRY = "kernelwright.verify.timing_worker:main"
 _FLUSH_CACHES = 2  # the flush writes so many last-level caches
 _FLUSH_MIN_BYTES = 64 << 20
+_COMPILER = ("torch._dynamo", "torch._inductor.compile_fx")
 IDLE_SHARE = 0.25  # of one core: a worker with less to do is idle
 # A running thread's account is up to one scheduler tick (10 ms) late.
 _IDLE_WINDOW_S, _IDLE_MOST_S = 0.05, 0.6
@@ -41,6 +42,11 @@ class Subject:
     name: str
     entry: Path | None = None
     baseline: str | None = None
+
+    @property
+    def compiles(self) -> bool:
+        """Whether it is a baseline whose first call runs a compiler."""
+        return self.baseline is not None and BASELINES[self.baseline].compiles
 
 
 class SubjectFailed(KernelwrightError):
@@ -99,6 +105,7 @@ class TimingSession:
         readable: Sequence[Path],
         cold: bool,
         env: Mapping[str, str] | None = None,
+        compiling: bool = False,
     ) -> None:
         self.spec, self.device, self.config = spec, device, config
         if process.isolation_level() == "rlimits" and not config.judge.allow_unsandboxed:
@@ -111,13 +118,16 @@ class TimingSession:
         fixed = {**backend.child_env(threads), "TORCHINDUCTOR_COMPILE_THREADS": "1"}
         self.cold = cold
         self.records: dict[str, Record] = {}
+        # Most of what a compiled baseline costs here is these imports. Not for a GPU: they may
+        # start CUDA in the fork server, whose children could then not use it.
+        compiler = _COMPILER if compiling and device.backend == "cpu" else ()
         self._torch_device = backend.torch_device(device.index)
         self._child = process.start(
             _ENTRY,
             isolated=True,
             readable=readable,
             env={**fixed, **(env or {})},
-            preload=PRELOADS.get(spec.framework, ()),
+            preload=(*PRELOADS.get(spec.framework, ()), *compiler),
         )
         flush = max(_FLUSH_MIN_BYTES, _FLUSH_CACHES * device.last_level_bytes) if cold else 0
         self.described = self._ask(
@@ -328,10 +338,10 @@ class TimingPlan:
         found = {s.entry.resolve().parent for s in self.subjects if s.entry is not None}
         caches = [self.caches[s.name] for s in self.subjects if s.name in self.caches]
         found |= {cache.seed for cache in caches if cache.seed is not None}
-        folders = sorted(found)
         return TimingSession(
-            self.spec, self.device, self.config, readable=folders, cold=self.cold, env=self.env
-        )
+            self.spec, self.device, self.config, readable=sorted(found), cold=self.cold,
+            env=self.env, compiling=any(s.compiles for s in self.subjects),
+        )  # fmt: skip
 
     def drop(self, error: SubjectFailed) -> None:
         """Strikes the subject that failed; raises ReferenceBroken when it is the reference."""
