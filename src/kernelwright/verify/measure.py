@@ -39,7 +39,7 @@ def measure_candidates(
     on_progress: Callable[[str], None] | None = None,
 ) -> ProfileResult:
     """Times of ``candidates`` and baselines; the outputs of some timed calls of each candidate are
-    judged by the error rule. ``graph`` (the simplified computation) gives the bound, None gives none.
+    judged by the error rule. ``graph`` (the simplified computation) gives the bound, None none.
 
     Raises what ``timing.profile`` raises, and UsageError for a device that is not there.
     """
