@@ -381,6 +381,21 @@ def test_laws_under_which_the_reference_is_undefined_are_named() -> None:
     assert "negative" in laws["gaussian"] and "raises" in laws["gaussian"]
 
 
+def test_zeros_that_are_the_answer_are_no_rounding() -> None:
+    found = audited(numpy_task("np.zeros((), np.float32)", ["np.zeros((0, 3), 'f4')"]))
+    assert kinds(found) == {"fixed_inputs", "unused_input"}
+
+
+def test_half_and_complex_tasks_are_judged_in_their_own_precision() -> None:
+    half = "[torch.randn(8, 64, dtype=torch.bfloat16)]"
+    assert audited(torch_task("torch.softmax(x, 1)", half)).verdict == "sound"
+    found = audited(torch_task("x * 1e-4 + 1", half))
+    assert found.verdict == "degenerate" and "constant_output" in kinds(found)
+    waves = audited(torch_task("torch.fft.fft(x)"))
+    assert waves.verdict == "sound" and waves.facts["outputs"][0]["dtype"] == "complex64"
+    assert "constant_output" in kinds(audited(torch_task("torch.complex(x * 0, x * 0 + 2)")))
+
+
 def test_the_same_audit_says_the_same_again() -> None:
     one, two = (audited(CASES["rounding_noise"][1]).to_dict() for _ in range(2))
     assert one == two

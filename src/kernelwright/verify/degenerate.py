@@ -140,6 +140,8 @@ def rounding_noise(observed: Observed) -> Iterator[Finding]:
             continue
         if any(d.name == "zeros" and d.fools for d in observed.decoys):
             continue
+        if not any(own.any() for own in observed.output(index)):  # zeros are the answer
+            continue
         largest = max(_largest([t]) for t in observed.truth(index))
         error = _own_error(observed, index)
         evidence = {
@@ -203,7 +205,7 @@ def fixed_inputs(observed: Observed) -> Iterator[Finding]:
         return
     evidence = {"seeds": list(observed.seeds)}
     if not any(isinstance(v, np.ndarray) and v.size for v in observed.first):
-        text = "the Model takes no tensor: its output does not depend on the inputs"
+        text = "the Model takes no tensor with elements: its output does not depend on the inputs"
         yield Finding("fixed_inputs", Severity.DEGENERATE, text, evidence)
     elif laws.applies(observed.first):
         text = (
@@ -300,7 +302,7 @@ def small_outputs(observed: Observed) -> Iterator[Finding]:
 
 def identity(observed: Observed) -> Iterator[Finding]:
     """A Model that gives back what it is given."""
-    for decoy in observed.decoys:
+    for decoy in observed.decoys if _filled(observed) else ():
         if decoy.name.startswith("a copy of") and decoy.verdict.passed and not decoy.counts:
             text = f"the output is {decoy.name}, to within a rounding"
             yield Finding("identity", Severity.NOTE, text, decoy_evidence(decoy))
