@@ -14,19 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from kernelwright.errors import ReferenceBroken
 from kernelwright.graph.core import Node
 from kernelwright.graph.ops import op_definition
-from kernelwright.verify import laws
 from kernelwright.verify.compare import Outputs, is_inexact, judge_outputs, unit_roundoff
-from kernelwright.verify.decoys import DecoyResult, inputs_differ, same_outputs
+from kernelwright.verify.decoys import DecoyResult, same_outputs
+from kernelwright.verify.input_use import fixed_inputs, unused_inputs
 from kernelwright.verify.observed import (
     Check,
     Finding,
     Observed,
     Severity,
     floats,
-    pass_on_death,
     settled,
 )
 
@@ -59,7 +57,7 @@ def empty_output(observed: Observed) -> Iterator[Finding]:
 
 def constant_output(observed: Observed) -> Iterator[Finding]:
     """One number in every element of every input set."""
-    for index in _filled(observed):
+    for index in observed.filled:
         if not _is_constant(observed, index):
             continue
         values = _exactest(observed, index)
@@ -82,7 +80,7 @@ def independent_output(observed: Observed) -> Iterator[Finding]:
     """Outputs that stay the same, bit by bit, when the inputs change."""
     if not observed.inputs_move:
         return
-    for index in _filled(observed):
+    for index in observed.filled:
         if _is_constant(observed, index) or not _all_same(observed.output(index)):
             continue
         evidence = {
@@ -99,7 +97,7 @@ def independent_output(observed: Observed) -> Iterator[Finding]:
 
 def uniform_axis(observed: Observed) -> Iterator[Finding]:
     """Outputs whose entries along an axis are all equal, to within a rounding, in every set."""
-    for index in _filled(observed):
+    for index in observed.filled:
         if _is_constant(observed, index):
             continue
         values, u = _exactest(observed, index), _roundoff(observed, index)
@@ -131,7 +129,7 @@ def uniform_axis(observed: Observed) -> Iterator[Finding]:
 def rounding_noise(observed: Observed) -> Iterator[Finding]:
     """Outputs so near to zero, against the reference's own error, that zeros pass the error rule
     (zeros that count as a decoy are told by ``passing_decoys``)."""
-    for index in _filled(observed):
+    for index in observed.filled:
         if index not in floats(observed.outputs[0].arrays) or _is_constant(observed, index):
             continue
         if not all(
@@ -196,93 +194,6 @@ def _margin(decoy: DecoyResult) -> str:
     return f"it errs by {evidence['error']:.3g}, allowed {evidence['limit']:.3g}"
 
 
-# ---- the inputs ----------------------------------------------------------------------------------
-
-
-def fixed_inputs(observed: Observed) -> Iterator[Finding]:
-    """Inputs that no seed moves: an answer could be remembered."""
-    if observed.inputs_move:
-        return
-    evidence = {"seeds": list(observed.seeds)}
-    if not any(isinstance(v, np.ndarray) and v.size for v in observed.first):
-        text = "the Model takes no tensor with elements: its output does not depend on the inputs"
-        yield Finding("fixed_inputs", Severity.DEGENERATE, text, evidence)
-    elif laws.applies(observed.first):
-        text = (
-            "get_inputs() gives the same values for every seed; only the judge's own input laws "
-            "change them"
-        )
-        yield Finding("fixed_inputs", Severity.NOTE, text, evidence)
-    else:
-        text = (
-            "get_inputs() gives the same values for every seed, and no float tensor that an input "
-            "law could change: an answer can be remembered"
-        )
-        yield Finding("fixed_inputs", Severity.DEGENERATE, text, evidence)
-
-
-def unused_inputs(observed: Observed) -> Iterator[Finding]:
-    """Inputs that no output depends on, while it depends on others."""
-    if observed.inputs_move and all(_all_same(observed.output(i)) for i in _filled(observed)):
-        return
-    graph = observed.graph
-    read = {n.attrs["index"] for n in graph.nodes() if n.op == "input"} if graph else set()
-    known = {n.attrs["index"] for n in graph.inputs} if graph else set()
-    for position, value in enumerate(observed.first):
-        if position in known and position not in read:
-            text = f"input {position} ({_described(value)}) is never used"
-            yield Finding("unused_input", Severity.NOTE, text, {"input": position, "read": False})
-            continue
-        trials = _without_effect(observed, position)
-        if trials:
-            text = (
-                f"input {position} ({_described(value)}) has no effect: {trials} other values of "
-                "it changed no bit of any output"
-            )
-            evidence = {"input": position, "trials": trials}
-            yield Finding("unused_input", Severity.NOTE, text, evidence)
-
-
-def _without_effect(observed: Observed, position: int) -> int:
-    """How many other values of one input left the outputs as they were; 0 when one changed them or
-    was refused, or none could be made."""
-    tried = 0
-    for values in _replaced(observed, position):
-        try:
-            outputs = observed.run(values)
-        except ReferenceBroken as broken:
-            pass_on_death(broken)
-            return 0
-        if not same_outputs(outputs, observed.outputs[0]):
-            return 0
-        tried += 1
-    return tried
-
-
-def _replaced(observed: Observed, position: int) -> Iterator[list[Any]]:
-    """The first inputs with another value at ``position``: those of the other seeds, else one made
-    of the same elements or by the gaussian law."""
-    old = observed.first[position]
-    others = [values[position] for values in observed.inputs[1:]]
-    if isinstance(old, np.ndarray):
-        others = [v for v in others if v.shape == old.shape and inputs_differ([old], [v])]
-        others = others or [v for v in [_altered(old)] if inputs_differ([old], [v])]
-    else:
-        others = [v for v in others if v != old]
-    for value in others:
-        yield [value if i == position else v for i, v in enumerate(observed.first)]
-
-
-def _altered(array: np.ndarray) -> np.ndarray:
-    """Other values that an array of this kind may hold: an index stays in range."""
-    if is_inexact(array.dtype):
-        altered: np.ndarray = laws.apply_law("gaussian", [array], 1)[0]
-        return altered
-    if array.dtype == np.bool_:
-        return ~array
-    return np.ascontiguousarray(array.reshape(-1)[::-1]).reshape(array.shape)
-
-
 # ---- worth knowing -------------------------------------------------------------------------------
 
 
@@ -302,7 +213,7 @@ def small_outputs(observed: Observed) -> Iterator[Finding]:
 
 def identity(observed: Observed) -> Iterator[Finding]:
     """A Model that gives back what it is given."""
-    for decoy in observed.decoys if _filled(observed) else ():
+    for decoy in observed.decoys if observed.filled else ():
         if decoy.name.startswith("a copy of") and decoy.verdict.passed and not decoy.counts:
             text = f"the output is {decoy.name}, to within a rounding"
             yield Finding("identity", Severity.NOTE, text, decoy_evidence(decoy))
@@ -325,10 +236,6 @@ NOTE_CHECKS: list[Check] = [unused_inputs, small_outputs, identity]
 
 def _weak(kind: str, index: int, text: str, evidence: dict[str, Any]) -> Finding:
     return Finding(kind, Severity.DEGENERATE, text, evidence, (index,))
-
-
-def _filled(observed: Observed) -> list[int]:
-    return [i for i, a in enumerate(observed.outputs[0].arrays) if a.size]
 
 
 def _exactest(observed: Observed, index: int) -> list[np.ndarray]:
@@ -452,9 +359,3 @@ def _largest(values: Sequence[Any]) -> float:
 
 def _number(value: Any) -> float:
     return float(np.real(value))
-
-
-def _described(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype.name}{list(value.shape)}"
-    return repr(value)

@@ -20,6 +20,7 @@ from kernelwright.verify.decoys import (
     inputs_differ,
     judge_decoys,
     lower_precision_outputs,
+    same_outputs,
 )
 
 if TYPE_CHECKING:  # the reference process itself asks for its degeneracy
@@ -111,6 +112,16 @@ class Observed:
             inputs_differ(self.first, other) or _numbers(self.first) != _numbers(other)
             for other in self.inputs[1:]
         )
+
+    @cached_property
+    def outputs_move(self) -> bool:
+        """Whether any output changes with the seed."""
+        return not all(same_outputs(self.outputs[0], o) for o in self.outputs[1:])
+
+    @property
+    def filled(self) -> list[int]:
+        """Positions of the outputs that have elements."""
+        return [i for i, a in enumerate(self.outputs[0].arrays) if a.size]
 
     @cached_property
     def stable(self) -> bool:
