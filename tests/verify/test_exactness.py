@@ -172,6 +172,11 @@ def test_bounds_follow_the_grid_and_the_number_of_terms() -> None:
             lambda b, x, d=divisor: b.add(x, b.div(x, b.constant(d, "float16"))), ((3,), "float16")
         )
         assert bool(exact_outputs(spread, [np.array([1, -2, 3], np.float16)], {})) == exact
+        each = graph_of(
+            lambda b, x, d=divisor: b.add(x, b.div(x, b.constant([1.0, d, 2.0], "float16"))),
+            ((3,), "float16"),
+        )
+        assert bool(exact_outputs(each, [np.array([1, -2, 3], np.float16)], {})) == exact
     for factor, exact in ((512.0, True), (4096.0, False)):
         product = graph_of(
             lambda b, x, w: b.matmul(x, w), ((2, 64), "float32"), ((64, 2), "float32")

@@ -12,9 +12,10 @@ import pytest
 
 from kernelwright.graph.core import Builder, Graph, Node, TensorType
 from kernelwright.graph.evaluate import Calls, evaluate
-from kernelwright.schema import Status
+from kernelwright.schema import Status, Target, TaskSpec
 from kernelwright.verify.compare import judge_outputs, unit_roundoff
 from kernelwright.verify.index_sources import holds_no_rounding
+from kernelwright.verify.reference import ReferenceProcess
 from kernelwright.verify.ties import IndexOutputs
 from kernelwright.verify.verdict import Outputs, Verdict
 
@@ -374,3 +375,58 @@ def test_what_holds_no_rounding() -> None:
         operand(lambda b, x: call(b, x, "aten.noisy.default", 0, TensorType((4,), "float32"))),
     ]
     assert all(map(holds_no_rounding, exact)) and not any(map(holds_no_rounding, inexact))
+
+
+ROUTER = """
+import torch
+
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gate = torch.nn.Linear(16, 8, bias=False, dtype=torch.bfloat16)
+
+    def forward(self, x):
+        scores = torch.softmax(self.gate(x), dim=-1)
+        values, experts = torch.topk(scores, 2, dim=-1)
+        return values, experts.to(torch.int32), torch.argsort(x, dim=0)
+
+def get_inputs():
+    return [torch.randn(200, 16, dtype=torch.bfloat16)]
+"""
+
+
+def test_a_torch_router_in_bfloat16() -> None:
+    """Through the reference process: scores tie by rounding, inputs tie exactly."""
+    pytest.importorskip("torch")
+    spec = TaskSpec("router", ROUTER, "torch", Target("cpu", "x86_64"), path="router.py")
+    with ReferenceProcess(spec) as process:
+        state = {entry.name: entry.array for entry in process.describe().state}
+        inputs = process.make_inputs(1)
+        graph = process.capture(inputs)
+        found = IndexOutputs.of(graph)
+        assert sorted(found.sources) == [1, 2]
+        reference, truths = process.run_and_truth(inputs)
+        ties = found.ties(inputs, state, process.calls(graph), truths, reference)
+
+        def verdict(values: np.ndarray, *indices: np.ndarray) -> Verdict:
+            given = Outputs([values, *indices], reference.structure)
+            return judge_outputs(truths, reference, given, ties=ties)
+
+        values, experts, order = reference.arrays
+        # All in float32, the last of equal ones first: indices differ, values hardly.
+        x = inputs[0].astype(np.float32)
+        scores = x @ state["gate.weight"].astype(np.float32).T
+        scores = np.exp(scores - scores.max(1, keepdims=True))
+        scores /= scores.sum(1, keepdims=True)
+        own = np.argsort(-scores[:, ::-1], axis=1, kind="stable")[:, :2].astype(np.int32)
+        own = 7 - own
+        best = np.take_along_axis(scores, own, 1).astype(values.dtype)
+        flipped = len(x) - 1 - np.argsort(-x[::-1], axis=0, kind="stable")[::-1]
+        backwards = len(x) - 1 - np.argsort(x[::-1], axis=0, kind="stable")
+        assert (own != experts).any() and (backwards != order).any()
+        assert verdict(best, own, backwards).passed
+        assert verdict(best, own, flipped).passed
+        worst = np.argsort(scores, axis=1)[:, :2].astype(np.int32)
+        assert verdict(best, worst, order).check == "exact"
+        assert verdict(best, own, np.roll(order, 1, axis=0)).check == "exact"
+        assert verdict(best, own[:, ::-1].copy(), order).check == "exact"

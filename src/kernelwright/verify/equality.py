@@ -41,18 +41,19 @@ def judge_exact(
 
 
 def judge_exact_floats(index: int, t: np.ndarray, r: np.ndarray, c: np.ndarray) -> Verdict | None:
-    """Floats that every order of additions gets right: None when ``c`` equals ``r``, and when the
-    clause does not apply because ``r`` is not the rounded truth, or not finite, somewhere. -0.0
-    equals 0.0."""
-    wrong = np.asarray(r != c)
+    """Floats that every order of additions gets right: None when ``c`` equals the rounded truth,
+    and when the clause does not apply because ``r`` does not, or is not finite, somewhere. -0.0
+    equals 0.0. A float64 output is its own truth, whatever ``r`` stands for its rounding."""
+    with np.errstate(all="ignore"):
+        want = t.astype(r.dtype)
+    wrong = np.asarray(want != c)
     if not wrong.any():
         return None
-    with np.errstate(all="ignore"):
-        applies = np.array_equal(t.astype(r.dtype), r) and bool(np.isfinite(r).all())
-    if not applies:
+    own_truth = r.dtype == t.dtype
+    if not np.isfinite(r).all() or not (own_truth or np.array_equal(want, r)):
         return None
     said = f"output {index} ({r.dtype.name}) must be exact"
-    verdict = _refused(index, r, c, wrong, "exact_integers", said)
+    verdict = _refused(index, want, c, wrong, "exact_integers", said)
     return replace(verdict, reason=f"{verdict.reason} ({_WHY_EXACT})")
 
 

@@ -151,8 +151,8 @@ def _bound(output: Node, leaves: Leaves, room: float) -> Bound | None:
         bound = _of_node(node, [made[n.id] for n in node.inputs], leaves)
         if bound is None or not math.isfinite(bound.size):
             return None
-        if is_float(node.dtype) and bound.bits > room:
-            return None
+        if is_float(node.dtype) and node.op != "constant" and bound.bits > room:
+            return None  # a constant fits its dtype; what is made of it is looked at
         made[node.id] = bound
     return made[output.id]
 
