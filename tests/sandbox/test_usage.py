@@ -88,3 +88,13 @@ def test_a_reading_is_cheap(child: sp.Child) -> None:
 def test_after_the_end_there_is_nothing(child: sp.Child) -> None:
     child.close()
     assert child.usage() == usage.Usage(0.0, 0, 0)
+
+
+def test_kernels_that_list_no_children_are_searched(child: sp.Child) -> None:
+    child.request({"op": "burn_in_orphan", "seconds": 20.0}, timeout_s=30)
+    assert child._keeper is not None
+    for pid in (child._keeper, *usage.descendants(child._keeper)):
+        listed = [
+            c for task in usage._names(f"/proc/{pid}/task") for c in usage._children(pid, task)
+        ]
+        assert sorted(usage._children_by_search(pid)) == sorted(listed)

@@ -28,11 +28,10 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
-import psutil
-
-from kernelwright.sandbox import confinement, jail
+from kernelwright.sandbox import confinement, jail, usage
 from kernelwright.sandbox.bubblewrap import python_paths
 from kernelwright.sandbox.channel import Channel
 
@@ -187,22 +186,25 @@ def _end_plain(job: dict[str, Any]) -> NoReturn:
     """
     for each in (signal.SIGTERM, signal.SIGALRM):
         signal.signal(each, signal.SIG_IGN)  # or the handlers' call of this ends it half done
-    for how in (signal.SIGSTOP, signal.SIGKILL):
-        seen: set[int] = set()
-        while left := psutil.Process().children(recursive=True):
-            if how == signal.SIGSTOP and seen >= {process.pid for process in left}:
-                break
-            for process in left:
-                seen.add(process.pid)
-                with contextlib.suppress(psutil.Error):
-                    process.send_signal(how)
-            with contextlib.suppress(ChildProcessError):
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
-            time.sleep(0.002)
+    seen: set[int] = set()
+    while new := [pid for pid in usage.descendants(os.getpid()) if pid not in seen]:
+        _signal_all(new, signal.SIGSTOP)
+        seen.update(new)
+    with contextlib.suppress(ChildProcessError):  # raised once no child is left, dead or alive
+        while True:
+            _signal_all(usage.descendants(os.getpid()), signal.SIGKILL)
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+            time.sleep(0.001)
     if job["home"]:
         shutil.rmtree(job["home"], ignore_errors=True)
     os._exit(0)
+
+
+def _signal_all(pids: Iterable[int], number: int) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def _job(

@@ -97,6 +97,22 @@ def ways_to_read(path: str) -> dict[str, Any]:
     return {"worked": [name for name, way in ways.items() if _attempt(way) is None]}
 
 
+def ways_to_open_for_writing(path: str) -> dict[str, Any]:
+    """Like ``ways_to_change``, for files that a sandbox with a hole in it must not lose."""
+    beside = Path(path).parent / "planted"
+
+    def neighbour() -> None:
+        beside.touch()
+        beside.unlink()
+
+    ways: dict[str, Callable[[], Any]] = {
+        "append": lambda: os.close(os.open(path, os.O_WRONLY | os.O_APPEND)),
+        "read and write": lambda: os.close(os.open(path, os.O_RDWR)),
+        "new neighbour": neighbour,
+    }
+    return {"worked": [name for name, way in ways.items() if _attempt(way) is None]}
+
+
 def ways_to_change(path: str) -> dict[str, Any]:
     """Which ways of changing the file ``path``, or what stands beside it, reported no error."""
     file = Path(path)
@@ -178,8 +194,9 @@ def search(secret: str, pids: list[int]) -> dict[str, Any]:
     return {"found": found}
 
 
-def reach(pids: list[int], address: int, fd: int) -> dict[str, Any]:
-    """Tries to read, trace, steal from, limit and signal each process; what worked, as "how pid".
+def reach(pids: list[int], asked: list[int], address: int, fd: int) -> dict[str, Any]:
+    """Tries to read, trace, steal from, limit and signal each process of ``pids``, and what changes
+    nothing on those of ``asked``; what worked, as "how pid".
 
     Signals are sent as number 0, which only asks whether one could be sent.
     """
@@ -188,8 +205,11 @@ def reach(pids: list[int], address: int, fd: int) -> dict[str, Any]:
     local = (ctypes.c_size_t * 2)(ctypes.addressof(buffer), 16)
     remote = (ctypes.c_size_t * 2)(address, 16)
     limit = (ctypes.c_uint64 * 2)(100, 100)
-    for pid in pids:
+    for pid in (*pids, *asked):
         ways = _ways_to_reach(pid, local, remote, limit, fd)
+        if pid in asked:
+            for name in ("ptrace", "prlimit", "priority", "affinity"):
+                del ways[name]
         worked += [f"{how} {pid}" for how, way in ways.items() if way() is None]
     return {"worked": worked}
 
@@ -351,7 +371,8 @@ def shared_memory(key: int, identifier: int) -> dict[str, Any]:
 
 
 def forbidden_calls() -> dict[str, Any]:
-    """System calls that would do harm, made so that they would succeed or fail otherwise."""
+    """System calls that break out, with arguments that do no harm where they are let through: they
+    succeed then, or fail with an error that no refusal gives."""
     new_user, flag_sigchld = 0x10000000, 17
     own = os.getpid()
     buffer = ctypes.create_string_buffer(256)
@@ -364,12 +385,12 @@ def forbidden_calls() -> dict[str, Any]:
         "setns": lambda: _system_call("setns", -1, 0),
         "clone": lambda: _fork_call("clone", new_user | flag_sigchld, 0, 0, 0, 0),
         "clone3": lambda: _system_call("clone3", None, 0),
-        "mount": lambda: _system_call("mount", b"none", b"/tmp", b"tmpfs", 0, None),
-        "umount2": lambda: _system_call("umount2", b"/proc", 2),
-        "pivot_root": lambda: _system_call("pivot_root", b".", b"."),
+        "mount": lambda: _system_call("mount", b"none", b"/none", b"tmpfs", 0, None),
+        "umount2": lambda: _system_call("umount2", b"/none", 2),
+        "pivot_root": lambda: _system_call("pivot_root", b"/none", b"/none"),
         "fsopen": lambda: _system_call("fsopen", b"tmpfs", 0),
         "move_mount": lambda: _system_call("move_mount", -1, b"", -1, b"", 0),
-        "chroot": lambda: _system_call("chroot", b"."),
+        "chroot": lambda: _system_call("chroot", b"/none"),
         "bpf": lambda: _system_call("bpf", 0, buffer, 64),
         "perf_event_open": lambda: _system_call("perf_event_open", buffer, 0, -1, -1, 0),
         "userfaultfd": lambda: _system_call("userfaultfd", 1),  # user mode only: for everyone
@@ -383,7 +404,7 @@ def forbidden_calls() -> dict[str, Any]:
         "kexec_load": lambda: _system_call("kexec_load", 0, 0, None, 0),
         "reboot": lambda: _system_call("reboot", 0, 0, 0),
         "swapon": lambda: _system_call("swapon", b"/none", 0),
-        "acct": lambda: _system_call("acct", None),
+        "acct": lambda: _system_call("acct", b"/none/x"),
         "quotactl": lambda: _system_call("quotactl", 0, None, 0, None),
         "pidfd_getfd": lambda: _system_call("pidfd_getfd", -1, 0, 0),
         "TIOCSTI": _type_into_terminal,
@@ -539,10 +560,51 @@ def honest_torch() -> dict[str, Any]:
     return {"sum": float((x @ x).sum())}
 
 
+_TRITON = """
+import torch, triton, triton.language as tl
+@triton.jit
+def double(x, y, n, size: tl.constexpr):
+    at = tl.program_id(0) * size + tl.arange(0, size)
+    tl.store(y + at, 2 * tl.load(x + at, mask=at < n), mask=at < n)
+def run():
+    x = torch.arange(1000, device="cuda", dtype=torch.float32)
+    y = torch.empty_like(x)
+    double[(8,)](x, y, 1000, size=128)
+    return float(y.sum())
+"""
+
+
+def honest_cuda() -> dict[str, Any]:
+    """A product, a stream, a graph and pinned memory on the first GPU, and a Triton kernel."""
+    import importlib.util
+
+    import torch
+
+    x = torch.ones(512, 512, device="cuda")
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        product = x @ x
+    stream.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        doubled = product * 2
+    graph.replay()
+    pinned = doubled.cpu().pin_memory()
+    found = {"sum": float(pinned.sum()), "triton": None}
+    if importlib.util.find_spec("triton") is not None:
+        Path("kernel.py").write_text(_TRITON)
+        spec = importlib.util.spec_from_file_location("kernel", "kernel.py")
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        found["triton"] = module.run()
+    return found
+
+
 PROBES: tuple[Callable[..., dict[str, Any]], ...] = (
-    *(read, ways_to_read, ways_to_change, write, work_folder),
+    *(read, ways_to_read, ways_to_open_for_writing, ways_to_change, write, work_folder),
     *(environment, search, reach, visible, status, signal_for_good, descriptors),
     *(connect, send_from_pair, listen, shared_memory, forbidden_calls),
     *(allocate, write_large, spin, sleep, fork_bomb, leave),
-    *(honest_python, honest_cpp, honest_torch),
+    *(honest_python, honest_cpp, honest_torch, honest_cuda),
 )
