@@ -366,7 +366,9 @@ def test_the_facts_of_a_sound_task() -> None:
     }  # fmt: skip
     assert facts["work"]["captured"] and facts["work"]["flops"] >= 2 * 8 * 16 * 4
     assert facts["policy"]["cuda_matmul_allow_tf32"] is False
-    assert facts["laws"]["gaussian"] == "finite"
+    laws = facts["laws"]
+    assert {"gaussian", "special", "random_weights", "misaligned"} <= set(laws["defined"])
+    assert not laws["undefined"] and not laws["notes"]
     assert facts["sensitivity"]["outputs_change"] and facts["sensitivity"]["relative_change"] > 0.1
     refused = {d["decoy"] for d in facts["decoys"] if d["counts"] and not d["passes"]}
     assert {"zeros", "constant mean", "the previous output", "lower precision"} <= refused
@@ -375,10 +377,11 @@ def test_the_facts_of_a_sound_task() -> None:
 def test_laws_under_which_the_reference_is_undefined_are_named() -> None:
     positive = "(np.random.rand(8, 16) + 1).astype('f4')"
     laws = audited(numpy_task("np.log(x)", [positive])).facts["laws"]
-    assert "not finite" in laws["gaussian"] and "not finite" in laws["zeros"]
+    assert "not finite" in laws["undefined"]["gaussian"] and "uniform" in laws["defined"]
+    assert "not finite" in laws["undefined"]["zeros"]
     raising = numpy_task("np.tanh(x)", [positive], before="assert (x > 0).all(), 'negative'")
-    laws = audited(raising).facts["laws"]
-    assert "negative" in laws["gaussian"] and "raises" in laws["gaussian"]
+    why = audited(raising).facts["laws"]["undefined"]["gaussian"]
+    assert "negative" in why and "raises" in why
 
 
 def test_zeros_that_are_the_answer_are_no_rounding() -> None:

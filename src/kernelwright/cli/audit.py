@@ -218,9 +218,9 @@ def _decoys_text(decoys: Sequence[Facts]) -> str:
 
 
 def _laws_text(laws: Facts) -> str:
-    good = [name for name, text in laws.items() if text == "finite"]
-    others = [f"{name}: {text}" for name, text in laws.items() if text != "finite"]
-    return "; ".join([f"defined under {', '.join(good)}"] * bool(good) + others)
+    parts = [f"defined under {', '.join(laws['defined'])}"] if laws["defined"] else []
+    parts += [f"undefined under {name}: {why}" for name, why in laws["undefined"].items()]
+    return "; ".join([*parts, *laws["notes"]]) or "none apply"
 
 
 def _policy_text(policy: Facts) -> str:

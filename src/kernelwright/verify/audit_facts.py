@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,13 @@ import numpy as np
 from kernelwright.errors import CaptureError, ReferenceBroken
 from kernelwright.graph.core import Graph
 from kernelwright.graph.decompose import decompose
-from kernelwright.verify import laws
 from kernelwright.verify.bound import compute_dtype, minimal_traffic
-from kernelwright.verify.cases import LAW_BYTES
+from kernelwright.verify.cases import Case, Cases
 from kernelwright.verify.compare import Outputs, is_inexact
 from kernelwright.verify.degenerate import decoy_evidence, relative_error
 from kernelwright.verify.observed import Observed, floats, pass_on_death
+from kernelwright.verify.reference import Description
+from kernelwright.verify.verifier import undefined as undefined_under
 
 
 def task_facts(observed: Observed) -> dict[str, Any]:
@@ -107,26 +108,24 @@ def decoy_facts(observed: Observed) -> list[dict[str, Any]]:
 
 def policy_facts(observed: Observed) -> dict[str, Any]:
     """Settings of the framework that change the precision of the reference's own results."""
-    try:
-        return dict(observed.reference.describe().policy)
-    except ReferenceBroken as broken:
-        pass_on_death(broken)
-        return {}
+    description = _description(observed)
+    return dict(description.policy) if description else {}
 
 
-def law_facts(observed: Observed) -> dict[str, str]:
-    """Each of the judge's input laws: "finite", or why the reference is undefined under it."""
-    if not laws.applies(observed.first):
-        return {}
-    found, left = {}, LAW_BYTES
-    size = laws.nbytes(observed.first)
-    for law in laws.LAWS:
-        if size > left:
-            found[law] = "left out for its size"
-            continue
-        left -= size
-        found[law] = _under_law(observed, law)
-    return found
+def law_facts(observed: Observed) -> dict[str, Any]:
+    """The judge's input laws, layouts, other weights and other sizes: which are "defined", which
+    "undefined" and why (the Verifier drops these), and "notes" on what would be left out."""
+    description = _description(observed)
+    written = description.written if description else ()
+    cases = Cases(observed.reference, seeds=0, use_laws=True, reduced=False, seed=observed.seeds[0])
+    defined, undefined = [], {}
+    for case in cases.draw():
+        if why := _undefined_because(observed, cases, case, written):
+            undefined[case.law] = why
+        else:
+            defined.append(case.law)
+    kept = [law for law in dict.fromkeys(defined) if law not in undefined]
+    return {"defined": kept, "undefined": undefined, "notes": list(cases.notes)}
 
 
 FACTS: Mapping[str, Callable[[Observed], Any]] = {
@@ -143,15 +142,29 @@ FACTS: Mapping[str, Callable[[Observed], Any]] = {
 """Name -> what to say; each may raise ReferenceBroken when the reference process dies."""
 
 
-def _under_law(observed: Observed, law: str) -> str:
-    values = laws.apply_law(law, observed.first, observed.seeds[0])
+def _undefined_because(
+    observed: Observed, cases: Cases, case: Case, written: Sequence[int]
+) -> str | None:
     try:
-        outputs, truths = observed.reference.run_and_truth(values)
+        outputs, truths = observed.reference.run_and_truth(
+            cases.inputs(case), layout=case.layout, state=case.state, written=written
+        )
     except ReferenceBroken as broken:
         pass_on_death(broken)
         return f"the reference raises: {broken}"
+    if not undefined_under(case, outputs, truths):
+        return None
     share = max(_not_finite_share(outputs), _not_finite_share(Outputs(truths, "list")))
-    return f"{share:.3g} of an output is not finite" if share else "finite"
+    return f"{share:.3g} of an output is not finite"
+
+
+def _description(observed: Observed) -> Description | None:
+    """None for a task that the judge refuses (``audit.unfit_for_judging`` says why)."""
+    try:
+        return observed.reference.describe()
+    except ReferenceBroken as broken:
+        pass_on_death(broken)
+        return None
 
 
 def _not_finite_share(outputs: Outputs) -> float:

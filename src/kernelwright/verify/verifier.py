@@ -122,7 +122,7 @@ class Verifier:
             found = self._reference_and_truth(case, inputs, cases.notes)
             if found is not None and case.law == laws.OWN:
                 own_finite &= _all_finite(*found)
-            elif found is not None and own_finite and _undefined(case, *found):
+            elif found is not None and own_finite and undefined(case, *found):
                 cases.notes.append(f"law {case.law} dropped: the reference is undefined under it")
                 found = None
             if found is None:
@@ -187,7 +187,7 @@ class Verifier:
         return Outputs(arrays, reference.structure), truths
 
 
-def _undefined(case: Case, reference: Outputs, truths: Sequence[np.ndarray]) -> bool:
+def undefined(case: Case, reference: Outputs, truths: Sequence[np.ndarray]) -> bool:
     """Whether nothing can be learnt under the case's law: special values must leave something
     finite; all others, everything."""
     if case.law != laws.SPECIAL:
