@@ -114,6 +114,7 @@ NOT_LINEAR: dict[str, tuple[Make, list[tuple[int, ...]]]] = {
     "mean of 15": (lambda b, x: b.mean(x, axes=(1,), keepdims=False), [(4, 15)]),
     "a tenth": (lambda b, x: b.mul(x, b.constant(0.1, "float32")), [(4, 16)]),
     "softmax": (lambda b, x: b.softmax(x, axis=1), [(4, 16)]),
+    "variance of 4": (lambda b, x: b.var(x, axes=(1,), keepdims=False, correction=0.0), [(4, 4)]),
     "quotient": (lambda b, x, y: b.div(x, y), [(4, 16), (4, 16)]),
     "root": (lambda b, x: b.sqrt(b.abs(x)), [(4, 16)]),
     "gelu": (lambda b, x: b.gelu(x), [(4, 16)]),

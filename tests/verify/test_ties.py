@@ -9,8 +9,10 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from kernelwright.graph.core import Builder, Graph, Node, TensorType
+from kernelwright.graph.core import DTYPES, Builder, Graph, Node, TensorType
 from kernelwright.graph.evaluate import Calls, evaluate
 from kernelwright.schema import Status, Target, TaskSpec
 from kernelwright.verify.compare import judge_outputs, unit_roundoff
@@ -88,6 +90,29 @@ def test_another_index_of_an_exact_tie_passes_and_any_other_does_not(
         assert allowed or verdict.check == "exact"
         if not 0 <= index < x.shape[axis]:
             assert f"outside 0..{x.shape[axis] - 1}" in verdict.reason
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    shape=st.sampled_from([(6,), (3, 5), (2, 3, 4), (1, 1), (7, 2)]),
+    op=st.sampled_from(["argmax", "argmin"]),
+    dtype=st.sampled_from(["float16", "bfloat16", "float32", "float64", "int32"]),
+)
+def test_of_an_input_exactly_the_indices_of_equal_values_pass(
+    seed: int, shape: tuple[int, ...], op: str, dtype: str
+) -> None:
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 3, shape).astype(DTYPES[dtype])
+    axis = int(rng.integers(len(shape)))
+    graph = graph_of(lambda b, x: b.make(op, [x], axes=(axis,), keepdims=True), shape, dtype)
+    c = rng.integers(0, shape[axis], [1 if i == axis else n for i, n in enumerate(shape)])
+    wide = x.astype(np.float64)
+    best = wide.max(axis, keepdims=True) if op == "argmax" else wide.min(axis, keepdims=True)
+    good = np.take_along_axis(wide, c, axis) == best
+    verdict = judge(graph, x, c)
+    assert verdict.passed == good.all()
+    assert verdict.passed or f"{(~good).sum()} of {c.size} elements differ" in verdict.reason
 
 
 def test_an_input_has_no_slack() -> None:

@@ -31,6 +31,8 @@ from kernelwright.graph.decompose import decompose
 SPARE_BITS = 4
 # Elements looked at first: values drawn from a continuous law are off any grid at once.
 _SAMPLE = 4096
+# Welford's formula, the honest way to these in one pass, divides by every count up to n.
+_RUNNING = frozenset({"var", "std"})
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,10 @@ def exact_outputs(
     found = set()
     simple = decompose(graph)
     for index, (output, primitive) in enumerate(zip(graph.outputs, simple.outputs)):
-        if not is_float(output.dtype):
+        cone = list(walk([output]))
+        if not is_float(output.dtype) or any(n.op in _RUNNING for n in cone):
             continue
-        floats = {n.dtype for n in walk([output]) if is_float(n.dtype)}
+        floats = {n.dtype for n in cone if is_float(n.dtype)}
         room = min(ml_dtypes.finfo(DTYPES[d]).nmant + 1 for d in floats) - SPARE_BITS
         if _bound(primitive, leaves, room) is not None:
             found.add(index)
@@ -91,6 +94,8 @@ def is_multilinear(graph: Graph) -> bool:
     division but by powers of two: whether it *could* be exact for whole numbers. Whether it is
     depends on how many are summed: see ``exact_outputs``."""
     outputs = [n for n in decompose(graph).outputs if is_float(n.dtype)]
+    if any(n.op in _RUNNING for n in graph.nodes()):
+        return False
     return bool(outputs) and all(_bound(n, lambda _: _UNIT, math.inf) is not None for n in outputs)
 
 
