@@ -359,9 +359,14 @@ def _source(function: Any) -> str:
         if isinstance(value, types.FunctionType) and value.__module__ == function.__module__:
             texts[name] = inspect.getsource(value).rstrip()
             wanted += value.__code__.co_names
-        elif isinstance(value, int | float | str):
-            texts[name] = f"{name} = {value!r}"
+        elif isinstance(value, int | float | str | tuple):
+            texts[name] = f"{name} = {_constant(value)}"
     return "\n\n\n".join(reversed(texts.values())) + "\n"
+
+
+def _constant(value: Any) -> str:
+    packed = {"tuple": list(value)} if isinstance(value, tuple) else value
+    return _literal(packed, {}, _Stored("", {}))
 
 
 def _sources(framework: str, law: str, fields: Mapping[str, Any]) -> dict[str, Any]:
