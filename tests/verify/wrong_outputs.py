@@ -208,10 +208,11 @@ def rows(*edits: tuple[str, str], after: str = "pass") -> str:
 
 
 _SQUARES = "(np.square(x).sum(1, keepdims=True) / n - np.square(mean))"
-_MEAN, _VAR = (
-    "mean = x.sum(1, keepdims=True) / n",
-    "var = np.square(x - mean).sum(1, keepdims=True) / n",
-)
+_MEAN = "mean = x.sum(1, keepdims=True) / n"
+_VAR = "var = np.square(x - mean).sum(1, keepdims=True) / n"
+_EXP = "e = np.exp(x - x.max(1, keepdims=True))"
+_ANEW = "np.concatenate([np.cumsum(x[:, :256], 1), np.cumsum(x[:, 256:], 1)], 1)"
+_BFLOAT16 = "(lambda a: a.astype(__import__('ml_dtypes').bfloat16).astype('f4'))"
 
 ROWS_WRONG = {
     "softmax without the maximum": Wrong(
