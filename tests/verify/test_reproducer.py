@@ -16,7 +16,7 @@ import pytest
 
 from kernelwright.frameworks._base import StateEntry
 from kernelwright.graph.core import TensorType
-from kernelwright.schema import Candidate, Evaluation, Status, Target, TaskSpec
+from kernelwright.schema import Candidate, ErrorStatistics, Evaluation, Status, Target, TaskSpec
 from kernelwright.verify import laws, reproducer
 from kernelwright.verify.compare import Outputs, Verdict, judge_outputs
 from kernelwright.verify.reference import Description, ReferenceProcess
@@ -123,6 +123,13 @@ FAILURES = {
     "random": (
         numpy_kernel(after="s *= np.float32(1 + 1e-7 * np.random.randint(0, 3))"),
         "non_deterministic",
+    ),
+    "output_reused": (
+        numpy_kernel(
+            head="BUFFER = []\n",
+            after="BUFFER.append(t); t = BUFFER[0]; t[:] = BUFFER[-1]; del BUFFER[1:]",
+        ),
+        "wrote to what the first returned",
     ),
     "call_raised": (numpy_kernel(before="raise ValueError('no luck')"), "ValueError: no luck"),
     "call_died": (numpy_kernel(before="import os; os.abort()"), "died with exit code -6"),
@@ -392,6 +399,35 @@ def written(
     }
     spec = task("class Model: pass", "numpy")
     return write_reproducer(tmp_path, spec, person(kernel), **{**settings, **said})
+
+
+def test_an_output_that_is_the_input(tmp_path: Path) -> None:
+    zeros = Outputs([np.zeros(4, np.float32)], "tensor")
+    verdict = Verdict(Status.REJECTED, "output_aliases_input", "as said")
+    script = written(tmp_path, "def kernel(x): return x", zeros, [np.zeros(4)], verdict=verdict)
+    done = ran(script)
+    assert done.code == 1 and "output 0 shares memory with an input" in done.out, done
+    (tmp_path / "candidate" / "kernel.py").write_text("def kernel(x): return x.copy()")
+    assert ran(script).code == 0
+
+
+def test_an_input_that_must_change(tmp_path: Path) -> None:
+    both = Outputs([np.zeros(4, np.float32), np.ones(4, np.float32)], "tensor")
+    truths = [np.zeros(4), np.ones(4)]
+    kernel = "def kernel(x):\n    y = x.copy()\n    x += {}\n    return y\n"
+    for step, code in ((1, 0), (2, 1)):
+        script = written(tmp_path, kernel.format(step), both, truths, written=(0,))
+        assert ran(script).code == code
+
+
+def test_ties_leave_the_worst_element_alone(tmp_path: Path) -> None:
+    given = Outputs([np.array([3, 1, 2])], "tensor")
+    error = ErrorStatistics(0.3, 0.0, 0.0, worst_output=0, worst_index=(1,))
+    verdict = Verdict(Status.WRONG_VALUE, "exact", "as said", error)
+    for answer, code in (([3, 0, 2], 1), ([0, 1, 0], 0)):
+        kernel = f"import numpy as np\ndef kernel(x): return np.array({answer})"
+        script = written(tmp_path, kernel, given, given.arrays, verdict=verdict, tied={0})
+        assert ran(script).code == code
 
 
 BF16 = np.dtype(ml_dtypes.bfloat16)

@@ -197,6 +197,56 @@ LAYERS_WRONG = {
     "indices as int32": Wrong(layers(_line("best", "torch.argmax(x, dim=1).int()")), ("dtype",)),
 }
 
+# Weights that hide what is left out, and sizes that are declared.
+FRESH = """
+import torch
+
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm = torch.nn.LayerNorm(32)
+        self.batch = torch.nn.BatchNorm1d(32).eval()
+        self.scale = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, x):
+        return self.norm(x), self.batch(x), torch.softmax(x * self.scale, 1)
+
+def get_inputs():
+    return [torch.randn(64, 32)]
+
+def get_inputs_dyn_list():
+    return [[torch.randn(n, 32)] for n in (64, 17, 128)]
+"""
+
+
+def fresh(*edits: tuple[str, str]) -> str:
+    source = FRESH[: FRESH.index("def get_inputs")].replace("class Model(", "class ModelNew(")
+    for old, new in edits:
+        assert old in source, old
+        source = source.replace(old, new)
+    return source
+
+
+NORMED = "torch.nn.functional.layer_norm(x, (32,))"
+FRESH_WRONG = {
+    "layer norm without its affine part": Wrong(fresh(("self.norm(x)", NORMED)), ANY_VALUE),
+    "layer norm without its shift": Wrong(
+        fresh(("self.norm(x)", f"{NORMED} * self.norm.weight")), ANY_VALUE
+    ),
+    "batch norm left out": Wrong(fresh(("self.batch(x)", "x * (1 + 1e-5) ** -0.5")), ANY_VALUE),
+    "a scale of one left out": Wrong(fresh(("x * self.scale", "x")), ANY_VALUE),
+    "rows in fours, the rest left out": Wrong(
+        fresh(
+            (
+                "self.norm(x)",
+                "torch.cat([self.norm(x)[: len(x) // 4 * 4], torch.zeros(len(x) % 4, 32)])",
+            )
+        ),  # fmt: skip
+        ANY_VALUE,
+    ),
+    "64 rows only": Wrong(fresh(("self.norm(x)", "self.norm(x)[:64]")), ("shape",)),
+}
+
 HALF = """
 import torch
 
@@ -248,6 +298,7 @@ def _table(reference: str, wrong: dict[str, Wrong], right: str) -> Table:
 
 
 TORCH_TABLES = {
+    "fresh": (_table(FRESH, FRESH_WRONG, fresh()), FRESH_WRONG),
     "layers": (_table(LAYERS, LAYERS_WRONG, layers()), LAYERS_WRONG),
     **{
         dtype: (

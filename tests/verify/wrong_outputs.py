@@ -93,8 +93,13 @@ PLANE_WRONG = {
     "bfloat16 inside": Wrong(plane("pass", "x.astype(ml_dtypes.bfloat16).astype('f4')"), ELEMENT),
     "float16 outside": Wrong(plane("y = y.astype('f2').astype('f4')"), ELEMENT),
     "eight bits": Wrong(plane("s = y.max() / 255; y = np.round(y / s) * s"), ELEMENT),
-    "saturates at 1000": Wrong(
-        plane("y = np.minimum(y, np.float32(1000))"), ELEMENT, laws=("huge", "heavy_tailed")
+    "saturates at 1000": Wrong(plane("y = np.minimum(y, np.float32(1000))"), ANY_VALUE),
+    "NaN becomes 0": Wrong(plane("y = np.where(x > 0, y, np.float32(0))"), ("not_finite",)),
+    "right for contiguous inputs only": Wrong(
+        plane("y = y if x.flags.c_contiguous else plane(x.T).reshape(y.shape)"), ANY_VALUE
+    ),
+    "right for aligned inputs only": Wrong(
+        plane("y = y if x.ctypes.data % 16 == 0 else np.roll(y, 1)"), ANY_VALUE
     ),
     "right for the nominal range only": Wrong(
         plane("y = y if abs(x).max() < 8 else y * np.float32(1.001)"), ELEMENT

@@ -24,6 +24,7 @@ from kernelwright.frameworks._base import StateEntry, Value
 from kernelwright.schema import Candidate, TaskSpec
 from kernelwright.verify import laws
 from kernelwright.verify.candidate_process import write_folder
+from kernelwright.verify.cases import MISALIGNED, NON_CONTIGUOUS, RANDOM_WEIGHTS
 from kernelwright.verify.compare import Outputs, Verdict, allowed_errors, is_inexact
 from kernelwright.verify.reference import Description
 
@@ -104,6 +105,8 @@ def write_reproducer(
         "device": device,
         "wall_s": wall_s,
         "written": tuple(written),
+        "aliased": tuple(description.aliased),
+        "policy": dict(description.policy),
     }
     fields.update(_sources(spec.framework, law, fields))
     fields["reads_reference"] = fields["makes_inputs"] or fields["makes_state"]
@@ -176,13 +179,15 @@ def _input_fields(
     """``inputs.npz``, or how the inputs are made again."""
     values = [] if data.inputs is None else list(data.inputs)
     stored = _Stored("inputs", {})
-    makes = not whole and framework != "mindspore" and _own_sizes(values, data.description)
+    own = law in (laws.OWN, *laws.LAWS, RANDOM_WEIGHTS, MISALIGNED, NON_CONTIGUOUS)
+    makes = not whole and framework != "mindspore" and own
+    makes = makes and _own_sizes(values, data.description)
     found: dict[str, Any] = {"calls": data.inputs is not None, "makes_inputs": makes}
     if makes:
         found["input_checksums"] = {
             i: _checksum(v) for i, v in enumerate(values) if isinstance(v, np.ndarray)
         }
-        found["law_function"] = "" if law == laws.OWN else laws.LAWS[law].__name__
+        found["law_function"] = laws.LAWS[law].__name__ if law in laws.LAWS else ""
         return found
     found["inputs"] = []
     for index, value in enumerate(values):
@@ -359,13 +364,15 @@ def _source(function: Any) -> str:
         if isinstance(value, types.FunctionType) and value.__module__ == function.__module__:
             texts[name] = inspect.getsource(value).rstrip()
             wanted += value.__code__.co_names
-        elif isinstance(value, int | float | str | tuple):
+        elif isinstance(value, int | float | str | tuple | dict):
             texts[name] = f"{name} = {_constant(value)}"
     return "\n\n\n".join(reversed(texts.values())) + "\n"
 
 
 def _constant(value: Any) -> str:
     packed = {"tuple": list(value)} if isinstance(value, tuple) else value
+    if isinstance(value, dict):
+        packed = {"dict": list(value.items())}
     return _literal(packed, {}, _Stored("", {}))
 
 
@@ -376,11 +383,18 @@ def _sources(framework: str, law: str, fields: Mapping[str, Any]) -> dict[str, A
     functions: list[Any] = [poison] if fields["calls"] else []
     if fields["makes_inputs"] or fields["layout"] != "as_given":
         functions.append(relayout)
+    if fields["check"] == "output_aliases_input":
+        functions.append(plugin.shares_memory)
+    pins = framework == "torch"  # NumPy has no precision to set
+    if pins:
+        functions.append(plugin.pin)
     if framework == "mindspore":  # that script imports kernelwright
         functions = []
-    if fields["makes_inputs"] and law != laws.OWN:
+    if fields["makes_inputs"] and law in laws.LAWS:
         functions.append(laws.LAWS[law])
     return {
+        "pin": plugin.pin.__name__ if pins else "",
+        "shares_memory": plugin.shares_memory.__name__,
         "poison": poison.__name__,
         "relayout": relayout.__name__,
         "sources": [_source(function) for function in functions],
