@@ -72,6 +72,38 @@ def test_measured_and_judged_against_a_reference(config: Config) -> None:
     assert set(ranked) == set(kernels)
 
 
+TIES = """
+import torch
+
+class Model(torch.nn.Module):
+    def forward(self, x):
+        return torch.argmax(x, -1)
+
+def get_inputs():
+    return [torch.randint(0, 4, (64, 32)).float()]
+
+def get_init_inputs():
+    return []
+"""
+LAST_OF_THEM = """
+import torch
+
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        return x.shape[-1] - 1 - torch.argmax(x.flip(-1), -1)
+"""
+
+
+def test_a_tie_in_a_timed_call_is_no_error(config: Config) -> None:
+    spec = TaskSpec("argmax", TIES, "torch", Target("cpu", "x86_64"), path="argmax.py")
+    last = Candidate({"kernel.py": LAST_OF_THEM.encode()})
+    wrong = Candidate({"kernel.py": LAST_OF_THEM.replace("argmax", "argmin").encode()})
+    with ReferenceProcess(spec) as reference:
+        found = measure_candidates(reference, {"last": last, "wrong": wrong}, config=config)
+    assert set(found.measurements) == {"last"}
+    assert found.failures["wrong"].check == "timed_exact"
+
+
 def test_input_sets_differ() -> None:
     with ReferenceProcess(SPEC) as reference:
         sets = input_sets(reference)

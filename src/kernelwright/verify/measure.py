@@ -18,11 +18,12 @@ from kernelwright.verify import laws
 from kernelwright.verify.baselines import EAGER
 from kernelwright.verify.bound import compute_dtype, minimal_traffic
 from kernelwright.verify.candidate_process import write_folder
-from kernelwright.verify.compare import Outputs, judge_outputs
+from kernelwright.verify.compare import Outputs
 from kernelwright.verify.peaks import PeaksError, peaks
 from kernelwright.verify.ranking import quick_rank
 from kernelwright.verify.reference import ReferenceProcess
 from kernelwright.verify.timing import Limit, ProfileResult, profile
+from kernelwright.verify.verifier import Verifier
 
 _SETS, _SETS_BYTES = 4, 2 << 30  # input sets to rotate among, fewer when they would be larger
 
@@ -46,9 +47,10 @@ def measure_candidates(
     info = device_info(reference.spec.target.backend, device)
     limit = bound_of(graph, info, config) if graph is not None else None
 
+    verifier = Verifier(reference)
+
     def judge(inputs: list[Value], found: RunResult) -> Evaluation:
-        own, truths = reference.run_and_truth(inputs)
-        verdict = judge_outputs(truths, own, Outputs(found.outputs, found.structure))
+        verdict = verifier.judge_answer(inputs, Outputs(found.outputs, found.structure))
         return Evaluation(verdict.status, verdict.check, verdict.reason, verdict.statistics)
 
     with _folders(candidates) as entries:

@@ -118,8 +118,8 @@ def speedup_of(
 ) -> Interval:
     """Baseline over candidate, with its 95 % interval over the rounds."""
     return ratio_interval(
-        baseline.samples_us,
-        candidate.samples_us,
+        baseline.quoted_us,
+        candidate.quoted_us,
         resolution=resolution_us,
         resamples=resamples,
     )
@@ -135,17 +135,17 @@ def measurement_of(
     """One candidate's record beside those of the baselines that lasted."""
     record = records[name]
     sides = {s.name: records[s.name] for s in plan.subjects if s.entry is None}
-    times = {b: median(found.samples_us) for b, found in sides.items()}
+    times = {b: median(found.quoted_us) for b, found in sides.items()}
     fastest = min(times, key=lambda b: times[b])
-    candidate_us = median(record.samples_us)
+    candidate_us = median(record.quoted_us)
     resolution_us = float(environment["resolution_us"])
     speedup = speedup_of(records[EAGER], record, resolution_us)
     best = speedup_of(records[fastest], record, resolution_us)
     bound = limit.us() if limit is not None else None
     share = 100 * bound / candidate_us if bound is not None else None
     all_sides = {"candidate": record, **sides}
-    warm = {n: r.warm_us if plan.cold else r.samples_us for n, r in all_sides.items()}
-    late = {n: r.latencies_us or (r.samples_us if _on_host(plan) else []) for n, r in
+    warm = {n: r.warm_us if plan.cold else r.quoted_us for n, r in all_sides.items()}
+    late = {n: r.latencies_us or (r.quoted_us if _on_host(plan) else []) for n, r in
             all_sides.items()}  # fmt: skip
     return Measurement(
         candidate_us=candidate_us,
@@ -164,8 +164,8 @@ def measurement_of(
         device=plan.device.name,
         warm_us={n: median(samples) for n, samples in warm.items() if samples},
         latency_us={n: median(samples) for n, samples in late.items() if samples},
-        environment={**environment, "rounds": len(record.samples_us)},
-        samples_us={n: tuple(r.samples_us) for n, r in all_sides.items()},
+        environment={**environment, "rounds": len(record.quoted_us)},
+        samples_us={n: tuple(r.quoted_us) for n, r in all_sides.items()},
     )
 
 

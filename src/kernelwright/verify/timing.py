@@ -22,6 +22,7 @@ from kernelwright.schema import Evaluation, Status, TaskSpec
 from kernelwright.verify.baselines import EAGER, expand
 from kernelwright.verify.environment import after, describe_machine, describe_state
 from kernelwright.verify.prepare import prepared
+from kernelwright.verify.replays import ReplayDied, replay_rounds
 from kernelwright.verify.rotation import Rotation, inputs_of
 from kernelwright.verify.statistics import median
 from kernelwright.verify.suspicion import suspicion
@@ -155,6 +156,9 @@ def _measured(plan: TimingPlan, on_progress: Callable[[str], None] | None) -> di
                 }
                 plan.described["resolution_us"] = _resolution(session)
                 return _Attempt(plan, session, on_progress).run()
+        except ReplayDied as error:
+            plan.replays = False
+            plan.notes.append(str(error))
         except SubjectFailed as error:
             plan.drop(error)
 
@@ -204,6 +208,8 @@ class _Attempt:
             session.watch_idle(EAGER)
             self.load([s for s in plan.subjects if s.entry is not None])
         self.rounds()
+        if plan.backend_graphs and plan.candidates:
+            replay_rounds(self.plan, session, self.rotation, self.random)
         if plan.cold:
             self.warm_rounds()
         if plan.device.backend == "cuda":

@@ -73,13 +73,15 @@ class Cache:
 class Record:
     """Everything measured of one subject, in microseconds. ``unexplained_us`` is what a request
     took by the parent's clock beyond what the worker says it took; ``before_us`` are samples from
-    before any candidate was loaded. ``threads_left`` counts the threads that single calls left
-    behind, ``idle_shares`` how busy the worker's processes stayed after a call (1.0: one core)."""
+    before any candidate was loaded, ``replays_us`` those of CUDA graphs. ``threads_left`` counts
+    the threads that single calls left behind, ``idle_shares`` how busy the worker's processes
+    stayed after a call (1.0: one core)."""
 
     before_us: list[float] = field(default_factory=list)
     samples_us: list[float] = field(default_factory=list)
     tails_us: list[float] = field(default_factory=list)
     unexplained_us: list[float] = field(default_factory=list)
+    replays_us: list[float] = field(default_factory=list)
     warm_us: list[float] = field(default_factory=list)
     latencies_us: list[float] = field(default_factory=list)
     threads_left: list[int] = field(default_factory=list)
@@ -87,6 +89,11 @@ class Record:
     prepare_us: float | None = None
     output_bytes: int = 0
     outputs: list[tuple[Step, RunResult]] = field(default_factory=list)
+
+    @property
+    def quoted_us(self) -> list[float]:
+        """The samples that times and speedups are made of."""
+        return self.replays_us or self.samples_us
 
 
 class TimingSession:
@@ -200,6 +207,18 @@ class TimingSession:
             "watch_us": watch_us,
             "cache": cache and cache.to_dict(),
         }
+        us, tail, unexplained, reply = self._timed(name, header)
+        if reply.get("late"):
+            text = "an output changed after the call had returned and the clock had stopped"
+            raise SubjectFailed(name, Status.REJECTED, "late_write", text, alive=True)
+        self.records[name].output_bytes = int(_plain_time(reply.get("output_bytes")) or 0)
+        return us, tail, unexplained
+
+    def _timed(
+        self, name: str, header: Mapping[str, Any]
+    ) -> tuple[float, float, float, dict[str, Any]]:
+        """(sample, tail, unexplained) microseconds and the whole answer, held against a clock of
+        the parent's."""
         # The first call of a baseline may run torch.compile.
         timeouts = self.config.timeouts
         timeout_s = max(timeouts.candidate_s, timeouts.compile_s)
@@ -216,11 +235,7 @@ class TimingSession:
                 f"but the request took {wall_us:.0f} us",
                 alive=False,
             )
-        if reply.get("late"):
-            text = "an output changed after the call had returned and the clock had stopped"
-            raise SubjectFailed(name, Status.REJECTED, "late_write", text, alive=True)
-        self.records[name].output_bytes = int(_plain_time(reply.get("output_bytes")) or 0)
-        return us, tail, wall_us - total
+        return us, tail, wall_us - total, reply
 
     def record(
         self, name: str, step: Step, *, snapshot: bool = False, watch_us: float = 0.0
@@ -232,6 +247,33 @@ class TimingSession:
         if not watch_us:
             record.threads_left.append(self._child.usage().threads - before)
         record.samples_us.append(us)
+        record.tails_us.append(tail_us)
+        record.unexplained_us.append(unexplained_us)
+
+    def capture(self, name: str, calls: int) -> list[int]:
+        """Has ``calls`` calls captured into a CUDA graph; the calls whose outputs it keeps. Raises
+        SubjectFailed."""
+        header = {"op": "capture", "name": name, "calls": calls, "cold": self.cold}
+        reply = self._ask(name, header, timeout_s=self.config.timeouts.candidate_s)
+        kept = reply.header.get("kept")
+        good = isinstance(kept, list) and all(type(i) is int and 0 <= i < calls for i in kept)
+        if not good or not kept:
+            text = "the worker says nothing of the outputs that it keeps"
+            raise SubjectFailed(name, Status.REJECTED, "protocol", text, alive=False)
+        return list(kept)
+
+    def replay(self, name: str, steps: Sequence[Step], wanted: int) -> None:
+        """One replay whose time of a call is kept; ``keep_output`` gives call ``wanted``'s."""
+        header = {
+            "op": "replay",
+            "name": name,
+            "steps": [step.to_list() for step in steps],
+            "cold": self.cold,
+            "wanted": wanted,
+        }
+        us, tail_us, unexplained_us, _ = self._timed(name, header)
+        record = self.records[name]
+        record.replays_us.append(us)
         record.tails_us.append(tail_us)
         record.unexplained_us.append(unexplained_us)
 
@@ -303,6 +345,7 @@ class TimingPlan:
     described: dict[str, Any] = field(default_factory=dict)
     caches: dict[str, Cache] = field(default_factory=dict)  # of subjects that compile
     notes: list[str] = field(default_factory=list)
+    replays: bool = True  # short kernels are timed by CUDA graphs, unless that has failed
 
     @staticmethod
     def of(
@@ -360,6 +403,11 @@ class TimingPlan:
             self.failures[subject.name] = Evaluation(error.status, error.check, first, log=rest)
 
     @property
+    def backend_graphs(self) -> bool:
+        """Whether short calls can be timed by CUDA graphs here."""
+        return self.replays and self.device.backend == "cuda" and self.spec.framework == "torch"
+
+    @property
     def candidates(self) -> list[str]:
         return [s.name for s in self.subjects if s.entry is not None]
 
@@ -368,6 +416,7 @@ _ERRORS = {
     "StateMismatch": (Status.WRONG_STRUCTURE, "state"),
     "CompileError": (Status.COMPILE_ERROR, "compile"),
     "SyntaxError": (Status.COMPILE_ERROR, "syntax"),
+    "CaptureFailed": (Status.RUNTIME_ERROR, "capture"),
     "LazyOutput": (Status.REJECTED, "lazy_output"),
     "CompilationError": (Status.COMPILE_ERROR, "compile"),  # Triton
 }

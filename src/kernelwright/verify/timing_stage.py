@@ -56,9 +56,9 @@ class TorchStage(Stage):
         return other
 
     @property
-    def nbytes(self) -> int:
-        """Bytes of one call's inputs."""
-        return sum(v.nbytes for v in self._sets[0] if isinstance(v, np.ndarray))
+    def live(self) -> list[Any]:
+        """The inputs, at the addresses that they always have."""
+        return list(self._live)
 
     def refresh(self, step: Step) -> list[Any]:
         import torch
@@ -70,7 +70,7 @@ class TorchStage(Stage):
                     torch.mul(base, factor(step), out=live)
                 elif isinstance(value, np.ndarray):
                     live.copy_(base)
-        return list(self._live)
+        return self.live
 
     def patch(self, step: Step) -> None:
         import torch

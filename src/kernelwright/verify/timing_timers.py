@@ -131,9 +131,9 @@ class CudaTimer:
         self._elapsed = torch.cuda.Event.elapsed_time
         self._stream = torch.cuda.default_stream(self._device)
         properties = torch.cuda.get_device_properties(self._device)
-        self._l2_bytes = int(getattr(properties, "L2_cache_size", 0))
+        self.l2_bytes = int(getattr(properties, "L2_cache_size", 0))
         self._name = properties.name
-        size = max(_CUDA_FLUSH_BYTES, 4 * self._l2_bytes) if flush_bytes else 0
+        size = max(_CUDA_FLUSH_BYTES, 4 * self.l2_bytes) if flush_bytes else 0
         self._buffer = torch.zeros(size // 4, dtype=torch.int32, device=self._device)
         self._zero = torch.Tensor.zero_
         self._sleep = torch.cuda._sleep
@@ -142,7 +142,7 @@ class CudaTimer:
     def describe(self) -> dict[str, Any]:
         # Events tick in steps of about half a microsecond (CUDA Runtime API, cudaEventElapsedTime).
         described = {"clock": "cuda events", "resolution_us": 0.5, "device_name": self._name}
-        return {**described, "last_level_bytes": self._l2_bytes}
+        return {**described, "last_level_bytes": self.l2_bytes}
 
     def flush(self) -> None:
         """Everything else into the L2, also over lines that were asked to stay."""

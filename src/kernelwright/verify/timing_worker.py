@@ -27,8 +27,9 @@ from kernelwright.sandbox.channel import Channel
 from kernelwright.sandbox.worker import Answer, serve
 from kernelwright.verify.baselines import BASELINES
 from kernelwright.verify.rotation import Step
-from kernelwright.verify.timing_stage import OutputSample, Stage, stage_of
-from kernelwright.verify.timing_timers import Timer, timer_of
+from kernelwright.verify.timing_replay import CaptureFailed, Replays
+from kernelwright.verify.timing_stage import OutputSample, Stage, TorchStage, stage_of
+from kernelwright.verify.timing_timers import CudaTimer, Timer, timer_of
 
 _now_ns = time.perf_counter_ns
 _sleep = time.sleep
@@ -44,8 +45,8 @@ CACHE_VARIABLES: Mapping[str, str] = {
 def main(channel: Channel) -> None:
     """Entry of the child process."""
     worker = _Worker()
-    names = ("setup", "inputs", "candidate", "baseline", "call", "output", "collect")
-    serve(channel, {name: getattr(worker, name) for name in names})
+    names = "setup inputs candidate baseline call output collect capture replay"
+    serve(channel, {name: getattr(worker, name) for name in names.split()})
 
 
 class LazyOutput(KernelwrightError):
@@ -66,6 +67,7 @@ class _Worker:
         self.subjects: dict[str, Callable[..., Any]] = {}
         self.output_bytes: dict[str, list[int]] = {}
         self.last: Any = None
+        self.replays: Replays | None = None
         self.snapshot: Answer | None = None
 
     def setup(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
@@ -76,6 +78,8 @@ class _Worker:
         self.model = self.framework.load(header["source"], header["path"])
         self.plain = _plain_types(self.framework, self.device)
         self.timer = timer_of(self.framework, self.device, header["flush_bytes"])
+        if isinstance(self.timer, CudaTimer) and self.framework.name == "torch":
+            self.replays = Replays(self.framework, self.device, self.timer.l2_bytes)
         return {"versions": _versions(self.framework), **self.timer.describe()}, []
 
     def inputs(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
@@ -139,6 +143,33 @@ class _Worker:
         answer = {"us": us, "tail_us": tail_us, "late": late}
         answer["output_bytes"] = sum(self.output_bytes.get(name, []))
         return {**answer, "total_us": (_now_ns() - began) / 1e3}, []
+
+    def capture(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
+        """name, calls, cold: prepares replays; ``kept`` are the calls whose outputs are kept."""
+        if self.replays is None or not isinstance(self.stage, TorchStage):
+            raise CaptureFailed("there are CUDA graphs of torch on CUDA only")
+        function = self.subjects[header["name"]]
+        self.last = self.snapshot = None
+        kept = self.replays.capture(
+            header["name"], function, self.stage, header["calls"], header["cold"]
+        )
+        return {"kept": kept}, []
+
+    def replay(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
+        """One replay of ``name`` on the inputs of ``steps``: as ``call``, ``us`` for one call."""
+        began = _now_ns()
+        if self.replays is None:
+            raise CaptureFailed("nothing has been captured")
+        steps = [Step(*values) for values in header["steps"]]
+        gc.disable()
+        try:
+            us, tail_us, self.last = self.replays.call(
+                header["name"], steps, header["cold"], header["wanted"]
+            )
+        finally:
+            gc.enable()
+        self.snapshot = None
+        return {"us": us, "tail_us": tail_us, "total_us": (_now_ns() - began) / 1e3}, []
 
     def output(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
         """The outputs of the last call."""

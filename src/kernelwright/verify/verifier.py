@@ -15,7 +15,7 @@ from kernelwright.sandbox.process import Limits, isolation_level
 from kernelwright.schema import Candidate, Evaluation, TaskSpec
 from kernelwright.verify import laws
 from kernelwright.verify.cases import Case, Cases
-from kernelwright.verify.compare import Outputs, is_inexact
+from kernelwright.verify.compare import Outputs, Verdict, is_inexact
 from kernelwright.verify.graph_rules import GraphRules
 from kernelwright.verify.reference import ReferenceProcess
 from kernelwright.verify.verification import Evidence, Terms, Verification
@@ -105,6 +105,18 @@ class Verifier:
                 run.start(stack)
             self._judge(runs, cases)
             return [replace(run.evaluation(), policy=policy) for run in runs]
+
+    def judge_answer(self, inputs: Sequence[Any], outputs: Outputs) -> Verdict:
+        """The verdict on one answer to such inputs as the Model's own, given elsewhere (in a timed
+        call). The values of inputs that the Model changes are not part of it."""
+        found = self._reference_and_truth(Case(laws.OWN, 0), inputs, [])
+        assert found is not None  # None is for laws other than the Model's own
+        reference, truths = found
+        description = self.reference.describe()
+        count = len(reference.arrays) - len(description.written)
+        own = Outputs(reference.arrays[:count], reference.structure)
+        known = inputs, description.state, truths[:count], own
+        return Evidence(*known, self.graph_rules.ties(*known), frozenset()).verdict(outputs)
 
     def _judge(self, runs: Sequence[Verification], cases: Cases) -> None:
         own_finite = True
