@@ -35,8 +35,8 @@ def suspicion(eager: Record, record: Record) -> tuple[str, str] | None:
         return "extra_thread", "calls leave threads behind that run on after the clock has stopped"
     busy, usual_share = _least(record.idle_shares), _least(eager.idle_shares)
     if busy > usual_share + IDLE_SHARE:
-        text = f"after its calls, with nothing to do, the process keeps {busy:.1f} cores busy"
-        return "hidden_work", text
+        text = "after its calls, with nothing to do, the process still works"
+        return "hidden_work", f"{text} ({100 * busy:.0f} % of one core)"
     usual, least = median(eager.before_us), min(eager.samples_us)
     if least > usual * (1 + _DISTURBED_SHARE) + _DISTURBED_US:
         text = f"the reference took {usual:.0f} us before the candidate was loaded"
