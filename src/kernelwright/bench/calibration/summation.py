@@ -28,12 +28,15 @@ def sequential(x: np.ndarray) -> np.ndarray:
     return np.add.accumulate(x, axis=-1)[..., -1]
 
 
-def lanes(width: int) -> Sum:
-    """``width`` running sums side by side, added in the end: vector registers, GPU threads."""
+def lanes(width: int, most: int = 1 << 16) -> Sum:
+    """``width`` running sums side by side, added in the end: vector registers, GPU threads. Beyond
+    ``most`` terms in blocks of so many, as running sums that are longer stall."""
 
     def total(x: np.ndarray) -> np.ndarray:
+        if x.shape[-1] > most:
+            return pairwise(total(_cut(x, most)))
         parts = _cut(x, width)
-        # accumulate, not reduce: reduce is free to add in pairs when it merges axes
+        # A loop, not np.add.reduce, which is free to add in pairs when it merges axes.
         running = parts[..., 0, :].copy()
         for step in range(1, parts.shape[-2]):
             running += parts[..., step, :]
