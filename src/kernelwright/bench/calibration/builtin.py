@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kernelwright.bench.calibration.candidates import HONEST_KIND
 from kernelwright.bench.calibration.margins import Constants, margins
-from kernelwright.bench.calibration.trial import Sample, all_finite
+from kernelwright.bench.calibration.trial import Sample, all_finite, as_judged
 from kernelwright.config import resolve
 from kernelwright.errors import (
     CaptureError,
@@ -63,8 +63,8 @@ def _judged(session: Session, candidate: Candidate, laws_tried: Sequence[str]) -
     ) as process:
         for law in laws_tried[: len(laws_tried) if size <= LAWS_BYTES else FEW_LAWS]:
             inputs = laws.apply_law(law, own, 1)
-            outputs, _ = process.run(inputs)
-            expected, truths = session.verifier._reference_and_truth(inputs)
+            outputs = process.run(inputs).outputs
+            expected, truths = as_judged(reference.run_and_truth, inputs)
             if not all_finite([*expected.arrays, *truths]):
                 continue
             # One dtype's constants for all outputs; a Model with several is judged by its first.

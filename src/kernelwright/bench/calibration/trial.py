@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from kernelwright.bench.calibration.candidates import DTYPES, Case, cases, run_reference
 from kernelwright.bench.calibration.family import Arrays, Family
 from kernelwright.bench.calibration.margins import Constants, Margin, margins
-from kernelwright.frameworks._base import RunResult
-from kernelwright.verify import laws
+from kernelwright.verify import laws, verifier
 from kernelwright.verify.compare import judge_outputs
-from kernelwright.verify.reference import ReferenceProcess
 from kernelwright.verify.verdict import Outputs
-from kernelwright.verify.verifier import Verifier
 
 log = logging.getLogger(__name__)
 STRUCTURE = "tensor"
@@ -47,20 +44,36 @@ class Sample:
         return self.family, self.dtype, self.size, self.candidate
 
 
-class _InProcess:
-    """What the Verifier asks of its reference, answered here: trusted code needs no process."""
+Ask = Callable[[Sequence[Any]], tuple[Outputs, list[np.ndarray]]]
 
-    device = "cpu"
 
-    def __init__(self, family: Family) -> None:
-        self._family = family
+def as_judged(ask: Ask, inputs: Sequence[Any]) -> tuple[Outputs, list[np.ndarray]]:
+    """The reference's outputs and the truth (``ask`` gives both) as the Verifier compares with
+    them: a float64 output is its own truth, and its answers to inputs one rounding away stand for
+    its error."""
+    reference, truths = ask(inputs)
+    if not any(array.dtype == np.float64 for array in reference.arrays):
+        return reference, truths
+    nearby = [
+        ask([verifier._one_rounding_away(value, run) for value in inputs])[0].arrays
+        for run in range(verifier.NEARBY_RUNS)
+    ]
+    arrays = [
+        verifier._spread(a, [outputs[i] for outputs in nearby]) if a.dtype == np.float64 else a
+        for i, a in enumerate(reference.arrays)
+    ]
+    return Outputs(arrays, reference.structure), truths
 
-    def run(self, inputs: Sequence[Any]) -> RunResult:
-        return RunResult(run_reference(self._family, inputs), STRUCTURE)
 
-    def run_and_truth(self, inputs: Sequence[Any]) -> tuple[Outputs, list[np.ndarray]]:
-        wide = run_reference(self._family, inputs, np.dtype(np.float64))
-        return Outputs(self.run(inputs).outputs, STRUCTURE), wide
+def ask_family(family: Family) -> Ask:
+    """The reference's outputs and its float64 truth, computed here: trusted code needs no
+    process."""
+
+    def ask(inputs: Sequence[Any]) -> tuple[Outputs, list[np.ndarray]]:
+        wide = run_reference(family, inputs, np.dtype(np.float64))
+        return Outputs(run_reference(family, inputs), STRUCTURE), wide
+
+    return ask
 
 
 def inputs_of(family: Family, dtype: str, law: str, seed: int, large: bool) -> list[np.ndarray]:
@@ -84,13 +97,13 @@ def trial(
 ) -> Iterator[Sample]:
     """Samples of every candidate under every law; a law under which the reference is not finite is
     left out, as the judge does. ``check`` also asks the judge itself for its verdict."""
-    judge = Verifier(cast(ReferenceProcess, _InProcess(family)))
+    ask = ask_family(family)
     constants = Constants.in_force(dtype)
     candidates = list(cases(family, dtype, large))
     for law in laws_tried:
         for seed in seeds:
             inputs = inputs_of(family, dtype, law, seed, large)
-            reference, truths = judge._reference_and_truth(inputs)
+            reference, truths = as_judged(ask, inputs)
             if not all_finite([*reference.arrays, *truths]):
                 log.info("%s %s: law %s left out, not finite", family.name, dtype, law)
                 break
@@ -146,5 +159,6 @@ def all_finite(arrays: Sequence[np.ndarray]) -> bool:
 
 
 def law_names() -> Mapping[str, None]:
-    """The Model's own inputs first, then every law of the judge, in its order."""
-    return dict.fromkeys((laws.OWN, *laws.LAWS))
+    """The Model's own inputs first, then the judge's laws in its order. Special values are left
+    out: what stands where is no question of precision."""
+    return dict.fromkeys(law for law in (laws.OWN, *laws.LAWS) if law != laws.SPECIAL)
