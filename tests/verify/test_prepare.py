@@ -16,7 +16,8 @@ from kernelwright.schema import Target, TaskSpec
 from kernelwright.verify.baselines import expand
 from kernelwright.verify.prepare import BadArchive, compiles, prepared, unpack
 from kernelwright.verify.rotation import Rotation
-from kernelwright.verify.timing_session import Subject, TimingPlan
+from kernelwright.verify.timing_records import Subject
+from kernelwright.verify.timing_session import TimingPlan
 
 
 def archive(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:

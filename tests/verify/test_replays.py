@@ -11,7 +11,8 @@ from kernelwright.schema import Target, TaskSpec
 from kernelwright.verify.baselines import EAGER
 from kernelwright.verify.replays import calls_in_graph, replay_rounds
 from kernelwright.verify.rotation import Rotation
-from kernelwright.verify.timing_session import Record, Subject, TimingPlan
+from kernelwright.verify.timing_records import Record, Subject
+from kernelwright.verify.timing_session import TimingPlan
 
 REFERENCE = """
 import torch
@@ -60,4 +61,7 @@ def test_what_cannot_be_captured_leaves_events_as_the_clock(tmp_path: Path) -> N
 
 
 def test_replays_are_what_is_quoted() -> None:
-    assert Record(samples_us=[9.0], replays_us=[7.0]).quoted_us == [7.0]
+    record = Record(samples_us=[9.0], replays_us=[7.0], tails_us=[1.0, 2.0], unexplained_us=[3.0])
+    assert record.quoted_us == [7.0]
+    record.drop_replays()
+    assert (record.quoted_us, record.tails_us, record.unexplained_us) == ([9.0], [1.0], [3.0])

@@ -30,7 +30,8 @@ from kernelwright.errors import KernelwrightError, ReferenceBroken
 from kernelwright.schema import TaskSpec
 from kernelwright.verify.baselines import BASELINES
 from kernelwright.verify.rotation import Rotation
-from kernelwright.verify.timing_session import Cache, Subject, SubjectFailed, TimingPlan
+from kernelwright.verify.timing_records import Cache, Subject, SubjectFailed
+from kernelwright.verify.timing_session import TimingPlan
 
 _VERSION = 1
 _CALLS = 2

@@ -12,7 +12,8 @@ from kernelwright.frameworks._base import StateEntry, Value
 from kernelwright.schema import TaskSpec
 from kernelwright.verify.rotation import Rotation
 from kernelwright.verify.statistics import median
-from kernelwright.verify.timing_session import Subject, SubjectFailed, TimingPlan, TimingSession
+from kernelwright.verify.timing_records import Subject, SubjectFailed
+from kernelwright.verify.timing_session import TimingPlan, TimingSession
 
 
 def quick_rank(

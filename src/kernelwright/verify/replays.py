@@ -17,7 +17,8 @@ from kernelwright.errors import KernelwrightError
 from kernelwright.verify.baselines import EAGER
 from kernelwright.verify.rotation import Rotation
 from kernelwright.verify.statistics import median, ratio_interval
-from kernelwright.verify.timing_session import SubjectFailed, TimingPlan, TimingSession
+from kernelwright.verify.timing_records import SubjectFailed
+from kernelwright.verify.timing_session import TimingPlan, TimingSession
 
 SHORT_US = 50.0
 _REPLAY_US = 250.0  # a replay shall last so long at least
@@ -54,7 +55,7 @@ def replay_rounds(
             raise ReplayDied(text) from error
         plan.notes.append(text)
         for record in session.records.values():
-            record.replays_us.clear()
+            record.drop_replays()
         return
     plan.described["clock"] = f"cuda events around graphs of {calls} calls"
     plan.described["resolution_us"] = 2 * 0.5 / calls  # of a difference of two readings

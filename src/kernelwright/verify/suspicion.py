@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from kernelwright.verify.statistics import median, median_interval
-from kernelwright.verify.timing_session import IDLE_SHARE, Record
+from kernelwright.verify.timing_records import Record
+from kernelwright.verify.timing_session import IDLE_SHARE
 
 # A candidate's requests may take so much longer by the parent's clock than the baselines' do.
 _UNEXPLAINED_US, _UNEXPLAINED_SHARE = 300.0, 0.2

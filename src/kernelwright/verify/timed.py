@@ -10,7 +10,8 @@ from kernelwright.schema import Evaluation, Measurement, Status
 from kernelwright.verify.baselines import EAGER
 from kernelwright.verify.bound import LIGHT_CACHES, Light, Peaks, below_light, bound_us
 from kernelwright.verify.statistics import Interval, median, ratio_interval
-from kernelwright.verify.timing_session import Record, TimingPlan
+from kernelwright.verify.timing_records import Record
+from kernelwright.verify.timing_session import TimingPlan
 
 _CALL_US = 20.0  # below it the framework's own cost of a call is a large part of both sides' time
 

@@ -27,13 +27,8 @@ from kernelwright.verify.rotation import Rotation, inputs_of
 from kernelwright.verify.statistics import median
 from kernelwright.verify.suspicion import suspicion
 from kernelwright.verify.timed import Limit, ProfileResult, merged, result_of, speedup_of
-from kernelwright.verify.timing_session import (
-    Record,
-    Subject,
-    SubjectFailed,
-    TimingPlan,
-    TimingSession,
-)
+from kernelwright.verify.timing_records import Record, Subject, SubjectFailed
+from kernelwright.verify.timing_session import TimingPlan, TimingSession
 
 __all__ = ["Judge", "Limit", "ProfileResult", "profile"]
 
@@ -208,13 +203,14 @@ class _Attempt:
             session.watch_idle(EAGER)
             self.load([s for s in plan.subjects if s.entry is not None])
         self.rounds()
-        if plan.backend_graphs and plan.candidates:
-            replay_rounds(self.plan, session, self.rotation, self.random)
         if plan.cold:
             self.warm_rounds()
         if plan.device.backend == "cuda":
             for _ in range(_LATENCY_CALLS):
                 self.each(self.record_latency, list(plan.subjects))
+        # Late: a capture that fails may leave the process's allocator in an odd state.
+        if plan.backend_graphs and plan.candidates:
+            replay_rounds(plan, session, self.rotation, self.random)
         self.each(self.rest_after_call, [s for s in plan.subjects if s.entry is not None])
         return session.records
 

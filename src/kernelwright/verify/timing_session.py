@@ -17,14 +17,15 @@ import numpy as np
 
 from kernelwright.backends import BACKENDS, DeviceInfo
 from kernelwright.config import Config
-from kernelwright.errors import KernelwrightError, ReferenceBroken, SandboxError
+from kernelwright.errors import ReferenceBroken, SandboxError
 from kernelwright.frameworks._base import RunResult, StateEntry, Value
 from kernelwright.sandbox import process
 from kernelwright.sandbox.channel import ChannelError
 from kernelwright.schema import Evaluation, Status, TaskSpec
-from kernelwright.verify.baselines import BASELINES, EAGER
+from kernelwright.verify.baselines import EAGER
 from kernelwright.verify.reference import PRELOADS
 from kernelwright.verify.rotation import Step, same_layout
+from kernelwright.verify.timing_records import Cache, Record, Subject, SubjectFailed
 
 _ENTRY = "kernelwright.verify.timing_worker:main"
 _FLUSH_CACHES = 2  # the flush writes so many last-level caches
@@ -35,67 +36,6 @@ _COMPILER = ("torch._dynamo", "torch._inductor.compile_fx")
 IDLE_SHARE = 0.08
 # A running thread's account is up to one scheduler tick (10 ms) late.
 _IDLE_WINDOW_S, _IDLE_MOST_S = 0.05, 0.6
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is timed: a candidate's entry file, or a baseline when ``entry`` is None."""
-
-    name: str
-    entry: Path | None = None
-    baseline: str | None = None
-
-    @property
-    def compiles(self) -> bool:
-        """Whether it is a baseline whose first call runs a compiler."""
-        return self.baseline is not None and BASELINES[self.baseline].compiles
-
-
-class SubjectFailed(KernelwrightError):
-    """One subject could not be loaded or called. ``alive``: the worker still serves the others."""
-
-    def __init__(self, name: str, status: Status, check: str, message: str, alive: bool) -> None:
-        super().__init__(message)
-        self.name, self.status, self.check, self.alive = name, status, check, alive
-
-
-@dataclass(frozen=True)
-class Cache:
-    """Where compilers keep what a subject makes them compile: ``name`` a folder of the worker's
-    own, ``seed`` what it holds at first (a folder that the worker may read; None: nothing)."""
-
-    name: str
-    seed: Path | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"name": self.name, "seed": None if self.seed is None else str(self.seed)}
-
-
-@dataclass
-class Record:
-    """Everything measured of one subject, in microseconds. ``unexplained_us`` is what a request
-    took by the parent's clock beyond what the worker says it took; ``before_us`` are samples from
-    before any candidate was loaded, ``replays_us`` those of CUDA graphs. ``threads_left`` counts
-    the threads that single calls left behind, ``idle_shares`` how busy the worker's processes
-    stayed after a call (1.0: one core)."""
-
-    before_us: list[float] = field(default_factory=list)
-    samples_us: list[float] = field(default_factory=list)
-    tails_us: list[float] = field(default_factory=list)
-    unexplained_us: list[float] = field(default_factory=list)
-    replays_us: list[float] = field(default_factory=list)
-    warm_us: list[float] = field(default_factory=list)
-    latencies_us: list[float] = field(default_factory=list)
-    threads_left: list[int] = field(default_factory=list)
-    idle_shares: list[float] = field(default_factory=list)
-    prepare_us: float | None = None
-    output_bytes: int = 0
-    outputs: list[tuple[Step, RunResult]] = field(default_factory=list)
-
-    @property
-    def quoted_us(self) -> list[float]:
-        """The samples that times and speedups are made of."""
-        return self.replays_us or self.samples_us
 
 
 class TimingSession:

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kernelwright.verify.suspicion import leaves_threads, suspicion
+from kernelwright.verify.timing_records import Record
+
+RNG = np.random.default_rng(0)
+
+
+def noise(middle: float, spread: float = 5.0, count: int = 25) -> list[float]:
+    """Skewed as a busy machine's samples are."""
+    return (middle + spread * RNG.standard_exponential(count)).tolist()
+
+
+def record(**changes: object) -> Record:
+    usual = Record(
+        before_us=noise(100, count=7), samples_us=noise(100), tails_us=noise(2, 1),
+        unexplained_us=noise(150, 50), threads_left=[0] * 12, idle_shares=[0.001, 0.0],
+    )  # fmt: skip
+    return replace(usual, **changes)  # type: ignore[arg-type]
+
+
+def test_an_honest_candidate_is_not_accused() -> None:
+    for _ in range(50):
+        assert suspicion(record(), record()) is None
+
+
+@pytest.mark.parametrize(
+    ("check", "changes"),
+    [
+        ("clock", {"unexplained_us": noise(5000)}),
+        ("clock", {"tails_us": noise(90)}),
+        ("extra_thread", {"threads_left": [1, 1, 0, 1, 1, 1, 0, 1]}),
+        ("hidden_work", {"idle_shares": [0.99]}),
+        ("hidden_work", {"idle_shares": [0.12, 0.15]}),  # on a crowded machine
+    ],
+)
+def test_work_outside_the_clock_is_seen(check: str, changes: dict[str, object]) -> None:
+    found = suspicion(record(), record(**changes))
+    assert found is not None and found[0] == check
+
+
+def test_what_the_reference_does_too_is_no_crime() -> None:
+    for changes in (
+        {"unexplained_us": noise(5000)}, {"tails_us": noise(90)}, {"threads_left": [1] * 8},
+        {"idle_shares": [0.9]},
+    ):  # fmt: skip
+        assert suspicion(record(**changes), record(**changes)) is None
+
+
+def test_a_slowed_reference() -> None:
+    slowed = record(before_us=noise(100, count=7), samples_us=noise(400))
+    found = suspicion(slowed, record())
+    assert found is not None and found[0] == "disturbs_reference"
+    # one good sample is enough to acquit: load comes and goes, a hook stays
+    assert suspicion(record(samples_us=[105.0, *noise(400)]), record()) is None
+
+
+def test_a_pool_grows_once() -> None:
+    assert not leaves_threads([2, 1, 0, 0, 0, 0])
+    assert not leaves_threads([0, -1, 0, 1])
+    assert leaves_threads([1, 1, 1, 0])
+    assert not leaves_threads([])
+
+
+def test_one_quiet_moment_acquits() -> None:
+    assert suspicion(record(), record(idle_shares=[0.5, 0.001])) is None
