@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 import kernelwright
-from kernelwright.sandbox import fork_server
+from kernelwright.sandbox import bubblewrap, fork_server
 from kernelwright.sandbox import process as sp
 from kernelwright.sandbox.channel import ChannelError
 
@@ -103,11 +103,21 @@ def test_something_that_is_no_message_ends_the_job(child: sp.Child) -> None:
     assert not child.alive
 
 
+limits_memory = pytest.mark.skipif(
+    bool(bubblewrap.cuda_devices()), reason="no limit on the address space where CUDA devices are"
+)
+
+
+@limits_memory
 @pytest.mark.parametrize("isolated", [False, True])
-def test_limits(isolated: bool) -> None:
+def test_memory_limit(isolated: bool) -> None:
     with _start(isolated, memory_bytes=4 << 30) as child:
         reply = child.request({"op": "allocate", "bytes": 8 << 30}, timeout_s=30)
         assert reply.header["type"] == "MemoryError"
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_limits(isolated: bool) -> None:
     with _start(isolated, cpu_s=1.0) as child, pytest.raises(sp.ChildDied) as caught:
         child.request({"op": "spin"}, timeout_s=30)
     assert caught.value.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
@@ -204,6 +214,7 @@ def test_without_nested_namespaces_each_job_has_a_sandbox_of_its_own(tmp_path: P
         zygote.nested = True
 
 
+@limits_memory
 def test_at_the_last_level_jobs_still_have_limits() -> None:
     env = {**ENV, "ONLY_HERE": "2"}
     with sp.start("sandbox_jobs:answer", isolated=True, env=env, level="rlimits") as child:

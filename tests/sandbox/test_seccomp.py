@@ -34,6 +34,8 @@ def run(code: bytes, number: int, arch: int, args: tuple[int, ...]) -> int:
             accumulator = struct.unpack_from("<I", data, k)[0]
         elif op == 0x54:
             accumulator &= k
+        elif op == 0x05:
+            at += k
         elif op == 0x06:
             return int(k)
         else:
@@ -136,11 +138,14 @@ def test_conditions(
     assert verdict(around, *call) == expected
 
 
-def test_cuda_may_ask_netlink_only_in_its_own_network() -> None:
+def test_what_the_cuda_driver_needs_opens_no_way_out() -> None:
     jailed = Surroundings(True, True, False, PID, cuda=True)
     assert verdict(jailed, "socket", 16) is None and verdict(jailed, "socket", 2) == errno.EACCES
     alone = Surroundings(False, True, True, PID, cuda=True)
     assert verdict(alone, "socket", 16) == errno.EACCES
+    assert verdict(alone, "socket", 1, 1) is None and verdict(alone, "bind") is None
+    assert verdict(alone, "socket", 1, 2) == errno.EACCES  # a datagram socket needs no connect
+    assert verdict(alone, "connect") == errno.EACCES and verdict(SCOPED, "bind") == errno.EACCES
 
 
 @pytest.mark.parametrize(

@@ -92,11 +92,13 @@ def _others(level: Level, user: int | None) -> int | None:
 def _grants(home: str, readable: Sequence[str], *, cuda: bool) -> list[tuple[str, int]]:
     etc = [f"/etc/{name}" for name in ETC]
     # Of /proc only what tells about the machine and this job: not the processes of others.
-    proc = [f"/proc/{name}" for name in (os.getpid(), *_PROC)]
+    proc = [f"/proc/{name}" for name in _PROC]
     system = [*SYSTEM, *etc, *python_paths(), *proc, "/sys" if cuda else "/sys/devices/system"]
     # Python looks for the package by listing the folder that it stands in.
     above = (str(Path(kernelwright.__file__).parent.parent), landlock.LIST)
     granted = landlock.grants(
         system=system, readable=readable, devices=[*_DEVICES, *cuda_devices()], home=home
     )
-    return [*granted, above]
+    # Threads name themselves there; the CUDA driver gives up when its own cannot.
+    own = (f"/proc/{os.getpid()}", landlock.READ | landlock.DEVICE)
+    return [*granted, above, own]

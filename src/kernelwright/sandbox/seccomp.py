@@ -33,7 +33,7 @@ _RET_KILL_PROCESS, _RET_ERRNO, _RET_ALLOW = 0x80000000, 0x00050000, 0x7FFF0000
 
 # linux/filter.h
 _LD_W_ABS, _RET_K, _ALU_AND_K = 0x20, 0x06, 0x54
-_JEQ, _JGE, _JSET = 0x15, 0x35, 0x45
+_JA, _JEQ, _JGE, _JSET = 0x05, 0x15, 0x35, 0x45
 # struct seccomp_data { int nr; u32 arch; u64 ip; u64 args[6]; }
 _AT_NUMBER, _AT_ARCH, _AT_ARGUMENTS = 0, 4, 16
 _X32_BIT = 0x40000000
@@ -63,7 +63,7 @@ class When:
 
 @dataclass(frozen=True)
 class Rule:
-    """``calls`` fail with ``error``, always or under a condition."""
+    """``calls`` fail with ``error``, always or under a condition. A call may have several rules."""
 
     calls: tuple[str, ...]
     error: int
@@ -77,7 +77,8 @@ class Surroundings:
 
     ``namespaces``: it has its own network, IPC and processes. ``shared_user``: its user owns other
     processes or files on this machine. ``signals_scoped``: Landlock keeps its signals inside.
-    ``pid``: its own. ``cuda``: the driver may ask netlink for its devices.
+    ``pid``: its own. ``cuda``: the driver binds an abstract UNIX socket (for processes that share
+    its memory) and gives up without, and may ask netlink for its devices.
     """
 
     namespaces: bool
@@ -137,15 +138,17 @@ _FOREIGN = "reaches another process of the same user"
 
 def rules(around: Surroundings) -> tuple[Rule, ...]:
     """The whole table for a job in such surroundings."""
-    families: tuple[int, ...] = (AF_UNIX,) if around.namespaces else ()
+    families: tuple[int, ...] = (AF_UNIX,) if around.namespaces or around.cuda else ()
     if around.cuda and around.namespaces:
         families += (AF_NETLINK,)
     network = Rule(("socket",), errno.EACCES, "no network", When(0, "none_of", families))
     table: tuple[Rule, ...] = (*_ALWAYS, network)
     if not around.namespaces:
         table += _WITHOUT_NAMESPACES
-    if around.shared_user and not around.namespaces:
-        table += _shared_user(around)
+        if not around.cuda:
+            table += (Rule(("bind",), errno.EACCES, "names for other processes to find"),)
+        if around.shared_user:
+            table += _shared_user(around)
     return table
 
 
@@ -156,12 +159,11 @@ _WITHOUT_NAMESPACES = (
         errno.EACCES,
         "System V and POSIX IPC of the whole machine",
     ),
-    Rule(("connect", "bind"), errno.EACCES, "sockets of other processes"),
-    # A datagram socket, even one of a pair, can send to any address.
+    Rule(("connect",), errno.EACCES, "sockets of other processes"),
     Rule(
-        ("socketpair",),
+        ("socket", "socketpair"),
         errno.EACCES,
-        "only pairs that stay pairs",
+        "a datagram socket, even one of a pair, can send to any address",
         When(1, "none_of", (_SOCK_STREAM, _SOCK_SEQPACKET), mask=0xF),
     ),
     Rule(("sendto",), errno.EACCES, "sends to an address", When(4, "pointer")),
@@ -221,17 +223,21 @@ def program(table: Sequence[Rule], machine: str) -> bytes:
     ]
     if machine == "x86_64":
         code += [_op(_JGE, _X32_BIT, 0, 1), _op(_RET_K, _RET_ERRNO | errno.ENOSYS)]
-    seen: set[int] = set()
     for rule in table:
-        body = [*_condition(rule.when), _op(_RET_K, _RET_ERRNO | rule.error)]
         for name in rule.calls:
             number = syscalls.number(name, machine)
-            if number is None:
-                continue
-            assert number not in seen, f"two rules for {name}"
-            seen.add(number)
-            code += [_op(_JEQ, number, 0, len(body)), *body]
+            if number is not None:
+                body = list(_body(rule))
+                code += [_op(_JEQ, number, 0, len(body)), *body]
     return b"".join([*code, _op(_RET_K, _RET_ALLOW)])
+
+
+def _body(rule: Rule) -> Iterator[bytes]:
+    """What follows on a rule's call: refuses it, or goes on after the body with the next rule."""
+    yield from _condition(rule.when)
+    yield _op(_RET_K, _RET_ERRNO | rule.error)
+    if rule.when is not None:
+        yield _op(_LD_W_ABS, _AT_NUMBER)
 
 
 def _op(code: int, k: int, yes: int = 0, no: int = 0) -> bytes:
@@ -243,7 +249,7 @@ def _condition(when: When | None) -> Iterator[bytes]:
     if when is None:
         return
     low = _AT_ARGUMENTS + 8 * when.argument
-    allow = _op(_RET_K, _RET_ALLOW)
+    allow = _op(_JA, 1)  # over the refusal that comes next
     yield _op(_LD_W_ABS, low)
     if when.kind == "pointer":
         yield _op(_JEQ, 0, 0, 3)
