@@ -90,7 +90,7 @@ def _rounds(
             wanted = int(random.choice(kept[subject.name]))
             session.replay(subject.name, steps, wanted)
             if done in judged and subject.entry is not None:
-                session.keep_output(subject.name, steps[wanted])
+                session.keep_output(subject.name, steps[wanted], copied=True)
         if done + 1 >= _ROUNDS and (time.monotonic() - began > budget_s or _known(plan, session)):
             return
 

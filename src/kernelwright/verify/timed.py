@@ -10,7 +10,8 @@ from kernelwright.schema import Evaluation, Measurement, Status
 from kernelwright.verify.baselines import EAGER
 from kernelwright.verify.bound import LIGHT_CACHES, Light, Peaks, below_light, bound_us
 from kernelwright.verify.statistics import Interval, median, ratio_interval
-from kernelwright.verify.timing_records import Record
+from kernelwright.verify.suspicion import confirmed_share
+from kernelwright.verify.timing_records import WITNESS, Record
 from kernelwright.verify.timing_session import TimingPlan
 
 _CALL_US = 20.0  # below it the framework's own cost of a call is a large part of both sides' time
@@ -140,10 +141,11 @@ def measurement_of(
     fastest = min(times, key=lambda b: times[b])
     candidate_us = median(record.quoted_us)
     resolution_us = float(environment["resolution_us"])
+    share = confirmed_share(records[EAGER], record, records[WITNESS])
     speedup = speedup_of(records[EAGER], record, resolution_us)
     best = speedup_of(records[fastest], record, resolution_us)
     bound = limit.us() if limit is not None else None
-    share = 100 * bound / candidate_us if bound is not None else None
+    percent = 100 * bound / candidate_us if bound is not None else None
     all_sides = {"candidate": record, **sides}
     warm = {n: r.warm_us if plan.cold else r.quoted_us for n, r in all_sides.items()}
     late = {n: r.latencies_us or (r.quoted_us if _on_host(plan) else []) for n, r in
@@ -152,20 +154,20 @@ def measurement_of(
         candidate_us=candidate_us,
         baselines_us=times,
         speedup=speedup.value,
-        speedup_low=speedup.low,
+        speedup_low=speedup.low * share,
         speedup_high=speedup.high,
         speedup_best=best.value,
-        speedup_best_low=best.low,
+        speedup_best_low=best.low * share,
         speedup_best_high=best.high,
         bound_us=bound,
-        bound_percent=share if share is not None and share <= 100.0 else None,
+        bound_percent=percent if percent is not None and percent <= 100.0 else None,
         bytes_moved=limit.bytes_moved if limit is not None else None,
         prepare_us=record.prepare_us,
         cold=plan.cold,
         device=plan.device.name,
         warm_us={n: median(samples) for n, samples in warm.items() if samples},
         latency_us={n: median(samples) for n, samples in late.items() if samples},
-        environment={**environment, "rounds": len(record.quoted_us)},
+        environment={**environment, "rounds": len(record.quoted_us), "confirmed_share": share},
         samples_us={n: tuple(r.quoted_us) for n, r in all_sides.items()},
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import numpy as np
 from kernelwright.backends import DeviceInfo
 from kernelwright.config import Config
 from kernelwright.devices import device_lock
+from kernelwright.errors import KernelwrightError
 from kernelwright.frameworks._base import RunResult, StateEntry, Value
 from kernelwright.schema import Evaluation, Status, TaskSpec
 from kernelwright.verify.baselines import EAGER, expand
@@ -27,7 +29,7 @@ from kernelwright.verify.rotation import Rotation, inputs_of
 from kernelwright.verify.statistics import median
 from kernelwright.verify.suspicion import suspicion
 from kernelwright.verify.timed import Limit, ProfileResult, merged, result_of, speedup_of
-from kernelwright.verify.timing_records import Record, Subject, SubjectFailed
+from kernelwright.verify.timing_records import WITNESS, Record, Subject, SubjectFailed
 from kernelwright.verify.timing_session import TimingPlan, TimingSession
 
 __all__ = ["Judge", "Limit", "ProfileResult", "profile"]
@@ -48,7 +50,13 @@ _JUDGED, _JUDGED_LARGE, _LARGE_BYTES = 9, 3, 1 << 20
 # first time, some of them for the second, or for twice the reference's own time if that is more.
 _WATCH_US, _LONG_WATCH_US, _LONGEST_WATCH_US = 1000.0, 5000.0, 50_000.0
 
+_WITNESS = Subject(EAGER, baseline=EAGER)  # in a worker of its own
+
 Judge = Callable[[list[Value], RunResult], Evaluation]
+
+
+class _Disturbed(KernelwrightError):
+    """The reference failed in a worker that holds candidates, and had not before they came."""
 
 
 def profile(
@@ -102,11 +110,21 @@ def _with_suspects_again(
 ) -> ProfileResult:
     """All together; then each that seems dishonest or too fast once more, in a worker of its own:
     was it the machine's noise, a neighbour, or the candidate?"""
-    result, suspects = _profiled(plan, judge, limit, on_progress)
-    doubtful = [n for n in result.measurements if n in suspects or n in result.flagged]
+    try:
+        result, suspects = _profiled(plan, judge, limit, on_progress)
+        doubtful = [n for n in result.measurements if n in suspects or n in result.flagged]
+    except _Disturbed:
+        doubtful = [n for n in plan.candidates if n not in plan.failures]
+        result = ProfileResult({}, plan.failures, plan.baseline_failures, (), tuple(plan.notes))
     results = [result.without(set(doubtful))]
     for name in doubtful:
-        again, still = _profiled(plan.only(name), judge, limit, on_progress)
+        try:
+            again, still = _profiled(plan.only(name), judge, limit, on_progress)
+        except _Disturbed as error:
+            text = f"the reference fails beside the candidate: {error}"
+            failure = Evaluation(Status.REJECTED, "disturbs_reference", text)
+            results.append(ProfileResult({}, {name: failure}, {}))
+            continue
         if name in still:
             again = replace(again.without({name}), failures={name: still[name]})
         elif name in again.failures and name in result.flagged:
@@ -135,7 +153,7 @@ def _profiled(
     result = result_of(plan, records, {**machine, **plan.described}, limit)
     suspects = {}
     for name in result.measurements:
-        if found := suspicion(records[EAGER], records[name]):
+        if found := suspicion(records[EAGER], records[name], records[WITNESS]):
             check, text = found
             suspects[name] = Evaluation(Status.REJECTED, check, text)
     return result, suspects
@@ -145,12 +163,14 @@ def _measured(plan: TimingPlan, on_progress: Callable[[str], None] | None) -> di
     """Records of every subject that lasted; a worker that dies is replaced, without its culprit."""
     while True:
         try:
-            with plan.session() as session:
+            with ExitStack() as stack:
+                session = stack.enter_context(plan.session())
+                witness = stack.enter_context(plan.witness().session()) if plan.candidates else None
                 plan.described = {
                     k: v for k, v in session.described.items() if k in ("clock", "versions")
                 }
                 plan.described["resolution_us"] = _resolution(session)
-                return _Attempt(plan, session, on_progress).run()
+                return _Attempt(plan, session, witness, on_progress).run()
         except ReplayDied as error:
             plan.replays = False
             plan.notes.append(str(error))
@@ -165,27 +185,45 @@ def _resolution(session: TimingSession) -> float:
 @dataclass
 class _Checks:
     """Which rounds' outputs are judged, drawn so that no call can know: ``early`` rounds copy the
-    output at once, in ``later`` ones and in the last it is asked for afterwards."""
+    output at once, in ``later`` ones and in the last it is asked for afterwards. Beyond the first
+    MIN_ROUNDS each round is judged with the chance ``often``, ``most`` of them."""
 
     early: frozenset[int]
     later: frozenset[int]
+    often: float
+    most: int
 
     @staticmethod
     def drawn(random: np.random.Generator, count: int) -> _Checks:
         rounds = random.permutation(MIN_ROUNDS)[: max(2, count - 1)].tolist()
         half = (len(rounds) + 1) // 2
-        return _Checks(frozenset(rounds[:half]), frozenset(rounds[half:]))
+        often = 2 * count / 100  # a run of 100 rounds is judged twice as often as its beginning
+        return _Checks(frozenset(rounds[:half]), frozenset(rounds[half:]), often, 3 * count)
+
+    def wants(self, done: int, random: np.random.Generator) -> bool:
+        """Whether the outputs of round ``done`` are judged."""
+        if done < MIN_ROUNDS:
+            return done in self.early or done in self.later
+        if self.most <= 0 or random.random() >= self.often:
+            return False
+        self.most -= 1
+        return True
 
 
 @dataclass
 class _Attempt:
-    """One worker's life, from its inputs to its records. Raises SubjectFailed when it dies."""
+    """One worker's life, from its inputs to its records. Raises SubjectFailed when it dies.
+
+    ``witness`` is a second worker that never sees a candidate. It times "eager" in every round, as
+    ``session`` does, so that what a candidate does to its own process shows from outside."""
 
     plan: TimingPlan
     session: TimingSession
+    witness: TimingSession | None
     on_progress: Callable[[str], None] | None
     random: np.random.Generator = field(init=False)
     rotation: Rotation = field(init=False)
+    beside: bool = False  # whether candidates have been loaded
 
     def __post_init__(self) -> None:
         self.random = np.random.default_rng([self.plan.seed, 1])
@@ -194,6 +232,11 @@ class _Attempt:
     def run(self) -> dict[str, Record]:
         plan, session = self.plan, self.session
         session.give_inputs(plan.sets)
+        if self.witness is not None:
+            self.witness.give_inputs(plan.sets)
+            self.witness.load(_WITNESS, plan.state)
+            for _ in range(_WARM_UP_CALLS):
+                self.witness.call(EAGER, self.rotation.draw())
         # Baselines first, and "eager" timed alone: neither torch.compile nor this time shall suffer
         # from what a candidate does to its process.
         self.load([s for s in plan.subjects if s.entry is None])
@@ -201,6 +244,7 @@ class _Attempt:
         session.records[EAGER].before_us.extend(before)
         if plan.candidates:
             session.watch_idle(EAGER)
+            self.beside = True
             self.load([s for s in plan.subjects if s.entry is not None])
         self.rounds()
         if plan.cold:
@@ -212,15 +256,19 @@ class _Attempt:
         if plan.backend_graphs and plan.candidates:
             replay_rounds(plan, session, self.rotation, self.random)
         self.each(self.rest_after_call, [s for s in plan.subjects if s.entry is not None])
-        return session.records
+        if self.witness is None:
+            return session.records
+        return {**session.records, WITNESS: self.witness.records[EAGER]}
 
     def each(self, action: Callable[[Subject], object], subjects: Sequence[Subject]) -> None:
         """Runs ``action``; a subject that fails but leaves the worker alive is struck."""
         for subject in subjects:
-            if subject in self.plan.subjects:
+            if subject is _WITNESS or subject in self.plan.subjects:
                 try:
                     action(subject)
                 except SubjectFailed as error:
+                    if self.beside and subject.name == EAGER and subject is not _WITNESS:
+                        raise _Disturbed(str(error)) from error
                     if not error.alive:
                         raise
                     self.plan.drop(error)
@@ -243,7 +291,7 @@ class _Attempt:
         budget_s = plan.config.timing.budget_s * max(1, len(plan.candidates))
         began, done, last = time.monotonic(), 0, False
         while plan.candidates or not done:
-            sampled = done in checks.early or done in checks.later or last
+            sampled = last or checks.wants(done, self.random)
             watch_us = self.watch_us()
 
             def one(
@@ -252,14 +300,14 @@ class _Attempt:
                 snapshot: bool = done in checks.early,
                 watch_us: float = watch_us,
             ) -> None:
-                step = self.rotation.draw()
-                wanted = sampled and subject.entry is not None
-                session.record(subject.name, step, snapshot=snapshot, watch_us=watch_us)
-                if wanted:
-                    session.keep_output(subject.name, step)
+                step, name = self.rotation.draw(), subject.name
+                there = self.where(subject)
+                there.record(name, step, snapshot=snapshot, watch_us=watch_us)
+                if (sampled or not large) and (subject.entry is not None or subject is _WITNESS):
+                    judged = sampled and subject is not _WITNESS
+                    there.keep_output(name, step, copied=snapshot, judged=judged)
 
-            order = [plan.subjects[i] for i in self.random.permutation(len(plan.subjects))]
-            self.each(one, order)
+            self.each(one, self.shuffled())
             done += 1
             if last:
                 return
@@ -267,6 +315,17 @@ class _Attempt:
             if self.on_progress is not None and done % _CHECK_EVERY == 0:
                 self.on_progress(f"timing: {done} rounds in {spent:.1f} s")
             last = _enough(plan, session.records, done, spent, budget_s)
+
+    def where(self, subject: Subject) -> TimingSession:
+        """The worker that ``subject`` is called in."""
+        if subject is _WITNESS and self.witness is not None:
+            return self.witness
+        return self.session
+
+    def shuffled(self) -> list[Subject]:
+        """Who is called in one round, the witness among them, in random order."""
+        subjects = [*self.plan.subjects, *([_WITNESS] if self.witness else [])]
+        return [subjects[i] for i in self.random.permutation(len(subjects))]
 
     def watch_us(self) -> float:
         """How long the outputs of this round's calls are watched; 0 in half of the rounds."""
@@ -280,23 +339,25 @@ class _Attempt:
 
     def warm_rounds(self) -> None:
         """Without flushing: an untimed call on other inputs, then the one that counts."""
-        plan, session = self.plan, self.session
+        plan = self.plan
         budget_s = _WARM_SHARE * plan.config.timing.budget_s * max(1, len(plan.candidates))
 
         def one(subject: Subject) -> None:
-            session.call(subject.name, self.rotation.draw(), cold=False)
-            us, _, _ = session.call(subject.name, self.rotation.draw(), cold=False)
-            session.records[subject.name].warm_us.append(us)
+            there = self.where(subject)
+            there.call(subject.name, self.rotation.draw(), cold=False)
+            sample = there.call(subject.name, self.rotation.draw(), cold=False)
+            there.records[subject.name].warm_us.append(sample.us)
+            there.records[subject.name].warm_outside_us.append(sample.outside_us)
 
         began = time.monotonic()
         for _ in range(_WARM_ROUNDS if plan.candidates else 0):
-            self.each(one, [plan.subjects[i] for i in self.random.permutation(len(plan.subjects))])
+            self.each(one, self.shuffled())
             if time.monotonic() - began > budget_s:
                 return
 
     def record_latency(self, subject: Subject) -> None:
-        us, _, _ = self.session.call(subject.name, self.rotation.draw(), latency=True)
-        self.session.records[subject.name].latencies_us.append(us)
+        sample = self.session.call(subject.name, self.rotation.draw(), latency=True)
+        self.session.records[subject.name].latencies_us.append(sample.us)
 
     def rest_after_call(self, subject: Subject) -> None:
         """A last call, unlike the others for nobody, and then a look from outside at the worker."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kernelwright.errors import KernelwrightError
 from kernelwright.frameworks._base import RunResult
 from kernelwright.schema import Status
 from kernelwright.verify.baselines import BASELINES
 from kernelwright.verify.rotation import Step
+
+WITNESS = "eager alone"  # the record of "eager" in a worker without candidates
 
 
 @dataclass(frozen=True)
@@ -47,20 +49,33 @@ class Cache:
         return {"name": self.name, "seed": None if self.seed is None else str(self.seed)}
 
 
+class Sample(NamedTuple):
+    """One call, in microseconds: its time and the work found after it, as the worker says;
+    ``outside_us`` what the request took beyond that time by the parent's clock, ``unexplained_us``
+    beyond all that the worker says it took."""
+
+    us: float
+    tail_us: float
+    outside_us: float
+    unexplained_us: float
+
+
 @dataclass
 class Record:
-    """Everything measured of one subject, in microseconds. ``unexplained_us`` is what a request
-    took by the parent's clock beyond what the worker says it took; ``before_us`` are samples from
-    before any candidate was loaded, ``replays_us`` those of CUDA graphs. ``threads_left`` counts
-    the threads that single calls left behind, ``idle_shares`` how busy the worker's processes
-    stayed after a call (1.0: one core)."""
+    """Everything measured of one subject, in microseconds (see ``Sample``). ``fetch_us`` is how
+    long fetching an output took, ``before_us`` are samples from before any candidate was loaded,
+    ``replays_us`` those of CUDA graphs. ``threads_left`` counts the threads that single calls left
+    behind, ``idle_shares`` how busy the worker's processes stayed after a call (1.0: one core)."""
 
     before_us: list[float] = field(default_factory=list)
     samples_us: list[float] = field(default_factory=list)
     tails_us: list[float] = field(default_factory=list)
+    outside_us: list[float] = field(default_factory=list)
     unexplained_us: list[float] = field(default_factory=list)
+    fetch_us: list[float] = field(default_factory=list)
     replays_us: list[float] = field(default_factory=list)
     warm_us: list[float] = field(default_factory=list)
+    warm_outside_us: list[float] = field(default_factory=list)
     latencies_us: list[float] = field(default_factory=list)
     threads_left: list[int] = field(default_factory=list)
     idle_shares: list[float] = field(default_factory=list)

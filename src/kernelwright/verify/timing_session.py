@@ -6,7 +6,6 @@ subject and starts another worker for the rest.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +24,8 @@ from kernelwright.schema import Evaluation, Status, TaskSpec
 from kernelwright.verify.baselines import EAGER
 from kernelwright.verify.reference import PRELOADS
 from kernelwright.verify.rotation import Step, same_layout
-from kernelwright.verify.timing_records import Cache, Record, Subject, SubjectFailed
+from kernelwright.verify.timing_records import Cache, Record, Sample, Subject, SubjectFailed
+from kernelwright.verify.untrusted import LOG_CHARACTERS, plain_number, plain_outputs, plain_text
 
 _ENTRY = "kernelwright.verify.timing_worker:main"
 _FLUSH_CACHES = 2  # the flush writes so many last-level caches
@@ -120,7 +120,7 @@ class TimingSession:
         timeout_s = self.config.timeouts.candidate_s
         reply = self._ask(subject.name, header, arrays, timeout_s=timeout_s)
         prepare = reply.header.get("prepare_us")
-        self.records[subject.name] = Record(prepare_us=_plain_time(prepare))
+        self.records[subject.name] = Record(prepare_us=plain_number(prepare))
 
     def call(
         self,
@@ -132,8 +132,8 @@ class TimingSession:
         cold: bool | None = None,
         watch_us: float = 0.0,
         cache: Cache | None = None,
-    ) -> tuple[float, float, float]:
-        """(sample, tail, unexplained) microseconds of one call; nothing is recorded.
+    ) -> Sample:
+        """One call; nothing is recorded.
 
         ``cold`` is the session's when None. ``watch_us``: also look whether the output still
         changes so long after the clock has stopped. ``cache``: see ``load``. Raises SubjectFailed,
@@ -149,25 +149,22 @@ class TimingSession:
             "watch_us": watch_us,
             "cache": cache and cache.to_dict(),
         }
-        us, tail, unexplained, reply = self._timed(name, header)
+        sample, reply = self._timed(name, header)
         if reply.get("late"):
             text = "an output changed after the call had returned and the clock had stopped"
             raise SubjectFailed(name, Status.REJECTED, "late_write", text, alive=True)
-        self.records[name].output_bytes = int(_plain_time(reply.get("output_bytes")) or 0)
-        return us, tail, unexplained
+        self.records[name].output_bytes = int(plain_number(reply.get("output_bytes")) or 0)
+        return sample
 
-    def _timed(
-        self, name: str, header: Mapping[str, Any]
-    ) -> tuple[float, float, float, dict[str, Any]]:
-        """(sample, tail, unexplained) microseconds and the whole answer, held against a clock of
-        the parent's."""
+    def _timed(self, name: str, header: Mapping[str, Any]) -> tuple[Sample, dict[str, Any]]:
+        """The times of a call, held against a clock of the parent's, and the whole answer."""
         # The first call of a baseline may run torch.compile.
         timeouts = self.config.timeouts
         timeout_s = max(timeouts.candidate_s, timeouts.compile_s)
         began = time.perf_counter()
         reply = self._ask(name, header, timeout_s=timeout_s).header
         wall_us = (time.perf_counter() - began) * 1e6
-        us, tail, total = (_plain_time(reply.get(k)) for k in ("us", "tail_us", "total_us"))
+        us, tail, total = (plain_number(reply.get(k)) for k in ("us", "tail_us", "total_us"))
         if us is None or tail is None or total is None or not 0 < us <= total <= wall_us * 1.001:
             raise SubjectFailed(
                 name,
@@ -177,20 +174,21 @@ class TimingSession:
                 f"but the request took {wall_us:.0f} us",
                 alive=False,
             )
-        return us, tail, wall_us - total, reply
+        return Sample(us, tail, wall_us - us, wall_us - total), reply
 
     def record(
         self, name: str, step: Step, *, snapshot: bool = False, watch_us: float = 0.0
     ) -> None:
         """One call whose times are kept; without ``watch_us`` the threads that it left behind."""
         before = self._child.usage().threads if not watch_us else 0
-        us, tail_us, unexplained_us = self.call(name, step, snapshot=snapshot, watch_us=watch_us)
+        sample = self.call(name, step, snapshot=snapshot, watch_us=watch_us)
         record = self.records[name]
         if not watch_us:
             record.threads_left.append(self._child.usage().threads - before)
-        record.samples_us.append(us)
-        record.tails_us.append(tail_us)
-        record.unexplained_us.append(unexplained_us)
+        record.samples_us.append(sample.us)
+        record.tails_us.append(sample.tail_us)
+        record.outside_us.append(sample.outside_us)
+        record.unexplained_us.append(sample.unexplained_us)
 
     def capture(self, name: str, calls: int) -> list[int]:
         """Has ``calls`` calls captured into a CUDA graph; the calls whose outputs it keeps. Raises
@@ -213,11 +211,11 @@ class TimingSession:
             "cold": self.cold,
             "wanted": wanted,
         }
-        us, tail_us, unexplained_us, _ = self._timed(name, header)
+        sample, _ = self._timed(name, header)
         record = self.records[name]
-        record.replays_us.append(us)
-        record.tails_us.append(tail_us)
-        record.unexplained_us.append(unexplained_us)
+        record.replays_us.append(sample.us)
+        record.tails_us.append(sample.tail_us)
+        record.unexplained_us.append(sample.unexplained_us)
 
     def watch_idle(self, name: str) -> None:
         """Waits until the worker's processes rest, at most ``_IDLE_MOST_S``, and notes how busy
@@ -230,11 +228,23 @@ class TimingSession:
             shares.append((self._child.usage().cpu_us - used) * 1e-6 / (time.monotonic() - at))
         self.records[name].idle_shares.append(max(shares[-2:]))
 
-    def keep_output(self, name: str, step: Step) -> None:
-        """Fetches the outputs of the call just made, for judging later."""
+    def keep_output(
+        self, name: str, step: Step, *, copied: bool = False, judged: bool = True
+    ) -> None:
+        """Fetches the outputs of the call just made, for judging later when they are ``judged``.
+        The time that it takes is kept unless the worker has ``copied`` them during the call:
+        outputs that are only computed now take longer."""
+        began = time.perf_counter()
         reply = self._ask(name, {"op": "output"}, timeout_s=self.config.timeouts.candidate_s)
-        structure = str(reply.header.get("structure"))
-        self.records[name].outputs.append((step, RunResult(list(reply.arrays), structure)))
+        if not copied:
+            self.records[name].fetch_us.append((time.perf_counter() - began) * 1e6)
+        outputs = plain_outputs(reply.header, reply.arrays)
+        if outputs is None:
+            text = "the worker broke the judge's protocol: an answer without outputs"
+            raise SubjectFailed(name, Status.REJECTED, "protocol", text, alive=True)
+        if judged:
+            result = RunResult(list(outputs.arrays), outputs.structure)
+            self.records[name].outputs.append((step, result))
 
     def collect(self, name: str, cache: Cache) -> np.ndarray:
         """The bytes of a tar file with what compilers made for ``name``; not to be trusted."""
@@ -255,14 +265,16 @@ class TimingSession:
             message = f"{name}: no answer to {header['op']} within {timeout_s:g} s"
             raise SubjectFailed(name, Status.TIMEOUT, "timeout", message, False) from error
         except process.ChildDied as error:
-            raise SubjectFailed(name, Status.RUNTIME_ERROR, "crash", str(error), False) from error
+            text = plain_text(error, LOG_CHARACTERS)
+            raise SubjectFailed(name, Status.RUNTIME_ERROR, "crash", text, False) from error
         except ChannelError as error:
             raise SubjectFailed(name, Status.REJECTED, "protocol", str(error), False) from error
         if reply.header.get("ok") is True:
             return reply
-        kind, message = str(reply.header.get("type")), str(reply.header.get("message"))
+        kind = plain_text(reply.header.get("type"), 200)
+        message = plain_text(reply.header.get("message"))
         status, check = _ERRORS.get(kind, (Status.RUNTIME_ERROR, "raises"))
-        trace = str(reply.header.get("traceback", "")).strip()
+        trace = plain_text(reply.header.get("traceback", ""), LOG_CHARACTERS).strip()
         raise SubjectFailed(name, status, check, f"{kind}: {message}\n{trace}".strip(), True)
 
 
@@ -316,6 +328,11 @@ class TimingPlan:
         """The same with these subjects and caches alone, to see what they compile to."""
         return replace(self, subjects=list(subjects), caches=caches, cold=False)
 
+    def witness(self) -> TimingPlan:
+        """The same with "eager" alone: for a worker in which no candidate is ever loaded."""
+        kept = [s for s in self.subjects if s.baseline == EAGER]
+        return replace(self, subjects=kept, caches={}, failures={}, baseline_failures={})
+
     def session(self) -> TimingSession:
         found = {s.entry.resolve().parent for s in self.subjects if s.entry is not None}
         caches = [self.caches[s.name] for s in self.subjects if s.name in self.caches]
@@ -359,9 +376,3 @@ _ERRORS = {
     "LazyOutput": (Status.REJECTED, "lazy_output"),
     "CompilationError": (Status.COMPILE_ERROR, "compile"),  # Triton
 }
-
-
-def _plain_time(value: Any) -> float | None:
-    """``value`` if it is a finite, not negative number, else None: it comes from a worker."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if number and math.isfinite(value) and value >= 0 else None
