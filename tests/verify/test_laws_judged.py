@@ -269,3 +269,22 @@ def test_indices_may_differ_where_values_tie() -> None:
     )
     assert found["the last of equals"].passed, found["the last of equals"]
     assert found["the second"].status is Status.WRONG_VALUE
+
+
+SATURATED = NORM.replace("self.linear(torch.relu(self.norm(x)))", "self.norm(torch.tanh(x))")
+
+
+def test_an_error_like_the_reference_s_own_is_not_refused_for_its_luck() -> None:
+    """Under "offset" tanh is 1 but for a few roundings, which the norm then divides by."""
+    half = "torch.tanh(x * 0.5)"
+    other = f"self.norm(2 * {half} / (1 + {half} * {half}))"
+    lower = "self.norm(torch.tanh(x.bfloat16()).float())"
+    found = judged(
+        SATURATED,
+        {
+            "by half the angle": edited(SATURATED, "self.norm(torch.tanh(x))", other),
+            "lower precision": edited(SATURATED, "self.norm(torch.tanh(x))", lower),
+        },
+    )
+    assert found["lower precision"].status is Status.WRONG_VALUE
+    assert found["by half the angle"].passed, found["by half the angle"]

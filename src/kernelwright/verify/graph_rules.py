@@ -76,5 +76,7 @@ def _by_name(state: Sequence[StateEntry]) -> dict[str, np.ndarray]:
 def _is_rounded_truth(truth: np.ndarray, reference: np.ndarray) -> bool:
     if not is_inexact(reference.dtype) or truth.shape != reference.shape:
         return False
+    if reference.dtype == truth.dtype:  # float64 is its own truth
+        return True
     with np.errstate(all="ignore"):
         return bool((truth.astype(reference.dtype) == reference).all())

@@ -87,6 +87,7 @@ class Observed:
         self.inputs: list[list[Any]] = []
         self.outputs: list[Outputs] = []
         self.truths: list[list[np.ndarray]] = []
+        self._lowered_outputs: dict[int, Outputs | None] = {}
         held = 0
         for seed in seeds:
             values = reference.make_inputs(seed)
@@ -138,31 +139,49 @@ class Observed:
 
     @cached_property
     def decoys(self) -> list[DecoyResult]:
-        """Decoys that stand for all outputs at once, for the first seed."""
-        return judge_decoys(
-            self.first, self.outputs[0], self.truths[0], self.outputs[1], self.lowered
-        )
+        """Decoys that stand for all outputs at once."""
+        return self._judged_decoys(lambda outputs: outputs, lambda truths: truths)
 
     def decoys_of(self, index: int) -> list[DecoyResult]:
         """Decoys of one output alone."""
-        return judge_decoys(
-            self.first,
-            _only(index, self.outputs[0]),
-            [self.truths[0][index]],
-            _only(index, self.outputs[1]),
-            None if self.lowered is None else _only(index, self.lowered),
-        )
+        return self._judged_decoys(lambda o: _only(index, o), lambda truths: [truths[index]])
 
-    @cached_property
-    def lowered(self) -> Outputs | None:
-        """The first outputs in the next lower precision; None where the Model refuses such
-        inputs or gives other shapes for them."""
-        try:
-            found = lower_precision_outputs(self.first, self.run)
-            return found if signature(found) == signature(self.outputs[0]) else None
-        except ReferenceBroken as broken:
-            pass_on_death(broken)
-            return None
+    def _judged_decoys(
+        self,
+        outputs: Callable[[Outputs], Outputs],
+        truths: Callable[[list[np.ndarray]], list[np.ndarray]],
+    ) -> list[DecoyResult]:
+        """For the first seed. A decoy that passes there must pass for the second as well: of few
+        elements one may be right by luck (a scalar rounded to 11 bits, one time in a hundred)."""
+
+        def judged(place: int) -> list[DecoyResult]:
+            lowered = self._lowered(place)
+            return judge_decoys(
+                self.inputs[place],
+                outputs(self.outputs[place]),
+                truths(self.truths[place]),
+                outputs(self.outputs[1 - place]),
+                None if lowered is None else outputs(lowered),
+            )
+
+        found = judged(0)
+        if not any(decoy.fools for decoy in found):
+            return found
+        again = {decoy.name: decoy for decoy in judged(1)}
+        return [again.get(d.name, d) if d.fools else d for d in found]
+
+    def _lowered(self, place: int) -> Outputs | None:
+        """The outputs in the next lower precision; None where the Model refuses such inputs or
+        gives other shapes for them."""
+        if place not in self._lowered_outputs:
+            try:
+                found = lower_precision_outputs(self.inputs[place], self.run)
+                same = signature(found) == signature(self.outputs[place])
+                self._lowered_outputs[place] = found if same else None
+            except ReferenceBroken as broken:
+                pass_on_death(broken)
+                self._lowered_outputs[place] = None
+        return self._lowered_outputs[place]
 
     @cached_property
     def gaussian(self) -> tuple[list[Outputs], list[list[np.ndarray]]] | None:

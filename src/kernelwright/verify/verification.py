@@ -12,17 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from kernelwright.frameworks._base import StateEntry
 from kernelwright.sandbox.process import Limits, isolation_level
 from kernelwright.schema import Candidate, Evaluation, Status, TaskSpec
 from kernelwright.verify import laws
 from kernelwright.verify.candidate_process import Answer, CandidateFault, CandidateProcess
 from kernelwright.verify.cases import ASSUMED, Case, Cases
-from kernelwright.verify.compare import Outputs, Verdict, judge_outputs, nearer_to_limit
+from kernelwright.verify.compare import Outputs, Verdict, nearer_to_limit
+from kernelwright.verify.evidence import Evidence
 from kernelwright.verify.reference import ReferenceProcess
 from kernelwright.verify.reproducer import write_reproducer
 from kernelwright.verify.static_check import assumptions, check_source
-from kernelwright.verify.ties import Tie
 
 log = logging.getLogger(__name__)
 
@@ -283,21 +282,6 @@ class Verification:
             tied=evidence.ties if evidence else (),
             wall_s=self.terms.wall_s,
         )
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What one case is judged by. ``ties`` and ``exact`` are as in ``judge_outputs``."""
-
-    inputs: Sequence[Any]
-    state: Sequence[StateEntry]
-    truths: Sequence[np.ndarray]
-    reference: Outputs
-    ties: Mapping[int, Tie]
-    exact: frozenset[int]
-
-    def verdict(self, outputs: Outputs) -> Verdict:
-        return judge_outputs(self.truths, self.reference, outputs, ties=self.ties, exact=self.exact)
 
 
 def _identical(one: Outputs, other: Outputs) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +17,13 @@ from kernelwright.schema import Candidate, Evaluation, TaskSpec
 from kernelwright.verify import laws
 from kernelwright.verify.cases import Case, Cases
 from kernelwright.verify.compare import Outputs, Verdict, is_inexact
+from kernelwright.verify.evidence import Evidence, known_answer
 from kernelwright.verify.graph_rules import GraphRules
 from kernelwright.verify.reference import ReferenceProcess
-from kernelwright.verify.verification import Evidence, Terms, Verification
+from kernelwright.verify.verification import Terms, Verification
 
 _WHOLE_NUMBERS = ("small_integers", "zeros")  # laws under which sums may be exact
-NEARBY_RUNS, NEARBY_SPREAD = 4, 4.0
+_DRAWS = 4  # more draws from a law, when a candidate only just misses a limit
 
 
 class Verifier:
@@ -160,43 +162,32 @@ class Verifier:
         known = inputs, cases.state(case), truths, reference
         rules = self.graph_rules
         exact = rules.exact(*known) if case.values in _WHOLE_NUMBERS else frozenset()
-        return Evidence(*known, rules.ties(*known), exact)
+
+        def others() -> Iterator[tuple[Outputs, list[np.ndarray]]]:
+            for _ in range(_DRAWS):
+                again = replace(case, seed=laws.fresh_seed())
+                yield self._ask(again, cases.inputs(again))
+
+        return Evidence(*known, rules.ties(*known), exact, others)
+
+    def _ask(self, case: Case, inputs: Sequence[Any]) -> tuple[Outputs, list[np.ndarray]]:
+        written = self.reference.describe().written
+        return self.reference.run_and_truth(
+            inputs, layout=case.layout, state=case.state, written=written
+        )
 
     def _reference_and_truth(
         self, case: Case, inputs: Sequence[Any], notes: list[str]
     ) -> tuple[Outputs, list[np.ndarray]] | None:
-        """The reference's own answer and the truth; None, said in ``notes``, when the reference
-        raises under a law other than the Model's own inputs.
-
-        A float64 output is its own truth and shows no error. What stands for the reference's
-        rounding there are its answers to inputs that are one rounding away: per element the largest
-        difference of NEARBY_RUNS such answers, times NEARBY_SPREAD. One answer underestimates where
-        a result is ill-conditioned (measured: one refusal of an honest candidate in ten)."""
-
-        def ask(values: Sequence[Any]) -> tuple[Outputs, list[np.ndarray]]:
-            written = self.reference.describe().written
-            return self.reference.run_and_truth(
-                values, layout=case.layout, state=case.state, written=written
-            )
-
+        """See ``known_answer``; None, said in ``notes``, when the reference raises under a law
+        other than the Model's own inputs."""
         try:
-            reference, truths = ask(inputs)
-            if not any(array.dtype == np.float64 for array in reference.arrays):
-                return reference, truths
-            nearby = [
-                ask([_one_rounding_away(value, run) for value in inputs])[0].arrays
-                for run in range(NEARBY_RUNS)
-            ]
+            return known_answer(functools.partial(self._ask, case), inputs)
         except ReferenceBroken as broken:
             if case.law == laws.OWN or broken.check in ("never_ends", "dies"):
                 raise
             notes.append(f"law {case.law} dropped: the reference does not take it ({broken})")
             return None
-        arrays = [
-            _spread(a, [outputs[i] for outputs in nearby]) if a.dtype == np.float64 else a
-            for i, a in enumerate(reference.arrays)
-        ]
-        return Outputs(arrays, reference.structure), truths
 
 
 def undefined(case: Case, reference: Outputs, truths: Sequence[np.ndarray]) -> bool:
@@ -211,30 +202,3 @@ def undefined(case: Case, reference: Outputs, truths: Sequence[np.ndarray]) -> b
 def _all_finite(reference: Outputs, truths: Sequence[np.ndarray]) -> bool:
     floats = [a for a in (*reference.arrays, *truths) if a.dtype.kind not in "biu"]
     return all(bool(np.isfinite(a).all()) for a in floats)
-
-
-def _spread(exact: np.ndarray, nearby: Sequence[np.ndarray]) -> np.ndarray:
-    """``exact`` moved by NEARBY_SPREAD times the largest difference to ``nearby``, an element each;
-    unchanged where NaN or infinities move."""
-    if not all(_same_not_finite(exact, other) for other in nearby):
-        return exact
-    finite = np.isfinite(exact)
-    apart = np.zeros_like(exact)
-    with np.errstate(invalid="ignore"):
-        for other in nearby:
-            np.maximum(apart, np.abs(other - exact), out=apart, where=finite)
-    return exact + NEARBY_SPREAD * apart
-
-
-def _one_rounding_away(value: Any, run: int) -> Any:
-    if not isinstance(value, np.ndarray) or value.dtype != np.float64:
-        return value
-    signs = np.random.default_rng(run).integers(0, 2, value.shape) * 2.0 - 1.0
-    return value * (1 + np.finfo(np.float64).eps * signs)
-
-
-def _same_not_finite(a: np.ndarray, b: np.ndarray) -> bool:
-    """Same shape, and NaN and infinities in the same places."""
-    if a.shape != b.shape:
-        return False
-    return bool((np.isfinite(a) == np.isfinite(b)).all() and (a == b)[np.isinf(a)].all())

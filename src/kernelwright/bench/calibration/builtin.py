@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kernelwright.bench.calibration.candidates import HONEST_KIND
 from kernelwright.bench.calibration.margins import Constants, margins
-from kernelwright.bench.calibration.trial import Sample, all_finite, as_judged
+from kernelwright.bench.calibration.trial import Sample, all_finite
 from kernelwright.config import resolve
 from kernelwright.errors import (
     CaptureError,
@@ -22,6 +22,7 @@ from kernelwright.task.session import Session
 from kernelwright.verify import laws
 from kernelwright.verify.candidate_process import CandidateProcess
 from kernelwright.verify.compare import judge_outputs
+from kernelwright.verify.evidence import known_answer
 
 IMPL_TYPES = ("cpp", "mlir")
 LAWS_BYTES = 64 << 20  # of inputs: larger tasks are tried under their own law and the first others
@@ -64,7 +65,7 @@ def _judged(session: Session, candidate: Candidate, laws_tried: Sequence[str]) -
         for law in laws_tried[: len(laws_tried) if size <= LAWS_BYTES else FEW_LAWS]:
             inputs = laws.apply_law(law, own, 1)
             outputs = process.run(inputs).outputs
-            expected, truths = as_judged(reference.run_and_truth, inputs)
+            expected, truths = known_answer(reference.run_and_truth, inputs)
             if not all_finite([*expected.arrays, *truths]):
                 continue
             # One dtype's constants for all outputs; a Model with several is judged by its first.

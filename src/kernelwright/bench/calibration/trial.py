@@ -13,8 +13,9 @@ import numpy as np
 from kernelwright.bench.calibration.candidates import DTYPES, Case, cases, run_reference
 from kernelwright.bench.calibration.family import Arrays, Family
 from kernelwright.bench.calibration.margins import Constants, Margin, margins
-from kernelwright.verify import laws, verifier
+from kernelwright.verify import laws
 from kernelwright.verify.compare import judge_outputs
+from kernelwright.verify.evidence import known_answer
 from kernelwright.verify.verdict import Outputs
 
 log = logging.getLogger(__name__)
@@ -45,24 +46,6 @@ class Sample:
 
 
 Ask = Callable[[Sequence[Any]], tuple[Outputs, list[np.ndarray]]]
-
-
-def as_judged(ask: Ask, inputs: Sequence[Any]) -> tuple[Outputs, list[np.ndarray]]:
-    """The reference's outputs and the truth (``ask`` gives both) as the Verifier compares with
-    them: a float64 output is its own truth, and its answers to inputs one rounding away stand for
-    its error."""
-    reference, truths = ask(inputs)
-    if not any(array.dtype == np.float64 for array in reference.arrays):
-        return reference, truths
-    nearby = [
-        ask([verifier._one_rounding_away(value, run) for value in inputs])[0].arrays
-        for run in range(verifier.NEARBY_RUNS)
-    ]
-    arrays = [
-        verifier._spread(a, [outputs[i] for outputs in nearby]) if a.dtype == np.float64 else a
-        for i, a in enumerate(reference.arrays)
-    ]
-    return Outputs(arrays, reference.structure), truths
 
 
 def ask_family(family: Family) -> Ask:
@@ -103,7 +86,7 @@ def trial(
     for law in laws_tried:
         for seed in seeds:
             inputs = inputs_of(family, dtype, law, seed, large)
-            reference, truths = as_judged(ask, inputs)
+            reference, truths = known_answer(ask, inputs)
             if not all_finite([*reference.arrays, *truths]):
                 log.info("%s %s: law %s left out, not finite", family.name, dtype, law)
                 break
