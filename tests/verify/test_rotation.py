@@ -6,7 +6,7 @@ import pytest
 
 from kernelwright.frameworks import FRAMEWORKS
 from kernelwright.verify.rotation import Rotation, Step, inputs_of, same_layout
-from kernelwright.verify.timing_worker import _TorchStage
+from kernelwright.verify.timing_stage import TorchStage as _TorchStage
 
 torch = pytest.importorskip("torch")
 
@@ -88,6 +88,25 @@ def test_ranges_signs_order_and_zeros_are_kept() -> None:
         assert (np.diff(ordered) >= 0).all()
         assert index.min() >= 0 and index.max() < 10
         assert (np.diff(offsets) >= 0).all()
+
+
+def test_no_two_calls_differ_by_a_factor() -> None:
+    """Otherwise an answer could be made of an earlier one: relu(k x) is k relu(x)."""
+    sets = sets_of(np.float32, 1)
+    one, other = (inputs_of(sets, Step(0, 200, 0, 0, offset))[0] for offset in (5, 6))
+    ratios = one[sets[0][0] != 0] / other[sets[0][0] != 0]
+    assert len(np.unique(ratios.round(3))) > 100
+    uniform = inputs_of(sets, Rotation(1, 1, mixed=False).draw())[0]
+    assert len(np.unique((uniform / sets[0][0]).round(3))) == 2  # the factor, and the window's
+
+
+def test_large_tensors_begin_the_table_of_factors_again() -> None:
+    big = np.random.default_rng(0).standard_normal((1 << 20) + 777, dtype=np.float32)
+    stage = _TorchStage(FRAMEWORKS.get("torch"), "cpu", [[big]])
+    step = Rotation(1, seed=2).draw()
+    (native,) = stage.refresh(step)
+    stage.patch(step)
+    assert inputs_of([[big]], step)[0].tobytes() == native.numpy().tobytes()
 
 
 def test_one_set_is_enough() -> None:

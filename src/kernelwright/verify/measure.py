@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from kernelwright.backends import BACKENDS, DeviceInfo
 from kernelwright.config import Config
-from kernelwright.errors import UsageError
+from kernelwright.errors import ReferenceBroken, UsageError
 from kernelwright.frameworks._base import RunResult, Value
 from kernelwright.graph.core import Graph
 from kernelwright.schema import Candidate, Evaluation
@@ -18,10 +20,11 @@ from kernelwright.verify import laws
 from kernelwright.verify.baselines import EAGER
 from kernelwright.verify.bound import compute_dtype, minimal_traffic
 from kernelwright.verify.candidate_process import write_folder
-from kernelwright.verify.compare import Outputs
+from kernelwright.verify.compare import Outputs, is_inexact
 from kernelwright.verify.peaks import PeaksError, peaks
 from kernelwright.verify.ranking import quick_rank
 from kernelwright.verify.reference import ReferenceProcess
+from kernelwright.verify.rotation import Rotation, inputs_of
 from kernelwright.verify.timing import Limit, ProfileResult, profile
 from kernelwright.verify.verifier import Verifier
 
@@ -53,16 +56,20 @@ def measure_candidates(
         verdict = verifier.judge_answer(inputs, Outputs(found.outputs, found.structure))
         return Evaluation(verdict.status, verdict.check, verdict.reason, verdict.statistics)
 
+    sets = input_sets(reference)
+    mixed = _takes_mixed(reference, sets)
+
     with _folders(candidates) as entries:
 
         def measured(limit: Limit | None) -> ProfileResult:
             return profile(
                 reference.spec,
                 entries,
-                input_sets(reference),
+                sets,
                 info,
                 config,
                 state=reference.describe().state,
+                mixed=mixed,
                 baselines=baselines,
                 judge=judge,
                 limit=limit,
@@ -115,6 +122,25 @@ def input_sets(reference: ReferenceProcess) -> list[list[Value]]:
     first = reference.make_inputs(laws.fresh_seed())
     count = max(2, min(_SETS, _SETS_BYTES // max(1, laws.nbytes(first))))
     return [first, *(reference.make_inputs(laws.fresh_seed()) for _ in range(count - 1))]
+
+
+def _takes_mixed(reference: ReferenceProcess, sets: Sequence[Sequence[Value]]) -> bool:
+    """Whether the Model's answers stay finite when each element of its inputs is scaled for itself
+    (a Cholesky factorisation's do not)."""
+    try:
+        for seed in range(2):
+            step = Rotation(len(sets), seed).draw()
+            before = reference.run(sets[step.index]).outputs
+            after = reference.run(inputs_of(sets, step)).outputs
+            if any(_not_finite(b) > _not_finite(a) for a, b in zip(before, after)):
+                return False
+    except ReferenceBroken:
+        return False
+    return True
+
+
+def _not_finite(array: np.ndarray) -> int:
+    return int(np.count_nonzero(~np.isfinite(array))) if is_inexact(array.dtype) else 0
 
 
 def _beats_the_bound(result: ProfileResult) -> bool:

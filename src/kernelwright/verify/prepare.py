@@ -132,7 +132,7 @@ def _compiled(plan: TimingPlan, subjects: list[Subject], cache: Cache) -> bytes 
     alone = plan.of_subjects(subjects, dict.fromkeys((s.name for s in subjects), cache))
     lasted: list[Subject] = []
     data: bytes | None = None
-    rotation = Rotation(len(plan.sets), plan.seed)
+    rotation = Rotation(len(plan.sets), plan.seed, mixed=plan.mixed)
     try:
         with alone.session() as session:
             session.give_inputs(plan.sets)

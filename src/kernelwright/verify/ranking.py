@@ -52,7 +52,7 @@ def quick_rank(
 
 def _ranked(plan: TimingPlan, session: TimingSession, rounds: int, keep: float) -> dict[str, float]:
     session.give_inputs(plan.sets)
-    rotation = Rotation(len(plan.sets), plan.seed)
+    rotation = Rotation(len(plan.sets), plan.seed, mixed=False)
     for subject in list(plan.subjects):
         try:
             session.load(subject, plan.state)

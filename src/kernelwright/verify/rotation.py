@@ -1,15 +1,18 @@
 """New inputs for every timed call, cheap to make and known to the parent.
 
-A few input sets lie ready. Each call takes one of them, scales every float tensor by a factor in
-(1/2, 1] and overwrites a window of each tensor with the same window of another set. So contents
-differ from call to call everywhere and in a place nobody can guess, while ranges, zeros, signs,
-order and valid indices stay what the task's own ``get_inputs`` makes. A ``Step`` describes one
-call's inputs; worker and parent make the same bits from it, so the parent can have any timed call
-judged.
+A few input sets lie ready. Each call takes one of them, multiplies every element of every float
+tensor by a factor of its own in (1/2, 1] and overwrites a window of each tensor with the same
+window of another set. So contents differ from call to call everywhere and in a place nobody can
+guess, while ranges, zeros, signs and valid indices stay what the task's own ``get_inputs`` makes.
+Sorted and small tensors get one factor for all elements, and so do all where the Model cannot take
+the others (``offset`` -1): a candidate could then reuse parts of an earlier answer. A ``Step``
+describes one call's inputs; worker and parent make the same bits from it, so the parent can have
+any timed call judged.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +24,8 @@ from kernelwright.graph.core import DTYPES, is_float
 Value = Any  # np.ndarray, int, float, bool or None
 
 SCALE_STEPS = 256  # factors k / 256: exact in every float dtype, bfloat16's 8 bits included
+MIXED = 1 << 20  # elements after which the table of factors begins again
+_OFFSETS = 1 << 16
 _WINDOW_SHARE = 64  # a window is this fraction of a tensor ...
 _WINDOW_BYTES = 64 << 10  # ... and at most so large, to leave no trace in the caches
 _FLOATS = frozenset(kind for name, kind in DTYPES.items() if is_float(name))
@@ -29,22 +34,25 @@ _FLOATS = frozenset(kind for name, kind in DTYPES.items() if is_float(name))
 @dataclass(frozen=True)
 class Step:
     """Inputs of one call: set ``index`` scaled by ``scale``/256, windows from set ``donor`` that
-    start at ``position``/65536 of each tensor's length."""
+    start at ``position``/65536 of each tensor's length. ``offset`` is where in the table of factors
+    each element's own begins, -1 for ``scale`` everywhere."""
 
     index: int
     scale: int
     donor: int
     position: int
+    offset: int = -1
 
     def to_list(self) -> list[int]:
-        return [self.index, self.scale, self.donor, self.position]
+        return [self.index, self.scale, self.donor, self.position, self.offset]
 
 
 class Rotation:
-    """The steps over ``sets`` input sets, without a repetition in sight."""
+    """The steps over ``sets`` input sets, without a repetition in sight; ``mixed``: with a factor
+    for each element."""
 
-    def __init__(self, sets: int, seed: int) -> None:
-        self._sets, self._random = sets, np.random.default_rng(seed)
+    def __init__(self, sets: int, seed: int, *, mixed: bool = True) -> None:
+        self._sets, self._random, self._mixed = sets, np.random.default_rng(seed), mixed
         self._last = -1
 
     def draw(self) -> Step:
@@ -57,6 +65,7 @@ class Rotation:
             scale=int(self._random.integers(SCALE_STEPS // 2 + 1, SCALE_STEPS + 1)),
             donor=int(self._random.choice(others)),
             position=int(self._random.integers(0, 1 << 16)),
+            offset=int(self._random.integers(0, _OFFSETS)) if self._mixed else -1,
         )
 
 
@@ -76,6 +85,21 @@ def scalable(array: np.ndarray) -> bool:
 
 def factor(step: Step) -> float:
     return step.scale / SCALE_STEPS
+
+
+def mixable(array: np.ndarray) -> bool:
+    """Whether each element gets a factor of its own: not in small or sorted tensors, nor in dtypes
+    that do not hold the factors."""
+    return scalable(array) and array.itemsize > 1 and has_windows(array)
+
+
+@functools.cache
+def factors(dtype: np.dtype) -> np.ndarray:
+    """The table of factors: element i of a tensor takes number ``offset`` + i % MIXED."""
+    steps = np.random.default_rng(0).integers(
+        SCALE_STEPS // 2 + 1, SCALE_STEPS + 1, MIXED + _OFFSETS
+    )
+    return (steps / SCALE_STEPS).astype(dtype)
 
 
 def has_windows(array: np.ndarray) -> bool:
@@ -104,7 +128,12 @@ def inputs_of(sets: Sequence[Sequence[Value]], step: Step) -> list[Value]:
 
 def _array_of(base: np.ndarray, donor: np.ndarray, step: Step) -> np.ndarray:
     result = np.array(base, order="C")
-    if scalable(base):
+    if step.offset >= 0 and mixable(base):
+        flat, table = result.reshape(-1), factors(base.dtype)
+        for start in range(0, flat.size, MIXED):
+            part = flat[start : start + MIXED]
+            part *= table[step.offset : step.offset + part.size]
+    elif scalable(base):
         np.multiply(base, base.dtype.type(factor(step)), out=result)
     if has_windows(base):
         where = window(base.size, base.itemsize, step)

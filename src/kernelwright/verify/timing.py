@@ -73,6 +73,7 @@ def profile(
     cold: bool | None = None,
     seed: int | None = None,
     env: Mapping[str, str] | None = None,
+    mixed: bool = True,
     on_progress: Callable[[str], None] | None = None,
 ) -> ProfileResult:
     """Times ``candidates`` (name -> entry file) and ``baselines`` (also "auto", "all"; "eager" is
@@ -82,6 +83,7 @@ def profile(
     reference process; ``state`` are the reference's weights. ``judge`` is asked about the inputs
     and outputs of some timed calls of each candidate. ``limit`` gives the bound. ``seed`` is drawn
     freshly when None, since a candidate must not foresee its inputs. ``env`` goes to the worker.
+    ``mixed``: whether the Model takes inputs of which each element has been scaled for itself.
     ``config.timing.budget_s`` is spent on each candidate.
 
     Raises ReferenceBroken when the reference itself fails, UnknownNameError for a baseline,
@@ -95,6 +97,7 @@ def profile(
     subjects += [Subject(name, entry=path) for name, path in candidates.items()]
     fresh = secrets.randbits(63) if seed is None else seed
     plan = TimingPlan.of(spec, device, config, subjects, input_sets, state, cold, fresh, env)
+    plan.mixed = mixed
     with device_lock(device.backend, device.index, config.state_dir, on_wait=on_progress):
         if on_progress is not None:
             on_progress("timing: compiling")
@@ -227,7 +230,7 @@ class _Attempt:
 
     def __post_init__(self) -> None:
         self.random = np.random.default_rng([self.plan.seed, 1])
-        self.rotation = Rotation(len(self.plan.sets), self.plan.seed)
+        self.rotation = Rotation(len(self.plan.sets), self.plan.seed, mixed=self.plan.mixed)
 
     def run(self) -> dict[str, Record]:
         plan, session = self.plan, self.session

@@ -296,6 +296,7 @@ class TimingPlan:
     described: dict[str, Any] = field(default_factory=dict)
     caches: dict[str, Cache] = field(default_factory=dict)  # of subjects that compile
     notes: list[str] = field(default_factory=list)
+    mixed: bool = True  # see rotation.Rotation
     replays: bool = True  # short kernels are timed by CUDA graphs, unless that has failed
 
     @staticmethod

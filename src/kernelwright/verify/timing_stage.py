@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 
 from kernelwright.frameworks._base import Framework
-from kernelwright.verify.rotation import Step, factor, has_windows, inputs_of, scalable, window
+from kernelwright.verify.rotation import (
+    MIXED,
+    Step,
+    factor,
+    factors,
+    has_windows,
+    inputs_of,
+    mixable,
+    scalable,
+    window,
+)
 
 SAMPLED_ELEMENTS = 1 << 16
 
@@ -39,6 +49,12 @@ class TorchStage(Stage):
         super().__init__(framework, device, sets)
         self._patched = [isinstance(v, np.ndarray) and has_windows(v) for v in sets[0]]
         self._scaled = [isinstance(v, np.ndarray) and scalable(v) for v in sets[0]]
+        self._tables = [
+            framework.to_native(factors(v.dtype), device)
+            if isinstance(v, np.ndarray) and mixable(v)
+            else None
+            for v in sets[0]
+        ]
         self._bases = [[framework.to_native(v, device) for v in values] for values in sets]
         self._live = self._fresh()
 
@@ -65,8 +81,12 @@ class TorchStage(Stage):
 
         with torch.no_grad():
             bases = self._bases[step.index]
-            for value, base, live, scaled in zip(self._sets[0], bases, self._live, self._scaled):
-                if scaled:
+            for value, base, live, scaled, table in zip(
+                self._sets[0], bases, self._live, self._scaled, self._tables
+            ):
+                if table is not None and step.offset >= 0:
+                    _mix(base.view(-1), table[step.offset :], live.view(-1))
+                elif scaled:
                     torch.mul(base, factor(step), out=live)
                 elif isinstance(value, np.ndarray):
                     live.copy_(base)
@@ -80,6 +100,15 @@ class TorchStage(Stage):
                 if patched:
                     where = window(live.numel(), live.element_size(), step)
                     live.view(-1)[where] = donor.view(-1)[where]
+
+
+def _mix(base: Any, table: Any, out: Any) -> None:
+    """As ``rotation.inputs_of`` does, on the device."""
+    import torch
+
+    for start in range(0, base.numel(), MIXED):
+        part = base[start : start + MIXED]
+        torch.mul(part, table[: part.numel()], out=out[start : start + MIXED])
 
 
 def stage_of(framework: Framework, device: str, sets: Sequence[Sequence[Any]]) -> Stage:
