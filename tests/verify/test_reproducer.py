@@ -63,6 +63,7 @@ import numpy as np
 
 class Part:
     def __init__(self):
+        self.file = {"a:b/c": np.ones(2)}
         self.bias = np.zeros(64, np.float32)
 
 class Model:
@@ -397,7 +398,7 @@ def written(
         "reference": outputs,
         "device": "cpu",
     }
-    spec = task("class Model: pass", "numpy")
+    spec = said.pop("spec", task("class Model: pass", "numpy"))
     return write_reproducer(tmp_path, spec, person(kernel), **{**settings, **said})
 
 
@@ -428,6 +429,17 @@ def test_ties_leave_the_worst_element_alone(tmp_path: Path) -> None:
         kernel = f"import numpy as np\ndef kernel(x): return np.array({answer})"
         script = written(tmp_path, kernel, given, given.arrays, verdict=verdict, tied={0})
         assert ran(script).code == code
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_script_for_mindspore_is_python(tmp_path: Path, layout: str) -> None:
+    """MindSpore is not here to run it."""
+    zeros = Outputs([np.zeros(4, np.float32)], "tensor")
+    spec = task("class Model: pass", "mindspore")
+    script = written(
+        tmp_path, "def kernel(x): return x", zeros, [np.zeros(4)], layout=layout, spec=spec
+    )
+    compile(script.read_text(), "reproduce.py", "exec")
 
 
 BF16 = np.dtype(ml_dtypes.bfloat16)

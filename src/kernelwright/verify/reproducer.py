@@ -7,16 +7,12 @@ needs Python, NumPy and the candidate's framework; only MindSpore's also needs K
 
 from __future__ import annotations
 
-import inspect
 import textwrap
-import types
-import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from kernelwright.frameworks import FRAMEWORKS
@@ -27,6 +23,14 @@ from kernelwright.verify.candidate_process import write_folder
 from kernelwright.verify.cases import MISALIGNED, NON_CONTIGUOUS, RANDOM_WEIGHTS
 from kernelwright.verify.compare import Outputs, Verdict, allowed_errors, is_inexact
 from kernelwright.verify.reference import Description
+from kernelwright.verify.reproducer_data import (
+    Stored,
+    bits_of,
+    checksum,
+    literal,
+    same_bits,
+    source_of,
+)
 
 # Inputs, state and expected outputs are stored whole up to this size in all. Above it inputs and
 # state are made again by the reference's own code, where they can be, and only the part of the
@@ -152,15 +156,15 @@ def _state_fields(folder: Path, framework: str, data: _Data, whole: bool) -> dic
     """``state.npz``: state under its names and constructor arguments as "init <number>"."""
     first = len(data.description.state)  # the packed arguments count state and arrays in one row
     arrays = {f"init {first + i}": a for i, a in enumerate(data.description.arrays)}
-    stored = _Stored("state", {})
-    init = [_literal(value, arrays, stored) for value in data.description.init]
+    stored = Stored("state", {})
+    init = [literal(value, arrays, stored) for value in data.description.init]
     own = {e.name: e.array for e in data.description.state}
-    same = all(e.name in own and _same_bits(e.array, own[e.name]) for e in data.state)
+    same = all(e.name in own and same_bits(e.array, own[e.name]) for e in data.state)
     makes = framework == "torch" and not whole and bool(data.state) and same
     checksums, state = [], []
     for entry in data.state:
         if makes:
-            checksums.append((entry.name, _checksum(entry.array)))
+            checksums.append((entry.name, checksum(entry.array)))
         else:
             state.append((entry.name, stored.add(entry.name, entry.array)))
     stored.write(folder)
@@ -178,25 +182,28 @@ def _input_fields(
 ) -> dict[str, Any]:
     """``inputs.npz``, or how the inputs are made again."""
     values = [] if data.inputs is None else list(data.inputs)
-    stored = _Stored("inputs", {})
+    stored = Stored("inputs", {})
     own = law in (laws.OWN, *laws.LAWS, RANDOM_WEIGHTS, MISALIGNED, NON_CONTIGUOUS)
     makes = not whole and framework != "mindspore" and own
     makes = makes and _own_sizes(values, data.description)
     found: dict[str, Any] = {"calls": data.inputs is not None, "makes_inputs": makes}
     if makes:
         found["input_checksums"] = {
-            i: _checksum(v) for i, v in enumerate(values) if isinstance(v, np.ndarray)
+            i: checksum(v) for i, v in enumerate(values) if isinstance(v, np.ndarray)
         }
         found["law_function"] = laws.LAWS[law].__name__ if law in laws.LAWS else ""
         return found
     found["inputs"] = []
     for index, value in enumerate(values):
         if not isinstance(value, np.ndarray):
-            found["inputs"].append((_literal(value, {}, stored), ""))
+            found["inputs"].append((literal(value, {}, stored), ""))
             continue
         expression = stored.add(str(index), value, roll=True)
         if layout != "as_given":
-            expression = f"{FRAMEWORKS.get(framework).relayout.__name__}({expression}, LAYOUT)"
+            relayout = "relayout"
+            if framework != "mindspore":
+                relayout = FRAMEWORKS.get(framework).relayout.__name__
+            expression = f"{relayout}({expression}, LAYOUT)"
         found["inputs"].append((expression, f"{value.dtype.name}{list(value.shape)}"))
     stored.write(folder)
     if stored.has_bits:
@@ -244,7 +251,7 @@ def _expected_fields(
             flat = array if name == "norm_limit" else array.reshape(-1)[part]
             stored[f"{name}{index}"] = flat
         outputs.append((reference.dtype.name, tuple(reference.shape), part.start))
-    np.savez(folder / "expected.npz", **stored)  # type: ignore[arg-type]
+    Stored("expected", stored).write(folder)
     structure = data.reference.structure
     poisoned = [a.nbytes for a in data.reference.arrays]
     return {
@@ -289,124 +296,31 @@ def _parts(
 
 
 def _known(dtype: np.dtype) -> np.dtype:
-    return np.dtype(np.float32) if dtype.kind == "V" or _bits(dtype) is not None else dtype
-
-
-class _Stored:
-    """Arrays on their way into one .npz file, and the expressions that read them."""
-
-    def __init__(self, file: str, arrays: dict[str, np.ndarray]) -> None:
-        self.file, self.arrays, self.has_bits = file, arrays, False
-
-    def add(self, key: str, array: np.ndarray, *, roll: bool = False) -> str:
-        """The expression ``tensor(...)`` that gives ``array`` back, axes in the same order in
-        memory. A dtype that NumPy has not goes in as bits, its name after a colon."""
-        order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
-        axes = ""
-        if not array.flags.c_contiguous and array.transpose(order).flags.c_contiguous:
-            array = array.transpose(order)
-            axes = f", axes={tuple(int(i) for i in np.argsort(order))}"
-        bits = _bits(array.dtype)
-        if bits is not None:
-            key, array = f"{key}:{array.dtype.name}", np.ascontiguousarray(array).view(bits)
-            self.has_bits = True
-        self.arrays[key] = array
-        return f"tensor({self.file!r}, {key!r}{axes}{', roll=roll' if roll else ''})"
-
-    def add_array(self, key: str, array: np.ndarray) -> str:
-        """The expression for a NumPy array, also in a script for another framework."""
-        self.arrays[key] = array
-        return f"read({self.file!r}, {key!r})"
-
-    def write(self, folder: Path) -> None:
-        if self.arrays:
-            np.savez(folder / f"{self.file}.npz", **self.arrays)  # type: ignore[arg-type]
-
-
-def _bits(dtype: np.dtype) -> type[np.generic] | None:
-    """The unsigned integer that holds the bits of a dtype of ml_dtypes; None for NumPy's own."""
-    if dtype.type.__module__.split(".")[0] != ml_dtypes.__name__:
-        return None
-    return {1: np.uint8, 2: np.uint16}[dtype.itemsize]  # type: ignore[return-value]
-
-
-def _literal(data: Any, arrays: Mapping[str, np.ndarray], stored: _Stored) -> str:
-    """Python source for a value as ``verify.values.pack`` gave it."""
-    if isinstance(data, float) and not np.isfinite(data):
-        return f"float({str(data)!r})"
-    if not isinstance(data, dict):
-        return repr(data)
-    ((kind, body),) = data.items()
-    if kind in ("array", "tensor"):
-        key = f"init {body}"
-        add = stored.add_array if kind == "array" else stored.add
-        return add(key, arrays[key])
-    if kind == "dict":
-        pairs = [(_literal(k, arrays, stored), _literal(v, arrays, stored)) for k, v in body]
-        return "{" + ", ".join(f"{k}: {v}" for k, v in pairs) + "}"
-    if kind == "torch":
-        return f"torch.{body}"
-    items = ", ".join(_literal(item, arrays, stored) for item in body)
-    if kind == "list":
-        return f"[{items}]"
-    return f"({items},)" if len(body) == 1 else f"({items})"
-
-
-def _source(function: Any) -> str:
-    """The text of a function of one module and of all that it uses from that module."""
-    names = vars(inspect.getmodule(function))
-    wanted, texts = [function.__name__], dict[str, str]()
-    while wanted:
-        name = wanted.pop()
-        value = names.get(name)
-        if name in texts:
-            continue
-        if isinstance(value, types.FunctionType) and value.__module__ == function.__module__:
-            texts[name] = inspect.getsource(value).rstrip()
-            wanted += value.__code__.co_names
-        elif isinstance(value, int | float | str | tuple | dict):
-            texts[name] = f"{name} = {_constant(value)}"
-    return "\n\n\n".join(reversed(texts.values())) + "\n"
-
-
-def _constant(value: Any) -> str:
-    packed = {"tuple": list(value)} if isinstance(value, tuple) else value
-    if isinstance(value, dict):
-        packed = {"dict": list(value.items())}
-    return _literal(packed, {}, _Stored("", {}))
+    return np.dtype(np.float32) if dtype.kind == "V" or bits_of(dtype) is not None else dtype
 
 
 def _sources(framework: str, law: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The judge's own functions that the script needs, as they are."""
+    """The judge's own functions that the script needs, as they are, and their names."""
+    names = {name: name for name in ("poison", "relayout", "shares_memory")}
+    if framework == "mindspore":  # that script imports them
+        return {**names, "pin": "", "sources": []}
     plugin = FRAMEWORKS.get(framework)
-    poison, relayout = plugin.poison, plugin.relayout
-    functions: list[Any] = [poison] if fields["calls"] else []
+    functions: list[Any] = [plugin.poison] if fields["calls"] else []
     if fields["makes_inputs"] or fields["layout"] != "as_given":
-        functions.append(relayout)
+        functions.append(plugin.relayout)
     if fields["check"] == "output_aliases_input":
         functions.append(plugin.shares_memory)
-    pins = framework == "torch"  # NumPy has no precision to set
-    if pins:
+    pin = ""
+    if framework == "torch":  # NumPy has no precision to set
+        pin = plugin.pin.__name__
         functions.append(plugin.pin)
-    if framework == "mindspore":  # that script imports kernelwright
-        functions = []
     if fields["makes_inputs"] and law in laws.LAWS:
         functions.append(laws.LAWS[law])
     return {
-        "pin": plugin.pin.__name__ if pins else "",
-        "shares_memory": plugin.shares_memory.__name__,
-        "poison": poison.__name__,
-        "relayout": relayout.__name__,
-        "sources": [_source(function) for function in functions],
+        **{name: getattr(plugin, name).__name__ for name in names},
+        "pin": pin,
+        "sources": [source_of(function) for function in functions],
     }
-
-
-def _checksum(array: np.ndarray) -> int:
-    return zlib.crc32(array.tobytes())
-
-
-def _same_bits(a: np.ndarray, b: np.ndarray) -> bool:
-    return a is b or (a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
 
 
 def _data_files(folder: Path, fields: Mapping[str, Any]) -> list[str]:
