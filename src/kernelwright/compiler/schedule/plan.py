@@ -121,8 +121,12 @@ class Planner:
             trial.add_root(node)
         except (Cut, JoinRefused):
             return False
-        shares = len(trial.loads) - before < self.fresh_loads(node, index)
+        alone = self.alone(node, index)
+        shares = alone is not None and len(trial.loads) - before < len(alone.loads)
         if not shares or len(trial.loads) + len(trial.roots) > MAX_STREAMS:
+            return False
+        # A root that lacks one of the kernel's dimensions would be stored by every core.
+        if alone is None or len(alone.all_dims()) != len(trial.all_dims()):
             return False
         if len(trial.all_dims()) != len({d for x in had_dims for d in trial.dims.resolve((x,))}):
             return False
@@ -133,14 +137,14 @@ class Planner:
         self.producer[node.id] = index
         return True
 
-    def fresh_loads(self, node: Node, index: int) -> int:
-        """How many loads ``node`` would need on its own."""
-        alone = Region(self.table, self.may_read(index), self.big)
+    def alone(self, node: Node, index: int) -> Region | None:
+        """``node`` in a kernel of its own, if that can be."""
+        region = Region(self.table, self.may_read(index), self.big)
         try:
-            alone.add_root(node)
+            region.add_root(node)
         except (Cut, JoinRefused):
-            return 0
-        return len(alone.loads)
+            return None
+        return region
 
     def may_read(self, index: int) -> Callable[[Node], bool]:
         def stored(node: Node) -> bool:
