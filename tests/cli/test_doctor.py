@@ -9,8 +9,17 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from kernelwright.backends import BACKENDS, MATRIX
-from kernelwright.cli.doctor import PACKAGES, examine, folder_row, matrix_table, report_tables, row
-from kernelwright.cli.main import app
+from kernelwright.cli.doctor import (
+    PACKAGES,
+    examine,
+    folder_row,
+    matrix_table,
+    report_tables,
+    row,
+    sandbox_row,
+)
+from kernelwright.cli.main import app, config_of
+from kernelwright.sandbox import bubblewrap, landlock, seccomp
 from kernelwright.sandbox.process import isolation_level
 
 
@@ -79,3 +88,22 @@ def test_the_command(arguments: list[str]) -> None:
     assert "triton" in result.output
     if "--json" in arguments:
         assert json.loads(result.output)["python"]
+
+
+def test_a_machine_without_isolation_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bubblewrap, "_probed", lambda: (None, "no namespaces, says the test"))
+    monkeypatch.setattr(landlock, "abi", lambda: 1)
+    if seccomp.missing() is None:
+        here = sandbox_row()
+        assert here["level"] == "landlock" and "says the test" in here["found"]
+    monkeypatch.setattr(landlock, "abi", lambda: 0)
+    here = sandbox_row()
+    assert here["found"] is None and here["level"] == "rlimits"
+    assert "says the test" in here["install"] and "--allow-unsandboxed" in here["install"]
+
+
+def test_the_flag_reaches_the_configuration() -> None:
+    assert config_of(True).judge.allow_unsandboxed and not config_of(False).judge.allow_unsandboxed
+    for command in ("optimize", "verify", "choose"):
+        shown_help = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
+        assert "--allow-unsandboxed" in shown_help

@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 
 @pytest.mark.skipif(not jail.as_machine_root(), reason="the whole suite runs as a user already")
 def test_the_suite_passes_as_an_ordinary_user() -> None:
+    paths = [str(Path(kernelwright.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     with tempfile.TemporaryDirectory(prefix="user-") as home:
         launcher = [sys.executable, str(HERE / "jobs" / "as_user.py"), home]
         suite = ["-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-p", "no:asyncio"]
@@ -26,7 +27,7 @@ def test_the_suite_passes_as_an_ordinary_user() -> None:
         options += ["-k", "TestBubblewrap or TestLandlock"]
         done = subprocess.run(
             [*launcher, sys.executable, *suite, *options],
-            env={**os.environ, "PYTHONPATH": str(Path(kernelwright.__file__).parents[1])},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
             capture_output=True,
             text=True,
             timeout=300,

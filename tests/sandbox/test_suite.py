@@ -99,6 +99,9 @@ def test_levels_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) 
     found = isolation.isolation()
     assert found.level == "rlimits" and "says the test" in found.notes[0]
     assert "Landlock" in found.notes[1] and "read, write and reach" in found.notes[2]
+    with pytest.raises(SandboxError, match="says the test.*--allow-unsandboxed"):
+        isolation.require(allow_unsandboxed=False)
+    assert isolation.require(allow_unsandboxed=True) == found
     for level in ("bubblewrap", "landlock"):
         with pytest.raises(SandboxError, match=f"no isolation by {level}"):
             process.start(ENTRY, isolated=True, level=level)

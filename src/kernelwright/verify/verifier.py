@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from kernelwright.errors import ReferenceBroken, SandboxError
-from kernelwright.sandbox.process import Limits, isolation_level
+from kernelwright.errors import ReferenceBroken
+from kernelwright.sandbox import isolation
+from kernelwright.sandbox.process import Limits
 from kernelwright.schema import Candidate, Evaluation, TaskSpec
 from kernelwright.verify import laws
 from kernelwright.verify.cases import Case, Cases
@@ -85,11 +86,7 @@ class Verifier:
         fresh and secret unless ``seed`` fixes them. Raises ReferenceBroken for a fault of the task
         and SandboxError for one of the machine.
         """
-        if isolation_level() == "rlimits" and not self.allow_unsandboxed:
-            raise SandboxError(
-                "candidates cannot be isolated on this machine (see `kernelwright doctor`): "
-                "install bubblewrap, or set judge.allow_unsandboxed to run them without isolation"
-            )
+        isolation.require(allow_unsandboxed=self.allow_unsandboxed)
         settings = self.wall_s, self.limits, self.threads, env or {}, self.reproducers
         terms = Terms(spec, self.reference, *settings)
         policy = dict(self.reference.describe().policy)
