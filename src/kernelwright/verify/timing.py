@@ -138,7 +138,29 @@ def _with_suspects_again(
             failure = Evaluation(Status.REJECTED, "faster_than_light", text, log=found.log)
             again = replace(again, failures={name: failure})
         results.append(again)
-    return merged(results)
+    return _fastest_alone(plan, merged(results), set(doubtful), judge, limit, on_progress)
+
+
+def _fastest_alone(
+    plan: TimingPlan,
+    result: ProfileResult,
+    alone: set[str],
+    judge: Judge | None,
+    limit: Limit | None,
+    on_progress: Callable[[str], None] | None,
+) -> ProfileResult:
+    """``result`` with the times that the fastest of several candidates has in a worker of its own:
+    in a shared one it may call a rival's kernel, or slow the rivals."""
+    while len(result.measurements) + len(result.failures) > 1 and result.measurements:
+        name = min(result.measurements, key=lambda n: result.measurements[n].candidate_us)
+        if name in alone:
+            break
+        alone.add(name)
+        again, suspects = _profiled(plan.only(name), judge, limit, on_progress)
+        if name in suspects:
+            again = replace(again.without({name}), failures={name: suspects[name]})
+        result = merged([result.without({name}), again])
+    return result
 
 
 def _profiled(

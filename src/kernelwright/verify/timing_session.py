@@ -315,10 +315,16 @@ class TimingPlan:
         return TimingPlan(spec, device, config, subjects, sets, state, cold, seed, env)
 
     def only(self, candidate: str) -> TimingPlan:
-        """The same with this one candidate, and a clean record."""
+        """The same with this one candidate, other inputs, and a clean record."""
         kept = [s for s in self.subjects if s.entry is None or s.name == candidate]
         return replace(
-            self, subjects=kept, failures={}, baseline_failures={}, described={}, notes=[]
+            self,
+            seed=self.seed + 1,
+            subjects=kept,
+            failures={},
+            baseline_failures={},
+            described={},
+            notes=[],
         )
 
     def of_subjects(self, subjects: Sequence[Subject], caches: dict[str, Cache]) -> TimingPlan:
