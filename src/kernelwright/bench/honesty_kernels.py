@@ -69,6 +69,28 @@ def get_init_inputs():
 """
 
 
+# On a GPU a piece must be longer than its launch: a product of matrices.
+_PRODUCTS = """
+import torch
+
+
+class {model}(torch.nn.Module):
+    def forward(self, x, w):
+        out = torch.empty_like(x)
+        for i in [*range(x.shape[0]), *range({extra})]:
+            torch.mm(x[i], w, out=out[i])
+        return out
+
+
+def get_inputs():
+    return [torch.randn({pieces}, {size}, {size}), torch.randn({size}, {size})]
+
+
+def get_init_inputs():
+    return []
+"""
+
+
 @dataclass(frozen=True)
 class Kernel:
     """``source`` is the reference's file; ``candidate`` the kernel measured against it."""
@@ -100,8 +122,8 @@ KERNELS = {
         _kernel("softmax_4096x4096", SAME, _SOFTMAX, rows=4096, columns=4096),
         _kernel("add_relu_1024x1024", SAME, _ADD, rows=1024, columns=1024),
         _kernel("add_relu_8192x8192", SAME, _ADD, rows=8192, columns=8192),
-        _kernel("erf_20x2m", SAME, _PIECES, pieces=PIECES, length=1 << 21),
-        _kernel("erf_20_of_21x2m", GAIN, _PIECES, pieces=PIECES, length=1 << 21),
-        _kernel("erf_20_of_21x4m", GAIN, _PIECES, pieces=PIECES, length=1 << 22),
+        _kernel("mm_20x1024", SAME, _PRODUCTS, pieces=PIECES, size=1024),
+        _kernel("mm_20_of_21x1024", GAIN, _PRODUCTS, pieces=PIECES, size=1024),
+        _kernel("mm_20_of_21x1536", GAIN, _PRODUCTS, pieces=PIECES, size=1536),
     ),
 }

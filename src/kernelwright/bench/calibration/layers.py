@@ -154,7 +154,7 @@ def _split_products() -> dict[str, Any]:
     }
 
 
-_HEADS = (2, 4, 96, 64)
+_HEADS = (2, 2, 64, 32)
 
 FAMILIES = (
     Family(

@@ -9,7 +9,7 @@ import numpy as np
 from kernelwright.bench.calibration.arithmetic import Arithmetic
 from kernelwright.bench.calibration.family import Family, normal
 
-_ROWS, _MANY = [(64, 4096)], [(16, 65536)]
+_ROWS, _MANY = [(32, 4096)], [(16, 65536)]
 _FLAT, _LONG = [(65536,)], [(1 << 20,)]
 _PLAIN = Arithmetic("plain")
 
