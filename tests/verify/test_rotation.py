@@ -129,3 +129,15 @@ def test_same_layout() -> None:
     assert not same_layout(a, [np.ones(3, np.float64), 2, None])
     assert not same_layout(a, [np.ones(3, np.float32), 2.0, None])
     assert not same_layout(a, a[:2])
+
+
+def test_other_orders_of_axes_get_the_same_values() -> None:
+    rng = np.random.default_rng(1)
+    sets = [[rng.standard_normal((6, 50, 40)).transpose(2, 0, 1)] for _ in range(3)]
+    stage, rotation = _TorchStage(FRAMEWORKS.get("torch"), "cpu", sets), Rotation(3, seed=2)
+    for _ in range(5):
+        step = rotation.draw()
+        (native,) = stage.refresh(step)
+        stage.patch(step)
+        assert np.array_equal(native.numpy(), inputs_of(sets, step)[0])
+        assert native.stride() == (1, 2000, 40)  # the kernel sees them as the Model does

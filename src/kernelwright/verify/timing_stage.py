@@ -56,19 +56,26 @@ class TorchStage(Stage):
             for v in sets[0]
         ]
         self._bases = [[framework.to_native(v, device) for v in values] for values in sets]
-        self._live = self._fresh()
+        self._live, self._flat = self._fresh()
 
-    def _fresh(self) -> list[Any]:
-        return [
+    def _fresh(self) -> tuple[list[Any], list[Any]]:
+        """Inputs at addresses of their own, and each flat in C order: itself, or a copy to go
+        through where its axes lie otherwise in memory."""
+        live = [
             base.clone() if isinstance(v, np.ndarray) else base
             for v, base in zip(self._sets[0], self._bases[0])
         ]
+        flat = [
+            x.contiguous().view(-1) if isinstance(v, np.ndarray) else x
+            for v, x in zip(self._sets[0], live)
+        ]
+        return live, flat
 
     def clone(self) -> TorchStage:
         """Another stage over the same base sets, with inputs at other addresses."""
         other = object.__new__(TorchStage)
         other.__dict__.update(self.__dict__)
-        other._live = self._fresh()
+        other._live, other._flat = self._fresh()
         return other
 
     @property
@@ -80,26 +87,35 @@ class TorchStage(Stage):
         import torch
 
         with torch.no_grad():
-            bases = self._bases[step.index]
-            for value, base, live, scaled, table in zip(
-                self._sets[0], bases, self._live, self._scaled, self._tables
-            ):
+            for i, base in enumerate(self._bases[step.index]):
+                if not isinstance(self._sets[0][i], np.ndarray):
+                    continue
+                source, flat, table = base.reshape(-1), self._flat[i], self._tables[i]
                 if table is not None and step.offset >= 0:
-                    _mix(base.view(-1), table[step.offset :], live.view(-1))
-                elif scaled:
-                    torch.mul(base, factor(step), out=live)
-                elif isinstance(value, np.ndarray):
-                    live.copy_(base)
+                    _mix(source, table[step.offset :], flat)
+                elif self._scaled[i]:
+                    torch.mul(source, factor(step), out=flat)
+                else:
+                    flat.copy_(source)
+                self._through(i)
         return self.live
 
     def patch(self, step: Step) -> None:
         import torch
 
         with torch.no_grad():
-            for donor, live, patched in zip(self._bases[step.donor], self._live, self._patched):
-                if patched:
-                    where = window(live.numel(), live.element_size(), step)
-                    live.view(-1)[where] = donor.view(-1)[where]
+            for i, donor in enumerate(self._bases[step.donor]):
+                if self._patched[i]:
+                    flat = self._flat[i]
+                    where = window(flat.numel(), flat.element_size(), step)
+                    flat[where] = donor.reshape(-1)[where]
+                    self._through(i)
+
+    def _through(self, index: int) -> None:
+        """From C order to where the input's axes lie otherwise."""
+        live, flat = self._live[index], self._flat[index]
+        if live.data_ptr() != flat.data_ptr():
+            live.copy_(flat.view(live.shape))
 
 
 def _mix(base: Any, table: Any, out: Any) -> None:
