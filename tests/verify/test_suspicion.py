@@ -20,7 +20,8 @@ def record(**changes: object) -> Record:
     usual = Record(
         before_us=noise(100, count=7), samples_us=noise(100), tails_us=noise(2, 1),
         unexplained_us=noise(150, 50), outside_us=noise(900, 40), fetch_us=noise(200),
-        warm_us=noise(90), warm_outside_us=noise(300), threads_left=[0] * 12, idle_shares=[0.001, 0.0],
+        warm_us=noise(90), warm_outside_us=noise(300), threads_left=[0] * 12,
+        idle_shares=[0.001, 0.0],
     )  # fmt: skip
     return replace(usual, **changes)  # type: ignore[arg-type]
 
