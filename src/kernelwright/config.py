@@ -51,12 +51,14 @@ class Timeouts:
 class Judge:
     """``seeds``: input sets per law. ``laws``: also the judge's own input laws, not only the
     Model's ``get_inputs``. ``finite_inputs``: a promise that no input ever holds NaN or infinities.
+    ``strict_ieee``: where the reference gives NaN or an infinity a kernel must give the same one.
     ``allow_unsandboxed``: run candidates as plain child processes where no isolation can be had
     (said in the report)."""
 
     seeds: int = 3
     laws: bool = True
     finite_inputs: bool = False
+    strict_ieee: bool = False
     allow_unsandboxed: bool = False
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.verify.judged_tables import Table
 from tests.verify.wrong_models import FRESH, HALF, LAYERS, fresh, half, layers
 
-_FINITE = "\nASSUMES = ('finite_inputs',)\n"
+_FINITE = ""
 
 HEAD = '''
 def erf(x):

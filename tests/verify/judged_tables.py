@@ -27,10 +27,12 @@ class Table:
 
 
 @functools.cache
-def judged(table: Table, seed: int | None = None) -> dict[str, Evaluation]:
+def judged(table: Table, seed: int | None = None, strict: bool = False) -> dict[str, Evaluation]:
     """The judge's word on every kernel, computed once a table."""
     with ReferenceProcess(table.spec) as reference:
-        verifier = Verifier(reference, seeds=table.seeds, wall_s=60.0, threads=1)
+        verifier = Verifier(
+            reference, seeds=table.seeds, wall_s=60.0, threads=1, strict_ieee=strict
+        )
         candidates = [Candidate({"kernel.py": k.encode()}) for k in table.kernels.values()]
         found = verifier.verify_all(table.spec, candidates, seed=seed)
     return dict(zip(table.kernels, found))

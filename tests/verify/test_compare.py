@@ -242,7 +242,7 @@ def test_honest_sums_pass_in_any_order() -> None:
             array.reshape(64, 64, 64).sum(axis=1).sum(axis=1),
         ):
             assert judge(t, r, honest).passed
-        halves = array.astype(np.float16).astype(np.float32).sum(axis=1)
+        halves = array.astype(ml_dtypes.bfloat16).astype(np.float32).sum(axis=1)
         assert not judge(t, r, halves).passed
 
 

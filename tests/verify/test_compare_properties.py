@@ -68,7 +68,7 @@ class Sound:
         t, own = np.abs(self.t), np.sort(np.abs(wide(self.r) - self.t).reshape(-1))
         q = own[min(own.size - 1, int(np.ceil(ELEMENT_QUANTILE * own.size)) - 1)]
         floor = ELEMENT_ROUNDING.get(self.r.dtype.name, ELEMENT_ROUNDING_DEFAULT)
-        floor = floor * unit_roundoff(self.r.dtype) * t
+        floor = floor * unit_roundoff(self.r.dtype) * np.maximum(t, np.sqrt(np.mean(t * t)))
         return np.maximum(np.maximum(ELEMENT_FACTOR * q, floor), np.abs(wide(self.r) - self.t))
 
 

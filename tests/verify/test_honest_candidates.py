@@ -15,26 +15,7 @@ if importlib.util.find_spec("torch") is not None:
     TABLES.update(HONEST_MODELS)
 
 # False alarms that are known, with what the judge says; each is removed when the rule is mended.
-WAITING = {
-    ("layers", "convolution by FFT in float64"): (
-        "element_error: under whole numbers the reference does not err at all, so that 1e-14 where "
-        "the truth is 0 is over a limit of 4e-44"
-    ),
-    ("rows", "statistics by two blocks and Chan"): (
-        "element_error, in some runs: whole numbers, as above; 6e-8 where the mean is 0"
-    ),
-    ("rows", "statistics by Welford"): (
-        "element_error, in some runs: whole numbers, as above; 9.2e-8 off a mean of 0.003, which "
-        "is 13 roundings of a typical mean"
-    ),
-}
-ENTRIES = [
-    pytest.param(table, name, marks=pytest.mark.xfail(reason=WAITING[table, name], strict=False))
-    if (table, name) in WAITING
-    else (table, name)
-    for table, entries in TABLES.items()
-    for name in entries.kernels
-]
+ENTRIES = [(table, name) for table, entries in TABLES.items() for name in entries.kernels]
 
 
 @pytest.mark.parametrize(("table", "name"), ENTRIES)
@@ -51,4 +32,4 @@ def test_an_honest_candidate_passes(table: str, name: str) -> None:
 
 
 def test_there_are_enough_of_them() -> None:
-    assert len(ENTRIES) - len(WAITING) >= 45
+    assert len(ENTRIES) >= 45

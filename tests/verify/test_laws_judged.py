@@ -92,13 +92,17 @@ def norm() -> Iterator[dict[str, Evaluation]]:
                 NORM, "self.linear(torch", "torch.nn.functional.linear(weight=self.linear.weight, "
                 "bias=self.linear.bias.abs() * self.linear.bias.sign(), input=torch"
             ),
+            "all of one NaN": edited(
+                NORM, "return self.linear(", "return (x.sum() * 0).nan_to_num(1) * 0 + self.linear("
+            ),
+            "NaN spreads": edited(NORM, "return self.linear(", "return x.sum() * 0 + self.linear("),
             "NaN to zero": edited(
                 NORM, "torch.relu(self.norm(x))", "torch.nan_to_num(torch.relu(self.norm(x)))"
             ),
-            "NaN to zero, and says so": edited(
+            "NaN spreads, and says so": edited(
                 NORM,
-                "torch.relu(self.norm(x))",
-                "torch.nan_to_num(torch.relu(self.norm(x)))",
+                "return self.linear(",
+                "return x.sum() * 0 + self.linear(",
                 'ASSUMES = ("finite_inputs",)\n',
             ),
             "assumes what nobody knows": edited(NORM, tail='ASSUMES = ("good_luck",)\n'),
@@ -108,7 +112,7 @@ def norm() -> Iterator[dict[str, Evaluation]]:
 
 
 def test_honest_variants_pass_under_every_law(norm: dict[str, Evaluation]) -> None:
-    for name in ("the same", "bias left out"):
+    for name in ("the same", "bias left out", "all of one NaN", "NaN to zero", "NaN spreads"):
         found = norm[name]
         assert found.passed, found
         assert found.error is not None and "random_weights" in found.error.laws
@@ -121,14 +125,44 @@ def test_honest_variants_pass_under_every_law(norm: dict[str, Evaluation]) -> No
     [
         ("no affine terms", "random_weights"),
         ("weights by value", "random_weights"),
-        ("NaN to zero", "special"),
     ],
 )
 def test_only_one_law_finds_it(norm: dict[str, Evaluation], name: str, law: str) -> None:
     found = norm[name]
     assert found.status is Status.WRONG_VALUE, found
     assert f"(law {law}, seed " in found.reason
-    assert ("finite_inputs" in found.reason) == (law == "special")
+
+
+def test_a_number_where_the_reference_has_nan_is_refused_without_products() -> None:
+    source = NORM.replace("self.linear(torch.relu(self.norm(x)))", "torch.relu(self.norm(x))")
+    kernel = "torch.relu(self.norm(x))"
+    found = judged(
+        source,
+        {
+            "the same": edited(source),
+            "NaN to zero": edited(source, kernel, f"torch.nan_to_num({kernel})"),
+            "NaN spreads": edited(source, kernel, f"x.sum() * 0 + {kernel}"),
+        },
+    )
+    assert found["the same"].passed and not found["the same"].notes
+    assert found["NaN spreads"].passed and "--strict-ieee" in str(found["NaN spreads"].notes)
+    silent = found["NaN to zero"]
+    assert (silent.status, silent.check) == (Status.WRONG_VALUE, "not_finite"), silent
+    assert "(law special, seed " in silent.reason and "finite_inputs" in silent.reason
+
+
+def test_other_nan_than_the_reference_s_are_told_and_refused_when_strict(
+    norm: dict[str, Evaluation],
+) -> None:
+    notes = {name: any("--strict-ieee" in n for n in found.notes) for name, found in norm.items()}
+    assert notes["NaN to zero"] and notes["NaN spreads"]
+    assert not notes["the same"] and not notes["all of one NaN"]
+    spec = task(NORM)
+    kernel = edited(NORM, "torch.relu(self.norm(x))", "torch.nan_to_num(torch.relu(self.norm(x)))")
+    with ReferenceProcess(spec) as reference:
+        verifier = Verifier(reference, wall_s=60, strict_ieee=True)
+        found = verifier.verify(spec, kernel)
+    assert (found.status, found.check) == (Status.WRONG_VALUE, "not_finite"), found
 
 
 def test_a_call_that_fails_on_another_layout_is_its_fault(norm: dict[str, Evaluation]) -> None:
@@ -138,7 +172,7 @@ def test_a_call_that_fails_on_another_layout_is_its_fault(norm: dict[str, Evalua
 
 
 def test_what_a_kernel_assumes_is_left_out_and_said(norm: dict[str, Evaluation]) -> None:
-    found = norm["NaN to zero, and says so"]
+    found = norm["NaN spreads, and says so"]
     assert found.passed, found
     assert "the kernel assumes finite inputs: not checked under special" in found.notes
     unknown = norm["assumes what nobody knows"]

@@ -78,6 +78,12 @@ Unsandboxed = Annotated[
         help="run candidates even where this machine cannot isolate them (see doctor)",
     ),
 ]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict-ieee", help="NaN and infinities must be the reference's where it gives them"
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object a task and nothing else")]
 Reference = Annotated[
     Path, typer.Argument(metavar="REFERENCE", help="file that defines Model and get_inputs()")
@@ -130,6 +136,7 @@ def optimize(
         typer.Option(metavar="SECONDS", help="of tuning with --effort full; 600 when not given"),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="do not continue an earlier run")] = False,
+    strict_ieee: Strict = False,
     allow_unsandboxed: Unsandboxed = False,
 ) -> None:
     """Make a verified, measured kernel for every FILE.
@@ -152,7 +159,7 @@ def optimize(
     folders = result_folders(files, out_dir)
 
     def job(path: Path, observer: Any) -> Any:
-        config = config_of(allow_unsandboxed)
+        config = config_of(allow_unsandboxed, strict_ieee)
         return optimize_file(path, out=folders[path], observer=observer, config=config, **options)
 
     run_jobs(list(folders), job, as_json)
@@ -174,6 +181,7 @@ def verify(
     impl_type: KernelType = "auto",
     baselines: Baselines = "auto",
     as_json: Json = False,
+    strict_ieee: Strict = False,
     allow_unsandboxed: Unsandboxed = False,
 ) -> None:
     """Judge one CANDIDATE against a REFERENCE.
@@ -190,7 +198,7 @@ def verify(
         return verify_files(
             path, candidate, profile=profile, framework=framework, backend=backend, arch=arch,
             impl_type=impl_type, baselines=names(baselines), observer=observer,
-            config=config_of(allow_unsandboxed),
+            config=config_of(allow_unsandboxed, strict_ieee),
         )  # fmt: skip
 
     run_jobs([reference], job, as_json)
@@ -208,6 +216,7 @@ def choose(
     impl_type: KernelType = "auto",
     baselines: Baselines = "auto",
     as_json: Json = False,
+    strict_ieee: Strict = False,
     allow_unsandboxed: Unsandboxed = False,
 ) -> None:
     """Judge several CANDIDATES side by side and name the fastest verified one.
@@ -223,7 +232,7 @@ def choose(
         return choose_files(
             path, candidates, framework=framework, backend=backend, arch=arch,
             impl_type=impl_type, baselines=names(baselines), observer=observer,
-            config=config_of(allow_unsandboxed),
+            config=config_of(allow_unsandboxed, strict_ieee),
         )  # fmt: skip
 
     run_jobs([reference], job, as_json, table=choice_table, remarks=choice_remarks)
@@ -255,9 +264,10 @@ def doctor(
     emit(shown([matrix_table()] if matrix else report_tables(examine())))
 
 
-def config_of(allow_unsandboxed: bool) -> Config:
+def config_of(allow_unsandboxed: bool, strict_ieee: bool) -> Config:
     """The configuration with what the command line settles."""
-    return resolve({"judge.allow_unsandboxed": True if allow_unsandboxed else None})
+    flags = {"judge.allow_unsandboxed": allow_unsandboxed, "judge.strict_ieee": strict_ieee}
+    return resolve({key: True for key, given in flags.items() if given})
 
 
 def names(text: str) -> tuple[str, ...]:

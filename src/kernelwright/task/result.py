@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,8 +75,8 @@ class OptimizeResult:
             "reason": evaluation.reason or None,
             "impl_type": self.best.impl_type,
             "producer": candidate.producer if candidate else None,
-            "error": evaluation.error.candidate if evaluation.error else None,
-            "reference_error": evaluation.error.reference if evaluation.error else None,
+            "error": _finite(evaluation.error.candidate) if evaluation.error else None,
+            "reference_error": _finite(evaluation.error.reference) if evaluation.error else None,
             "original_us": baselines.get("eager"),
             "optimized_us": measured.candidate_us if measured else None,
             "baselines_us": baselines,
@@ -87,8 +88,14 @@ class OptimizeResult:
             "bound_percent": measured.bound_percent if measured else None,
             "returned": self.returned if evaluation.passed else None,
             "reduced": evaluation.reduced,
+            "notes": list(evaluation.notes),
             "out": None if self.out == Path() else str(self.out),
         }
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no infinity: an error without bound is null."""
+    return value if math.isfinite(value) else None
 
 
 def failed(

@@ -61,6 +61,7 @@ class Session:
             reproducers=reproducers,
             allow_unsandboxed=config.judge.allow_unsandboxed,
             finite_inputs=config.judge.finite_inputs,
+            strict_ieee=config.judge.strict_ieee,
         )
 
     def __enter__(self) -> Session:

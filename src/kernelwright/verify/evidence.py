@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
+import ml_dtypes
 import numpy as np
 
 from kernelwright.frameworks._base import StateEntry
-from kernelwright.verify.compare import Outputs, Verdict, is_inexact, judge_outputs
+from kernelwright.verify.compare import (
+    Outputs,
+    Verdict,
+    is_inexact,
+    judge_outputs,
+    unit_roundoff,
+)
 from kernelwright.verify.ties import Tie
 
 Known = tuple[Outputs, list[np.ndarray]]  # the reference's outputs and their truths
 
-NEARBY_RUNS, NEARBY_SPREAD = 4, 4.0
+NEARBY_RUNS, NEARBY_SPREAD = 4, 8.0
 # An error within so many times its limit may only mean that the reference was lucky this once.
-_NEAR, _MOST = 4.0, 4.0
+NEAR = 4.0
+DRAWS = 4  # more draws from a law, when a candidate only just misses a limit
+
+
+class Tolerates(StrEnum):
+    """What may differ from the reference where inputs are not finite; each difference is told.
+
+    NOTHING: NaN and infinities stand where the reference has them. LOUD: a candidate may have more
+    of them, or of another kind, as sums that are compensated or made by FFT have: nobody overlooks
+    a NaN. But it must not have a number where the reference has none. ANY: nor that much, where the
+    reference's NaN may come from a product with zero, which a better algorithm leaves out.
+    """
+
+    NOTHING = "nothing"
+    LOUD = "loud"
+    ANY = "any"
 
 
 @dataclass(frozen=True)
 class Evidence:
     """One case. ``ties`` and ``exact`` are as in ``judge_outputs``. ``others`` gives the
-    reference's answers and truths for other inputs of the same law."""
+    reference's answers and truths for other inputs of the same law. ``tolerates`` is what a
+    difference in NaN and infinities is allowed to be: see ``Tolerates``."""
 
     inputs: Sequence[Any]
     state: Sequence[StateEntry]
@@ -32,57 +57,121 @@ class Evidence:
     ties: Mapping[int, Tie]
     exact: frozenset[int]
     others: Callable[[], Iterable[Known]] | None = None
+    tolerates: Tolerates = Tolerates.NOTHING
 
     def verdict(self, outputs: Outputs) -> Verdict:
         """The error rule. "The reference's own error" is a random number: where few roundings
         decide (a saturated tanh that is then normalised) one draw of it may be a third of the next.
         So a candidate that misses a limit by little is held against the largest relative error that
         the reference shows over this and other draws from the same law."""
+        outputs = self._tolerated(outputs)
         verdict = self._judged(self.reference, outputs)
         found = verdict.statistics
         if verdict.check not in ("norm_error", "element_error") or self.others is None:
             return verdict
-        if found is None or not found.candidate <= _NEAR * found.limit:
+        if found is None or not found.candidate <= NEAR * found.limit:
             return verdict
-        return self._judged(self._with_usual_error, outputs)
+        return self._judged(self.with_usual_error, outputs)
+
+    def tolerated_difference(self, outputs: Outputs) -> bool:
+        """Whether ``outputs`` differ from the reference's in what is tolerated."""
+        changed = self._tolerated(outputs)
+        return any(
+            c is not d and c.tobytes() != d.tobytes() and not _same_values(c, d)
+            for c, d in zip(outputs.arrays, changed.arrays)
+        )
+
+    def _tolerated(self, outputs: Outputs) -> Outputs:
+        """``outputs`` with the reference's values in place of those that are tolerated."""
+        if self.tolerates is Tolerates.NOTHING:
+            return outputs
+        arrays = [
+            self._replaced(r, c) if (r.shape, r.dtype) == (c.shape, c.dtype) else c
+            for r, c in zip(self.reference.arrays, outputs.arrays)
+        ]
+        return Outputs([*arrays, *outputs.arrays[len(arrays) :]], outputs.structure)
+
+    def _replaced(self, r: np.ndarray, c: np.ndarray) -> np.ndarray:
+        if not is_inexact(r.dtype):
+            return r  # made of NaN, integers mean nothing
+        replaced = ~np.isfinite(c)
+        if self.tolerates is Tolerates.ANY:
+            replaced |= ~np.isfinite(r)
+        return np.where(replaced, r, c)
 
     def _judged(self, reference: Outputs, outputs: Outputs) -> Verdict:
         return judge_outputs(self.truths, reference, outputs, ties=self.ties, exact=self.exact)
 
     @cached_property
-    def _with_usual_error(self) -> Outputs:
+    def with_usual_error(self) -> Outputs:
         """The reference's answer with its error scaled up to the largest of several draws."""
         assert self.others is not None
-        draws = [_relative_errors(*known) for known in self.others()]
-        own = _relative_errors(self.reference, self.truths)
+        draws = [_errors(*known) for known in self.others()]
+        own = _errors(self.reference, self.truths)
         arrays = []
-        for index, (r, t, error) in enumerate(zip(self.reference.arrays, self.truths, own)):
-            most = max((draw[index] for draw in draws), default=0.0)
-            if 0 < error < most:
-                wide = t + min(_MOST, most / error) * (r.astype(t.dtype) - t)
+        for index, (r, t) in enumerate(zip(self.reference.arrays, self.truths)):
+            factor = max((_times(draw[index], own[index]) for draw in draws), default=1.0)
+            if factor > 1:
+                wide = t + factor * (r.astype(t.dtype) - t)
                 r = np.where(np.isfinite(wide), wide, r).astype(r.dtype)
             arrays.append(r)
         return Outputs(arrays, self.reference.structure)
 
 
-def _relative_errors(reference: Outputs, truths: Sequence[np.ndarray]) -> list[float]:
-    """norm(r - t) / norm(t) of each output; 0 where that says nothing."""
-    errors = []
+def _same_values(a: np.ndarray, b: np.ndarray) -> bool:
+    with np.errstate(all="ignore"):
+        return bool(((a == b) | ((a != a) & (b != b))).all())
+
+
+class _Error(NamedTuple):
+    """norm(r - t), and the same over norm(t): both 0 where they say nothing."""
+
+    absolute: float
+    relative: float
+
+
+def _times(other: _Error, own: _Error) -> float:
+    """How many times ``own`` another error is: a truth that happens to be small makes the relative
+    one large, and a large one the absolute."""
+    ratios = [a / b for a, b in zip(other, own) if b > 0]
+    return max(ratios, default=1.0)
+
+
+def _errors(reference: Outputs, truths: Sequence[np.ndarray]) -> list[_Error]:
+    found = []
     for r, t in zip(reference.arrays, truths):
-        error = 0.0
+        error = scale = 0.0
         if is_inexact(r.dtype) and r.shape == t.shape:
             with np.errstate(all="ignore"):
-                scale = np.linalg.norm(t)
-                error = float(np.linalg.norm(r.astype(t.dtype) - t) / scale) if scale else 0.0
-        errors.append(error if np.isfinite(error) else 0.0)
-    return errors
+                error = float(np.linalg.norm(r.astype(t.dtype) - t))
+                scale = float(np.linalg.norm(t))
+        if not (math.isfinite(error) and math.isfinite(scale)):
+            error = scale = 0.0
+        found.append(_Error(error, error / scale if scale else 0.0))
+    return found
+
+
+def has_lost_its_digits(reference: Outputs, truths: Sequence[np.ndarray]) -> bool:
+    """Whether the reference's own answer is wrong in half of its digits or more (a difference of
+    logarithms of nearly equal numbers), so that nothing can be learnt from how far another is. What
+    is below the smallest normal number has fewer digits to lose."""
+    for error, r, t in zip(_errors(reference, truths), reference.arrays, truths):
+        if not is_inexact(r.dtype) or not r.size:
+            continue
+        information = ml_dtypes.finfo(r.real.dtype if r.dtype.kind == "c" else r.dtype)
+        typical = float(np.sqrt(np.mean(np.square(np.abs(t)))))
+        normal = typical > float(information.smallest_normal)
+        if normal and error.relative > unit_roundoff(r.dtype) ** 0.5:
+            return True
+    return False
 
 
 def known_answer(ask: Callable[[Sequence[Any]], Known], inputs: Sequence[Any]) -> Known:
     """The reference's answer to ``inputs`` and the truth, from ``ask``.
 
     A float64 output is its own truth and shows no error. What stands for the reference's rounding
-    there are its answers to inputs that are one rounding away: per element the largest difference
+    there are its answers to inputs that are one rounding away (of 1, if they are smaller, since
+    what is computed from them often is not): per element the largest difference
     of NEARBY_RUNS such answers, times NEARBY_SPREAD. One answer underestimates where a result is
     ill-conditioned (measured: one refusal of an honest candidate in ten).
     """
@@ -117,7 +206,7 @@ def _one_rounding_away(value: Any, run: int) -> Any:
     if not isinstance(value, np.ndarray) or value.dtype != np.float64:
         return value
     signs = np.random.default_rng(run).integers(0, 2, value.shape) * 2.0 - 1.0
-    return value * (1 + np.finfo(np.float64).eps * signs)
+    return value + np.finfo(np.float64).eps * signs * np.maximum(np.abs(value), 1)
 
 
 def _same_not_finite(a: np.ndarray, b: np.ndarray) -> bool:

@@ -18,6 +18,8 @@ from kernelwright.verify.exactness import exact_outputs
 from kernelwright.verify.reference import ReferenceProcess
 from kernelwright.verify.ties import IndexOutputs, Tie
 
+_PRODUCT_SUMS = ("matmul", "linear", "call")
+
 
 class GraphRules:
     """Captures at first need, once for inputs of the same shapes."""
@@ -58,6 +60,12 @@ class GraphRules:
             return frozenset()
         graph = self._graph(inputs)
         return frozenset() if graph is None else exact_outputs(graph, inputs, _by_name(state))
+
+    def multiplies_out(self, inputs: Sequence[Any]) -> bool:
+        """Whether products are summed on the way, or nobody knows: where a factor is zero, a NaN or
+        an infinity in the other spreads by the algorithm and not by the mathematics."""
+        graph = self._graph(inputs)
+        return graph is None or any(node.op in _PRODUCT_SUMS for node in graph.nodes())
 
     def _graph(self, inputs: Sequence[Any]) -> Graph | None:
         key = repr([(v.shape, str(v.dtype)) if isinstance(v, np.ndarray) else v for v in inputs])

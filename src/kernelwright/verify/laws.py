@@ -30,10 +30,10 @@ def _uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _heavy_tailed(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Student's t with two degrees of freedom: a few elements are hundreds of times the median, so
-    that a scale or a maximum taken over the wrong set shows."""
-    chi_square = rng.standard_exponential(shape, dtype=np.float32)  # half of it, two degrees
-    return _gaussian(rng, shape) / np.sqrt(np.maximum(chi_square, np.float32(1e-6)))
+    """Normal numbers whose scale is log-normal: a few elements are hundreds of times the median, so
+    that a scale or a maximum taken over the wrong set shows, and sums hang on the rounding of a
+    few terms."""
+    return _gaussian(rng, shape) * np.exp(np.float32(2.5) * _gaussian(rng, shape))
 
 
 def _small_integers(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -43,10 +43,10 @@ def _small_integers(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndar
 
 
 def _offset(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """A mean ten times the deviation: punishes variances by E[x^2] - E[x]^2 and shortcuts that hold
-    for normalised inputs. Larger offsets would test the reference's own rounding more than the
+    """A mean many times the deviation: punishes variances by E[x^2] - E[x]^2 and shortcuts that
+    hold for normalised inputs. Larger offsets would test the reference's own rounding more than the
     candidate's."""
-    return 10 + _gaussian(rng, shape)
+    return 20 + _gaussian(rng, shape)
 
 
 def _tiny(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -110,8 +110,12 @@ def apply_law(law: str, inputs: Sequence[Any], seed: int) -> list[Any]:
 
 def _filled(array: np.ndarray, make: Make, rng: np.random.Generator) -> np.ndarray:
     new = np.empty_like(array)  # keeps the order of axes in memory
+    values = make(rng, array.shape)
+    if values.dtype.kind == "f" and array.dtype == np.float16:
+        far = np.isfinite(values) & (np.abs(values) > 30000)
+        values = np.where(far, values / 65536, values)
     with np.errstate(over="ignore", under="ignore"):
-        new[...] = make(rng, array.shape)
+        new[...] = values
     return new
 
 

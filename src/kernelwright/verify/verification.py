@@ -51,6 +51,7 @@ class Verification:
         self.verdict: Verdict | None = None
         self._process: CandidateProcess | None = None
         self._text = ""
+        self._differs_in_special = False
         self._assumes: tuple[str, ...] = ()
         self._left_out: dict[str, list[str]] = {}  # what it assumes -> laws that it was not asked
         self._case: Case | None = None
@@ -139,6 +140,7 @@ class Verification:
             return
         answer = self._answers[0]
         verdict = evidence.verdict(answer.outputs)
+        self._differs_in_special |= evidence.tolerated_difference(answer.outputs)
         if verdict.passed:
             broken = self._broken_rule(answer)
             verdict = replace(broken, statistics=verdict.statistics) if broken else verdict
@@ -181,7 +183,7 @@ class Verification:
         for place, index in enumerate(self._description.written):
             reason = reason.replace(f"output {outputs + place} ", f"input {index} after the call ")
         if self._case is not None and self._case.law == laws.SPECIAL:
-            reason += "; set judge.finite_inputs where inputs are known to be finite"
+            reason += "; where inputs are known to be finite, judge.finite_inputs says so"
         return replace(verdict, reason=reason)
 
     def judge_again(self) -> None:
@@ -239,6 +241,11 @@ class Verification:
         for word, left_out in self._left_out.items():
             named = ", ".join(dict.fromkeys(left_out))
             yield f"the kernel assumes {word.replace('_', ' ')}: not checked under {named}"
+        if self._differs_in_special:
+            yield (
+                "for inputs that are NaN or infinite the kernel gives NaN, infinities or numbers "
+                "where the reference gives others (--strict-ieee refuses that)"
+            )
         if self.cases.reduced:
             yield "checked on reduced sizes only"
         if isolation_level() == "rlimits":

@@ -18,13 +18,18 @@ from kernelwright.schema import Candidate, Evaluation, TaskSpec
 from kernelwright.verify import laws
 from kernelwright.verify.cases import Case, Cases
 from kernelwright.verify.compare import Outputs, Verdict, is_inexact
-from kernelwright.verify.evidence import Evidence, known_answer
+from kernelwright.verify.evidence import (
+    DRAWS,
+    Evidence,
+    Tolerates,
+    has_lost_its_digits,
+    known_answer,
+)
 from kernelwright.verify.graph_rules import GraphRules
 from kernelwright.verify.reference import ReferenceProcess
 from kernelwright.verify.verification import Terms, Verification
 
 _WHOLE_NUMBERS = ("small_integers", "zeros")  # laws under which sums may be exact
-_DRAWS = 4  # more draws from a law, when a candidate only just misses a limit
 
 
 class Verifier:
@@ -34,7 +39,8 @@ class Verifier:
     (``use_laws``). ``wall_s`` bounds loading and each call; ``limits`` the worker as a whole.
     ``reproducers`` is a folder for scripts that repeat a failure (none written when None). Without
     isolation on this machine candidates run only if ``allow_unsandboxed``. ``finite_inputs``
-    promises that no input ever holds NaN or infinities.
+    promises that no input ever holds NaN or infinities. With ``strict_ieee`` a candidate must give
+    the very NaN and infinities that the reference gives for special inputs (see ``Tolerates``).
     """
 
     def __init__(
@@ -49,8 +55,9 @@ class Verifier:
         reproducers: Path | None = None,
         allow_unsandboxed: bool = False,
         finite_inputs: bool = False,
+        strict_ieee: bool = False,
     ) -> None:
-        self.finite_inputs = finite_inputs
+        self.finite_inputs, self.strict_ieee = finite_inputs, strict_ieee
         self.graph_rules = GraphRules(reference)
         self.reference, self.seeds, self.use_laws = reference, seeds, use_laws
         self.wall_s, self.threads, self.reproducers = wall_s, threads, reproducers
@@ -161,11 +168,14 @@ class Verifier:
         exact = rules.exact(*known) if case.values in _WHOLE_NUMBERS else frozenset()
 
         def others() -> Iterator[tuple[Outputs, list[np.ndarray]]]:
-            for _ in range(_DRAWS):
+            for _ in range(DRAWS):
                 again = replace(case, seed=laws.fresh_seed())
                 yield self._ask(again, cases.inputs(again))
 
-        return Evidence(*known, rules.ties(*known), exact, others)
+        tolerates = Tolerates.NOTHING
+        if case.values == laws.SPECIAL and not self.strict_ieee:
+            tolerates = Tolerates.ANY if rules.multiplies_out(inputs) else Tolerates.LOUD
+        return Evidence(*known, rules.ties(*known), exact, others, tolerates)
 
     def _ask(self, case: Case, inputs: Sequence[Any]) -> tuple[Outputs, list[np.ndarray]]:
         written = self.reference.describe().written
@@ -189,9 +199,9 @@ class Verifier:
 
 def undefined(case: Case, reference: Outputs, truths: Sequence[np.ndarray]) -> bool:
     """Whether nothing can be learnt under the case's law: special values must leave something
-    finite; all others, everything."""
+    finite; all others everything, and the reference half of its digits."""
     if case.law != laws.SPECIAL:
-        return not _all_finite(reference, truths)
+        return not _all_finite(reference, truths) or has_lost_its_digits(reference, truths)
     floats = [a for a in reference.arrays if is_inexact(a.dtype) and a.size]
     return bool(floats) and not any(bool(np.isfinite(a).any()) for a in floats)
 

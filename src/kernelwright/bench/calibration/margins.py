@@ -110,7 +110,7 @@ def margin(t: np.ndarray, r: np.ndarray, c: np.ndarray, constants: Constants) ->
     error_norm, own_norm = _norm(error), _norm(own)
     # The constant first: u times the smallest normal float64 is no float64.
     scale = max(_norm(t), tiny * t.size**0.5)
-    by_factor = constants.norm_factor * own_norm
+    by_factor = max(constants.norm_factor * own_norm, compare.STEPS * u * tiny * t.size**0.5)
     by_rounding = constants.norm_rounding * u * scale
     needed = {
         "norm_factor": _over(error_norm, own_norm) if error_norm > by_rounding else 0.0,
@@ -118,7 +118,7 @@ def margin(t: np.ndarray, r: np.ndarray, c: np.ndarray, constants: Constants) ->
     }
     norm = _over(error_norm, max(by_factor, by_rounding))
 
-    scales = np.maximum(np.abs(t), tiny)
+    scales = np.maximum(np.abs(t), max(tiny, _norm(t) / t.size**0.5))
     by_factors = np.maximum(constants.element_factor * quantile, own)
     by_roundings = constants.element_rounding * u * scales
     over = error > np.maximum(by_roundings, own)
