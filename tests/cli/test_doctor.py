@@ -103,7 +103,9 @@ def test_a_machine_without_isolation_says_why(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_flag_reaches_the_configuration() -> None:
-    assert config_of(True).judge.allow_unsandboxed and not config_of(False).judge.allow_unsandboxed
+    given, default = config_of(True, True).judge, config_of(False, False).judge
+    assert given.allow_unsandboxed and given.strict_ieee
+    assert not default.allow_unsandboxed and not default.strict_ieee
     for command in ("optimize", "verify", "choose"):
         shown_help = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
         assert "--allow-unsandboxed" in shown_help

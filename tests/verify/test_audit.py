@@ -213,7 +213,7 @@ CASES = {
     "uniform_axis": (
         "degenerate",
         numpy_task(f"x * np.float32(0) + np.tanh({SUM})"),
-        numpy_task(f"x * np.float32(1e-5) + np.tanh({SUM})"),
+        numpy_task(f"x * np.float32(1e-3) + np.tanh({SUM})"),
     ),
     "uniform_axis, integers": (
         "degenerate",

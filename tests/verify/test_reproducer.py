@@ -100,7 +100,7 @@ def numpy_kernel(before: str = "pass", after: str = "pass", head: str = "") -> s
 FAILURES = {
     "element_error": (numpy_kernel(after="t[3, 5] += np.float32(0.01)"), "worst element [3, 5]"),
     "norm_error": (
-        numpy_kernel(after="t = np.where(t == 0, t, t * np.float32(1 + 45 * 2.0**-24))"),
+        numpy_kernel(after="t = np.where(t == 0, t, t * np.float32(1 + 400 * 2.0**-24))"),
         "relative Frobenius norm",
     ),
     "not_finite": (numpy_kernel(after="s[7] = np.nan"), "worst element [7]: got nan"),

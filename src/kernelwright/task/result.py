@@ -88,7 +88,6 @@ class OptimizeResult:
             "bound_percent": measured.bound_percent if measured else None,
             "returned": self.returned if evaluation.passed else None,
             "reduced": evaluation.reduced,
-            "notes": list(evaluation.notes),
             "out": None if self.out == Path() else str(self.out),
         }
 

@@ -26,6 +26,8 @@ _TAIL_US, _TAIL_SHARE = 20.0, 0.1
 _DISTURBED_US, _DISTURBED_SHARE = 50.0, 0.25
 # and by so much slower than in a worker without candidates.
 _BESIDE_US, _BESIDE_SHARE = 30.0, 0.1
+# What two processes that do the same may differ by for good: where their memory lies.
+_PROCESS_SHARE = 0.03
 _FEWEST, _RESAMPLES = 6, 1000
 
 
@@ -117,8 +119,10 @@ def confirmed_share(eager: Record, record: Record, witness: Record) -> float:
     usual = median(witness.outside_us)
     allowed = max(_OUTSIDE_US, _OUTSIDE_SHARE * us, _OUTSIDE_NOISE * usual)
     hidden = max(0.0, _range(record.outside_us, witness.outside_us)[1] - allowed)
-    allowed = max(_BESIDE_US, _BESIDE_SHARE * median(witness.samples_us))
-    slowed = max(0.0, _range(eager.samples_us, witness.samples_us)[1] - allowed)
+    alone = median(witness.samples_us)
+    allowed = max(_BESIDE_US, _BESIDE_SHARE * alone)
+    least, most = _range(eager.samples_us, witness.samples_us)
+    slowed = max(0.0, most - allowed, least - _PROCESS_SHARE * alone)
     return max(0.0, 1 - slowed / eager_us) * us / (us + hidden)
 
 

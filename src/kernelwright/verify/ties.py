@@ -8,8 +8,8 @@ arithmetic. A candidate may give index j in the place where the truth has i when
     |v_j - v_i| <= max(2 max(NORM_FACTOR q, N u max(|v_i|, |v_j|)), e_i + e_j)
 
 ``e`` is the reference's own rounding of the values (its dtype against float64), ``q`` its 99.9 %
-quantile along the searched axis, ``u`` the unit roundoff of its dtype and ``N`` the error rule's
-NORM_ROUNDING. So an element of a candidate's values may err about twice as much as the
+quantile along the searched axis, ``u`` the unit roundoff of its dtype and ``N`` a floor for sums of
+ordinary length. So an element of a candidate's values may err about twice as much as the
 reference's, as in the error rule, and two elements may err towards each other. When values are
 sorted by numbers that err by at most e, the k-th place moves by e and the element found there is e
 off: 2 e is the exact bound for sorts too. Where the values are not computed at all (an input, a
@@ -31,8 +31,6 @@ from kernelwright.graph.evaluate import Calls, evaluate
 from kernelwright.verify.compare import (
     ELEMENT_QUANTILE,
     NORM_FACTOR,
-    NORM_ROUNDING,
-    NORM_ROUNDING_DEFAULT,
     is_inexact,
     unit_roundoff,
 )
@@ -44,6 +42,8 @@ from kernelwright.verify.index_sources import (
 )
 from kernelwright.verify.verdict import Outputs
 
+# Roundings by which ordinary sums err, whatever the reference's luck.
+_ROUNDINGS, _ROUNDINGS_DEFAULT = {"float16": 1.5, "bfloat16": 1.5}, 32.0
 # A float64 operand is its own truth; answers to inputs one rounding away stand for its rounding, as
 # for float64 outputs.
 _NEARBY_RUNS, _NEARBY_SPREAD = 2, 4.0
@@ -274,7 +274,7 @@ class _Lanes:
         rank = int(np.ceil(ELEMENT_QUANTILE * errors.shape[1])) - 1
         typical = np.partition(errors, rank, axis=1)[:, rank : rank + 1]
         larger = np.maximum(*(np.abs(self._at(values, i)) for i in (self.t, self.c)))
-        floor = NORM_ROUNDING.get(dtype, NORM_ROUNDING_DEFAULT) * unit_roundoff(DTYPES[dtype])
+        floor = _ROUNDINGS.get(dtype, _ROUNDINGS_DEFAULT) * unit_roundoff(DTYPES[dtype])
         own = self._at(errors, self.t) + self._at(errors, self.c)
         return np.maximum(2 * np.maximum(NORM_FACTOR * typical, floor * larger), own)
 

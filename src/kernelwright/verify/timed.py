@@ -17,6 +17,9 @@ from kernelwright.verify.timing_session import TimingPlan
 _CALL_US = 20.0  # below it the framework's own cost of a call is a large part of both sides' time
 
 
+_CONFIRMED = 0.5  # of a candidate's times: less, and nothing may be claimed for it
+
+
 @dataclass(frozen=True)
 class Limit:
     """What the bound is computed from: least bytes and operations, the precision of the work."""
@@ -79,6 +82,8 @@ def result_of(
         if name in plan.failures:
             continue
         measured = measurement_of(plan, name, records, environment, limit)
+        if measured.environment["confirmed_share"] < _CONFIRMED:
+            notes.append(f"{name}: the machine is too busy for a second clock to confirm its times")
         light = Light.POSSIBLE
         if limit is not None:
             size, cache = limit.bytes_moved, limit.peaks.last_level_bytes
@@ -154,10 +159,10 @@ def measurement_of(
         candidate_us=candidate_us,
         baselines_us=times,
         speedup=speedup.value,
-        speedup_low=speedup.low * share,
+        speedup_low=_claimable(speedup.low, share),
         speedup_high=speedup.high,
         speedup_best=best.value,
-        speedup_best_low=best.low * share,
+        speedup_best_low=_claimable(best.low, share),
         speedup_best_high=best.high,
         bound_us=bound,
         bound_percent=percent if percent is not None and percent <= 100.0 else None,
@@ -170,6 +175,12 @@ def measurement_of(
         environment={**environment, "rounds": len(record.quoted_us), "confirmed_share": share},
         samples_us={n: tuple(r.quoted_us) for n, r in all_sides.items()},
     )
+
+
+def _claimable(low: float, share: float) -> float:
+    """The lower end as far as the parent's clock confirms it; where it confirms less than half, it
+    confirms nothing."""
+    return low * share if share >= _CONFIRMED else min(low * share, 1.0)
 
 
 def _on_host(plan: TimingPlan) -> bool:
