@@ -13,6 +13,7 @@ from kernelwright.frameworks._base import Framework
 _now_ns = time.perf_counter_ns
 _CUDA_FLUSH_BYTES = 256 << 20  # long enough to hide the launch of what comes after it
 _HOLD_US, _HOLD_MOST_US = 500.0, 5000.0
+_LAUNCHES = 3  # calls of a subject by which its launch is known
 _CYCLES_PER_US = 2000  # of a GPU's clock, roughly; more only holds longer
 
 Timed = tuple[float, float, Any]  # microseconds, microseconds of work after the stop, result
@@ -137,7 +138,7 @@ class CudaTimer:
         self._buffer = torch.zeros(size // 4, dtype=torch.int32, device=self._device)
         self._zero = torch.Tensor.zero_
         self._sleep = torch.cuda._sleep
-        self._host_us: dict[int, float] = {}  # the longest launch of each subject
+        self._host_us: dict[int, list[float]] = {}  # the first launches of each subject, not held
 
     def describe(self) -> dict[str, Any]:
         # Events tick in steps of about half a microsecond (CUDA Runtime API, cudaEventElapsedTime).
@@ -152,9 +153,13 @@ class CudaTimer:
             self._zero(self._buffer)
 
     def hold(self, function: Callable[..., Any]) -> None:
-        """Keeps the device busy for longer than the host needs to launch ``function``."""
-        us = min(_HOLD_MOST_US, max(_HOLD_US, 2 * self._host_us.get(id(function), 0.0)))
-        self._sleep(int(us * _CYCLES_PER_US))
+        """Keeps the device busy for longer than the host needs to launch any subject, as long for
+        one as for another. The first calls of each, which warm up, are not held: one that waits
+        for the device would wait for the hold, and lengthen the next one."""
+        if len(self._host_us.setdefault(id(function), [])) < _LAUNCHES:
+            return
+        longest = max(min(launches, default=0.0) for launches in self._host_us.values())
+        self._sleep(int(min(_HOLD_MOST_US, max(_HOLD_US, 2 * longest)) * _CYCLES_PER_US))
 
     def call(
         self,
@@ -181,7 +186,9 @@ class CudaTimer:
         stopped = _now_ns()
         self._wait_device()
         tail_us = (_now_ns() - stopped) / 1e3
-        self._host_us[id(function)] = (launched - called) / 1e3
+        launches = self._host_us[id(function)]
+        if len(launches) < _LAUNCHES:
+            launches.append((launched - called) / 1e3)
         return self._elapsed(start, stop) * 1e3, tail_us, result
 
     def latency(
