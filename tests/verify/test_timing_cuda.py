@@ -162,7 +162,8 @@ def test_all_baselines(timed: Callable[..., ProfileResult]) -> None:
 
 
 def test_what_cannot_be_captured_is_timed_by_events(timed: Callable[..., ProfileResult]) -> None:
-    found = timed(synchronizes=SYNCHRONIZES)
+    short = "import torch\ndef kernel(x):\n    return torch.relu(x) * 2\n"
+    found = timed(synchronizes=SYNCHRONIZES, short=short)
     assert not found.failures, found.failures
     assert found.measurements["synchronizes"].environment["clock"] == "cuda events"
     assert any("cannot be timed as a CUDA graph" in note for note in found.notes)
