@@ -17,7 +17,7 @@ from kernelwright.verify.timing_session import TimingPlan
 _CALL_US = 20.0  # below it the framework's own cost of a call is a large part of both sides' time
 
 
-_CONFIRMED = 0.5  # of a candidate's times: less, and nothing may be claimed for it
+_CONFIRMED = 0.5  # of a candidate's ratio: less, and it is said
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,11 @@ def result_of(
         if name in plan.failures:
             continue
         measured = measurement_of(plan, name, records, environment, limit)
-        if measured.environment["confirmed_share"] < _CONFIRMED:
-            notes.append(f"{name}: the machine is too busy for a second clock to confirm its times")
+        if (share := measured.environment["confirmed_share"]) < _CONFIRMED:
+            notes.append(
+                f"{name}: a second clock confirms only {100 * share:.0f} % of the ratio, for the "
+                "noise of this machine"
+            )
         light = Light.POSSIBLE
         if limit is not None:
             size, cache = limit.bytes_moved, limit.peaks.last_level_bytes
@@ -159,10 +162,10 @@ def measurement_of(
         candidate_us=candidate_us,
         baselines_us=times,
         speedup=speedup.value,
-        speedup_low=_claimable(speedup.low, share),
+        speedup_low=_confirmed_low(speedup.low, share),
         speedup_high=speedup.high,
         speedup_best=best.value,
-        speedup_best_low=_claimable(best.low, share),
+        speedup_best_low=_confirmed_low(best.low, share),
         speedup_best_high=best.high,
         bound_us=bound,
         bound_percent=percent if percent is not None and percent <= 100.0 else None,
@@ -177,10 +180,10 @@ def measurement_of(
     )
 
 
-def _claimable(low: float, share: float) -> float:
-    """The lower end as far as the parent's clock confirms it; where it confirms less than half, it
-    confirms nothing."""
-    return low * share if share >= _CONFIRMED else min(low * share, 1.0)
+def _confirmed_low(low: float, share: float) -> float:
+    """The lower end that may be claimed: of what is above 1, as much as the parent's clock
+    confirms. What is no gain by the samples alone stays as it is."""
+    return low if low <= 1.0 else max(1.0, low * share)
 
 
 def _on_host(plan: TimingPlan) -> bool:
