@@ -74,9 +74,9 @@ def test_a_reference_slower_than_in_a_worker_without_candidates() -> None:
 
 
 def test_what_the_parents_clock_cannot_see_is_not_claimed() -> None:
-    assert confirmed_share(record(), record(), record()) == 1.0
+    assert confirmed_share(record(), record()) == 1.0
     noisy = record(outside_us=noise(900, 3000))
-    assert confirmed_share(record(), noisy, record()) < 0.5
+    assert confirmed_share(noisy, record()) < 0.5
 
 
 def test_a_pool_grows_once() -> None:

@@ -26,8 +26,6 @@ _TAIL_US, _TAIL_SHARE = 20.0, 0.1
 _DISTURBED_US, _DISTURBED_SHARE = 50.0, 0.25
 # and by so much slower than in a worker without candidates.
 _BESIDE_US, _BESIDE_SHARE = 30.0, 0.1
-# What two processes that do the same may differ by for good: where their memory lies.
-_PROCESS_SHARE = 0.03
 _FEWEST, _RESAMPLES = 6, 1000
 
 
@@ -112,18 +110,14 @@ def _least(shares: Sequence[float]) -> float:
     return min(shares, default=0.0)
 
 
-def confirmed_share(eager: Record, record: Record, witness: Record) -> float:
-    """How much of a ratio of "eager" to the candidate the parent's clock confirms: 1.0 where it
-    would see what may be hidden, less on a machine too busy for it to see that."""
-    us, eager_us = median(record.samples_us), median(eager.samples_us)
+def confirmed_share(record: Record, witness: Record) -> float:
+    """How much of the candidate's speed the parent's clock confirms: 1.0 where it would see what
+    may be hidden, less on a machine too busy for it to see that."""
+    us = median(record.samples_us)
     usual = median(witness.outside_us)
     allowed = max(_OUTSIDE_US, _OUTSIDE_SHARE * us, _OUTSIDE_NOISE * usual)
     hidden = max(0.0, _range(record.outside_us, witness.outside_us)[1] - allowed)
-    alone = median(witness.samples_us)
-    allowed = max(_BESIDE_US, _BESIDE_SHARE * alone)
-    least, most = _range(eager.samples_us, witness.samples_us)
-    slowed = max(0.0, most - allowed, least - _PROCESS_SHARE * alone)
-    return max(0.0, 1 - slowed / eager_us) * us / (us + hidden)
+    return us / (us + hidden)
 
 
 def _excess(ones: Sequence[float], others: Sequence[float]) -> float:

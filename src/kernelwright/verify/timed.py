@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -149,7 +150,7 @@ def measurement_of(
     fastest = min(times, key=lambda b: times[b])
     candidate_us = median(record.quoted_us)
     resolution_us = float(environment["resolution_us"])
-    share = confirmed_share(records[EAGER], record, records[WITNESS])
+    share = confirmed_share(record, records[WITNESS])
     speedup = speedup_of(records[EAGER], record, resolution_us)
     best = speedup_of(records[fastest], record, resolution_us)
     bound = limit.us() if limit is not None else None
@@ -162,7 +163,7 @@ def measurement_of(
         candidate_us=candidate_us,
         baselines_us=times,
         speedup=speedup.value,
-        speedup_low=_confirmed_low(speedup.low, share),
+        speedup_low=_confirmed_low(min(speedup.low, _low_elsewhere(records, record)), share),
         speedup_high=speedup.high,
         speedup_best=best.value,
         speedup_best_low=_confirmed_low(best.low, share),
@@ -178,6 +179,16 @@ def measurement_of(
         environment={**environment, "rounds": len(record.quoted_us), "confirmed_share": share},
         samples_us={n: tuple(r.quoted_us) for n, r in all_sides.items()},
     )
+
+
+def _low_elsewhere(records: Mapping[str, Record], record: Record) -> float:
+    """The ratio's lower end against "eager" in the worker without candidates, where none of them
+    can slow it; no limit where it was not timed alike."""
+    witness, own = records[WITNESS].quoted_us, record.quoted_us
+    count = min(len(witness), len(own))
+    if not count or len(witness) < len(own) // 2:
+        return math.inf
+    return ratio_interval(witness[:count], own[:count]).low
 
 
 def _confirmed_low(low: float, share: float) -> float:
