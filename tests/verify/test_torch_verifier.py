@@ -100,3 +100,38 @@ def test_prepare_is_called_after_the_state_is_filled() -> None:
     )  # fmt: skip
     with ReferenceProcess(spec) as reference:
         assert Verifier(reference, seeds=1).verify(spec, folded).passed
+
+
+LIBRARY = {
+    "its own code": ("return torch.from_numpy(np.maximum(x.numpy(), 0) @ w.numpy())", set()),
+    "a library product": ("return torch.mm(x.relu(), w)", {"aten.relu", "aten.mm"}),
+    "falls back": (
+        "try:\n        raise RuntimeError\n    except RuntimeError:\n"
+        "        return torch.relu(x) @ w",
+        {"aten.relu", "aten.mm"},
+    ),
+    "a fig leaf": (
+        "y = torch.from_numpy(np.maximum(x.numpy(), 0))\n    return y @ w",
+        {"aten.mm"},
+    ),
+}
+
+
+def test_library_calls_inside_a_kernel_are_named() -> None:
+    source = (
+        "import torch\nclass Model(torch.nn.Module):\n    def forward(self, x, w):\n"
+        "        return torch.relu(x) @ w\n"
+        "def get_inputs():\n    return [torch.randn(32, 48), torch.randn(48, 16)]\n"
+    )
+    spec = TaskSpec("task", source, "torch", Target("cpu", "x86_64"), path="task.py")
+    kernels = [
+        Candidate(
+            {"kernel.py": f"import numpy as np, torch\ndef kernel(x, w):\n    {b}\n".encode()}
+        )
+        for b, _ in LIBRARY.values()
+    ]
+    with ReferenceProcess(spec) as reference:
+        found = Verifier(reference, seeds=1, wall_s=60).verify_all(spec, kernels)
+    for (name, (_, calls)), evaluation in zip(LIBRARY.items(), found):
+        assert evaluation.passed, (name, evaluation)
+        assert set(evaluation.library_calls) == calls, name

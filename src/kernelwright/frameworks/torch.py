@@ -289,6 +289,12 @@ def _load_candidate(
     return load_candidate(entry, init_inputs, state, device)
 
 
+def _census(call: Callable[..., Any], natives: Sequence[Any]) -> list[str]:
+    from kernelwright.frameworks._torch_candidate import census
+
+    return census(call, natives)
+
+
 def _synchronize(device: str) -> None:
     from kernelwright.frameworks._torch_candidate import synchronize
 
@@ -324,4 +330,5 @@ FRAMEWORK = Framework(
     poison=poison,
     policy=precision_policy,
     pin=pin_precision,
+    census=_census,
 )

@@ -189,6 +189,7 @@ def facts(
     if error:
         judged = {
             "input laws": error["laws"],
+            "library calls": evaluation.get("library_calls") or "none seen",
             "input sets": len(error["seeds"]),
             "limit of the error": numbers.error_text(error["limit"]),
             "seeds": error["seeds"],

@@ -114,6 +114,7 @@ class Evaluation:
     log: str = ""
     notes: tuple[str, ...] = ()  # plain remarks for the report ("checked under the interpreter")
     policy: Mapping[str, Any] = field(default_factory=dict)  # TF32, accumulate dtype, threads
+    library_calls: tuple[str, ...] = ()  # ops of the framework that the kernel itself computes with
 
     @property
     def passed(self) -> bool:
@@ -135,7 +136,8 @@ class Evaluation:
             values["error"] = ErrorStatistics(**error)
         if values.get("measurement"):
             values["measurement"] = Measurement.from_dict(values["measurement"])
-        values["notes"] = tuple(values.get("notes") or ())
+        for name in ("notes", "library_calls"):
+            values[name] = tuple(values.get(name) or ())
         return Evaluation(**values)
 
 

@@ -26,6 +26,14 @@ _OUT_OF_TIME = (-signal.SIGXCPU, -signal.SIGALRM)
 # what torch's extension builder says in a RuntimeError.
 _COMPILE_ERRORS = ("CompilationError", "CompileError", "CompileTimeAssertionFailure")
 _COMPILE_WORDS = ("Error building extension", "Error compiling objects", "PTXAS error")
+# Ops that allocate, copy or look at memory and compute nothing.
+_MOVE_NAMES = """
+    empty empty_like empty_strided new_empty zeros zeros_like new_zeros fill_ zero_ detach alias
+    view _unsafe_view reshape expand permute transpose t slice select squeeze unsqueeze as_strided
+    clone copy_ _to_copy contiguous lift_fresh is_pinned resize_ set_
+"""
+_MOVES = frozenset(_MOVE_NAMES.split())
+_NAME_CHARACTERS, _MOST_CALLS = 80, 64
 # What the precision worker itself finds wrong.
 _FAULTS = {"dtype": Status.WRONG_DTYPE, "structure": Status.WRONG_STRUCTURE}
 
@@ -139,6 +147,18 @@ class CandidateProcess:
         if isinstance(value, list) and all(type(n) is int and 0 <= n < count for n in value):
             return value
         raise self._protocol_fault("inputs or outputs that are not there")
+
+    def library_calls(self, inputs: Sequence[Any]) -> list[str]:
+        """The framework's ops that a call computes with, as far as the worker says them."""
+        try:
+            reply = self._ask({"op": "census"}, inputs, "call")
+        except CandidateFault:
+            return []
+        calls = reply.header.get("calls")
+        if not isinstance(calls, list):
+            return []
+        names = [plain_text(name, _NAME_CHARACTERS) for name in calls[:_MOST_CALLS]]
+        return [name for name in names if name.rpartition(".")[2] not in _MOVES]
 
     def log(self) -> str:
         return plain_text(self._child.stderr_tail(), LOG_CHARACTERS)

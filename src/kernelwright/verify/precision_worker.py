@@ -92,6 +92,11 @@ class _Worker:
         found = {"structure": structure, "mutated": mutated, "aliased": aliased}
         return {**found, "previous": len(previous)}, [*outputs, *written, *previous]
 
+    def census(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
+        """The framework's ops in one more call."""
+        natives = [self.framework.to_native(value, self.device) for value in arrays]
+        return {"calls": self.framework.census(self.calls["own"], natives)}, []
+
     def _outputs(self, result: Any) -> tuple[list[np.ndarray], str]:
         try:
             natives, structure = self.framework.flatten(result)
@@ -113,4 +118,4 @@ def _fingerprint(value: Any) -> int | None:
 
 def main(channel: Channel) -> None:
     worker = _Worker()
-    serve(channel, {"load": worker.load, "run": worker.run})
+    serve(channel, {"load": worker.load, "run": worker.run, "census": worker.census})

@@ -52,6 +52,7 @@ class Verification:
         self._process: CandidateProcess | None = None
         self._text = ""
         self._differs_in_special = False
+        self._calls: list[str] = []
         self._assumes: tuple[str, ...] = ()
         self._left_out: dict[str, list[str]] = {}  # what it assumes -> laws that it was not asked
         self._case: Case | None = None
@@ -206,6 +207,8 @@ class Verification:
                 self.verdict = Verdict(Status.REJECTED, "non_deterministic", reason)
         if self.verdict is None:
             self.verdict = self._worst or Verdict(Status.PASSED)
+        if self.verdict.passed and self._first is not None and self._process is not None:
+            self._calls = self._process.library_calls(self.cases.inputs(self._first[0]))
 
     def evaluation(self) -> Evaluation:
         """What is said of the candidate; called while its process still runs."""
@@ -234,6 +237,7 @@ class Verification:
             reproducer=self._reproducer(verdict),
             log=text,
             notes=tuple(self._notes()),
+            library_calls=tuple(self._calls),
         )
 
     def _notes(self) -> Iterator[str]:
