@@ -136,7 +136,7 @@ WRONG = {
     ),
     "input mutated": (good(after="x *= 2"), Status.REJECTED, "input_mutated"),
     "random": (
-        good(after="s *= np.float32(1 + 1e-7 * np.random.randint(0, 3))"),
+        good(after="s *= (1 + 1e-7 * np.random.randint(0, 3, s.shape)).astype('f4')"),
         Status.REJECTED,
         "non_deterministic",
     ),

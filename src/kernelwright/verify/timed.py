@@ -153,6 +153,7 @@ def measurement_of(
     share = confirmed_share(record, records[WITNESS])
     speedup = speedup_of(records[EAGER], record, resolution_us)
     best = speedup_of(records[fastest], record, resolution_us)
+    elsewhere = _low_elsewhere(records, record)
     bound = limit.us() if limit is not None else None
     percent = 100 * bound / candidate_us if bound is not None else None
     all_sides = {"candidate": record, **sides}
@@ -163,10 +164,12 @@ def measurement_of(
         candidate_us=candidate_us,
         baselines_us=times,
         speedup=speedup.value,
-        speedup_low=_confirmed_low(min(speedup.low, _low_elsewhere(records, record)), share),
+        speedup_low=_confirmed_low(min(speedup.low, elsewhere), share),
         speedup_high=speedup.high,
         speedup_best=best.value,
-        speedup_best_low=_confirmed_low(best.low, share),
+        speedup_best_low=_confirmed_low(
+            min(best.low, elsewhere) if fastest == EAGER else best.low, share
+        ),
         speedup_best_high=best.high,
         bound_us=bound,
         bound_percent=percent if percent is not None and percent <= 100.0 else None,
