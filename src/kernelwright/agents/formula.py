@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from kernelwright.errors import UnsupportedError, UsageError
+from kernelwright.python_source import parse_python
 
 SIZE = 1024
 MAX_CHARS = 400  # also bounds how deep an expression nests
@@ -104,9 +105,12 @@ def parse_formula(text: str) -> Formula | None:
     if len(text) > MAX_CHARS or "#" in text or "\\" in text:
         return None
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        body = parse_python(text.strip()).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+    if len(body) != 1 or not isinstance(body[0], ast.Expr):
+        return None
+    tree = body[0].value
     formula = Formula(text.strip(), tree)
     if isinstance(tree, ast.Name | ast.Constant) or not _collect(tree, formula):
         return None

@@ -16,6 +16,7 @@ from kernelwright.aul.parse_host import HostReader, launch_arguments
 from kernelwright.aul.parse_source import Source, nearest
 from kernelwright.aul.parse_values import Names, Values
 from kernelwright.errors import AULError
+from kernelwright.python_source import parse_python
 
 NO_HOST = s.Host("", (), ())  # of a program that has kernels only
 
@@ -27,7 +28,7 @@ def parse(text: str) -> s.Program:
     the text's form (shapes, bounds, undefined names) is left to ``check``.
     """
     try:
-        tree = ast.parse(text)
+        tree = parse_python(text)
         return _ProgramReader(Source(text), tree).read()
     except SyntaxError as error:
         message = error.msg or "invalid syntax"

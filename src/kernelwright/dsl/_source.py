@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from kernelwright.python_source import parse_python
+
 
 def check_source(text: str) -> list[str]:
     """Problems of an entry file, each one line with its place; empty when there are none.
@@ -12,7 +14,7 @@ def check_source(text: str) -> list[str]:
     and a ModelNew that cannot be called.
     """
     try:
-        tree = ast.parse(text)
+        tree = parse_python(text)
     except SyntaxError as error:
         return [f"line {error.lineno or 1}, column {error.offset or 1}: {error.msg}"]
     except ValueError as error:  # a null byte

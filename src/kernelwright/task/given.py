@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from kernelwright.agents.record import ParsedCode
+from kernelwright.python_source import parse_python
 from kernelwright.schema import Candidate, TaskSpec
 
 _ENTRIES = ("ModelNew", "kernel")
@@ -29,7 +30,7 @@ def with_entry(source: str, function: str) -> str:
     that take the inputs. A text that is no Python is left to the judge.
     """
     try:
-        body = ast.parse(source).body
+        body = parse_python(source).body
     except (SyntaxError, ValueError):
         return source
     names = {n.name for n in body if isinstance(n, ast.FunctionDef | ast.ClassDef)}

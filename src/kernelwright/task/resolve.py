@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kernelwright.backends import BACKENDS, check_combination, impl_types, is_native
 from kernelwright.errors import UsageError
+from kernelwright.python_source import parse_python
 from kernelwright.schema import Target, TaskSpec
 
 TASK_TYPES = ("precision_only", "profile")
@@ -28,7 +29,7 @@ def read_source(path: Path) -> str:
 def guess_framework(source: str) -> str:
     """The framework that the source imports: mindspore before torch before numpy."""
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except SyntaxError:
         found = set(re.findall(r"^\s*(?:import|from)\s+(\w+)", source, re.MULTILINE))
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from kernelwright.python_source import parse_python
 from kernelwright.schema import Candidate, Status
 from kernelwright.verify.compare import Verdict
 
@@ -19,7 +20,7 @@ def check_source(candidate: Candidate) -> Verdict:
         if not name.endswith(".py"):
             continue
         try:
-            trees[name] = ast.parse(data, filename=name)
+            trees[name] = parse_python(data, filename=name)
         except (SyntaxError, ValueError) as error:
             line = getattr(error, "lineno", None) or 1
             message = getattr(error, "msg", None) or str(error)
@@ -41,7 +42,7 @@ def assumptions(candidate: Candidate) -> tuple[str, ...]:
     """What the entry file says that its kernel takes for granted: the words of a module-level
     ``ASSUMES = ("finite_inputs", "static_shapes")``. () without one."""
     try:
-        tree = ast.parse(candidate.files[candidate.entry])
+        tree = parse_python(candidate.files[candidate.entry])
     except (SyntaxError, ValueError):
         return ()
     for node in tree.body:

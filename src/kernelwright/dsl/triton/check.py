@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from kernelwright.dsl import _source
+from kernelwright.python_source import parse_python
 
 
 def check_source(text: str) -> list[str]:
@@ -15,7 +16,7 @@ def check_source(text: str) -> list[str]:
     """
     problems = _source.check_source(text)
     try:
-        tree = ast.parse(text)
+        tree = parse_python(text)
     except (SyntaxError, ValueError):
         return problems
     kernels = _jit_functions(tree)
