@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kernelwright.bench.calibration import findings
 from kernelwright.bench.judge_calibration import calibrate
-from kernelwright.verify import laws
+from kernelwright.verify.inputs import laws
 
 TASK = """
 import torch

@@ -18,9 +18,9 @@ from kernelwright.bench.calibration import findings
 from kernelwright.bench.calibration.margins import NAMES, Constants, margin
 from kernelwright.bench.judge_calibration import Calibration, calibrate, default_out, write_raw
 from kernelwright.errors import UnknownNameError
-from kernelwright.verify import compare
-from kernelwright.verify.compare import judge_outputs
-from kernelwright.verify.verdict import Outputs
+from kernelwright.verify.rule import compare
+from kernelwright.verify.rule.compare import judge_outputs
+from kernelwright.verify.rule.verdict import Outputs
 
 DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]
 

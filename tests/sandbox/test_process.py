@@ -294,7 +294,7 @@ def test_an_environment_under_tmp_works(tmp_path: Path) -> None:
     script = (
         "from kernelwright.sandbox.process import shutdown, start\n"
         "import kernelwright\n"
-        "child = start('kernelwright.verify.precision_worker:main', isolated=True)\n"
+        "child = start('kernelwright.verify.candidate.worker:main', isolated=True)\n"
         "print(kernelwright.__file__, child.request({'op': 'nothing'}, timeout_s=30).header)\n"
         "child.close(); shutdown()\n"
     )

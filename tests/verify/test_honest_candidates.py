@@ -6,9 +6,9 @@ from __future__ import annotations
 import importlib.util
 
 import pytest
-from tests.verify.honest_arrays import HONEST_TABLES
-from tests.verify.honest_models import HONEST_MODELS
-from tests.verify.judged_tables import judged
+from tests.verify.corpora.honest_arrays import HONEST_TABLES
+from tests.verify.corpora.honest_models import HONEST_MODELS
+from tests.verify.corpora.judged_tables import judged
 
 TABLES = dict(HONEST_TABLES)
 if importlib.util.find_spec("torch") is not None:

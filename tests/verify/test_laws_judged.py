@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from kernelwright.schema import Candidate, Evaluation, Status, Target, TaskSpec
-from kernelwright.verify.reference import ReferenceProcess
+from kernelwright.verify.reference.process import ReferenceProcess
 from kernelwright.verify.verifier import Verifier
 
 pytest.importorskip("torch")

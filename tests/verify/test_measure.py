@@ -13,7 +13,7 @@ from kernelwright.verify.measure import (
     measure_candidates,
     rank_candidates,
 )
-from kernelwright.verify.reference import ReferenceProcess
+from kernelwright.verify.reference.process import ReferenceProcess
 
 pytest.importorskip("torch")
 

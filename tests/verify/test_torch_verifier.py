@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("torch")
 
 from kernelwright.schema import Candidate, Status, Target, TaskSpec
-from kernelwright.verify.reference import ReferenceProcess
+from kernelwright.verify.reference.process import ReferenceProcess
 from kernelwright.verify.verifier import Verifier
 
 REFERENCE = """

@@ -12,7 +12,8 @@ import pytest
 import kernelwright
 from kernelwright.sandbox.process import Limits, isolation_level
 from kernelwright.schema import Candidate, Evaluation, Status, Target, TaskSpec
-from kernelwright.verify.reference import ReferenceProcess
+from kernelwright.verify.audit.degenerate import degeneracy
+from kernelwright.verify.reference.process import ReferenceProcess
 from kernelwright.verify.verifier import Verifier
 
 REFERENCE = """
@@ -300,7 +301,7 @@ def test_degenerate_tasks_are_noted(name: str) -> None:
         "    return [np.random.default_rng().standard_normal((8, 8)).astype('f4')]\n"
     )
     with ReferenceProcess(task(source)) as reference:
-        reasons = reference.degeneracy()
+        reasons = degeneracy(reference)
         kernel = f"import numpy as np\ndef kernel(x):\n    return {formula}\n"
         found = verify(reference, kernel)
     assert found.passed, found

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib.util
 
 import pytest
-from tests.verify.judged_tables import judged
-from tests.verify.wrong_models import TORCH_TABLES
-from tests.verify.wrong_outputs import TABLES, Wrong
+from tests.verify.corpora.judged_tables import judged
+from tests.verify.corpora.wrong_models import TORCH_TABLES
+from tests.verify.corpora.wrong_outputs import TABLES, Wrong
 
 from kernelwright.schema import Evaluation, Status
 

@@ -14,8 +14,8 @@ from kernelwright.compiler.schedule import design as schedule
 from kernelwright.errors import AULError, DesignError
 from kernelwright.graph.core import Graph, dtype_name
 from kernelwright.schema import Target
-from kernelwright.verify.compare import Outputs, judge_outputs
-from kernelwright.verify.reference import ReferenceProcess
+from kernelwright.verify.reference.process import ReferenceProcess
+from kernelwright.verify.rule.compare import Outputs, judge_outputs
 
 MAX_INTERPRETED_ELEMENTS = 1 << 20
 

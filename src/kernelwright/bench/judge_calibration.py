@@ -227,7 +227,7 @@ def main(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object only")] = False,
 ) -> None:
-    """Calibrate the constants of the error rule (verify/compare.py).
+    """Calibrate the constants of the error rule (verify/rule/compare.py).
 
     Margins are errors over their limits: the largest of the honest candidates must stay below 1,
     the smallest of the lowered ones above 1 (in at least one of the judge's cases). For every

@@ -37,7 +37,7 @@ from kernelwright.schema import Measurement
 from kernelwright.task.optimize import TIMING_S, versions
 from kernelwright.task.resolve import make_spec
 from kernelwright.task.session import Session
-from kernelwright.verify.statistics import claim
+from kernelwright.verify.timing.statistics import claim
 
 MOST_FALSE_CLAIMS, LEAST_CLAIMS = 0.05, 0.90
 GAIN_FROM_US, WIDTH_FROM_US, MOST_HALF_WIDTH = 200.0, 100.0, 0.02

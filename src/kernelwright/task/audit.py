@@ -13,8 +13,8 @@ from kernelwright.schema import Status
 from kernelwright.task.progress import Observer, Silent
 from kernelwright.task.resolve import make_spec, read_source
 from kernelwright.task.session import Session
-from kernelwright.verify.audit import SEEDS, Audit, as_finding, audit, concluded
-from kernelwright.verify.observed import Severity
+from kernelwright.verify.audit.observed import Severity
+from kernelwright.verify.audit.task import SEEDS, Audit, as_finding, audit, concluded
 
 EXIT_CODES = {"sound": 0, "degenerate": 1, "broken": 2}
 

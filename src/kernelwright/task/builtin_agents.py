@@ -9,7 +9,7 @@ from kernelwright.compiler.design import Binding, Design, OutputSpec
 from kernelwright.errors import AULError
 from kernelwright.graph.core import dtype_name
 from kernelwright.task.session import Session
-from kernelwright.verify.reference import Description
+from kernelwright.verify.reference.process import Description
 
 
 class SessionDesigner:

@@ -23,7 +23,7 @@ from kernelwright.task.result import (
     what_to_return,
 )
 from kernelwright.task.session import Session
-from kernelwright.verify.baselines import check_baselines
+from kernelwright.verify.timing.baselines import check_baselines
 
 BINARY_SIBLINGS = (".so", ".cpp", ".c", ".cu", ".npz", ".ptx", ".mlir", ".h")
 

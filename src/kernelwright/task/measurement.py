@@ -8,7 +8,7 @@ from typing import Any
 
 from kernelwright.schema import Evaluation, Measurement
 from kernelwright.task.result import Attempt
-from kernelwright.verify.timing import ProfileResult
+from kernelwright.verify.timing.profile import ProfileResult
 
 
 def timed(attempt: Attempt, name: str, profiled: ProfileResult) -> Attempt:

@@ -54,7 +54,7 @@ from kernelwright.task.result import (
 )
 from kernelwright.task.session import Session
 from kernelwright.task.tune import Tuner
-from kernelwright.verify.baselines import EAGER, check_baselines
+from kernelwright.verify.timing.baselines import EAGER, check_baselines
 
 EFFORTS = ("none", "quick", "full")
 QUICK_S, FULL_S = 60.0, 600.0

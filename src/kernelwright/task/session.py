@@ -25,8 +25,8 @@ from kernelwright.graph.decompose import decompose
 from kernelwright.schema import Candidate, Evaluation, Status, TaskSpec
 from kernelwright.task.progress import Observer, Silent
 from kernelwright.verify.measure import measure_candidates, rank_candidates
-from kernelwright.verify.reference import ReferenceProcess
-from kernelwright.verify.timing import ProfileResult
+from kernelwright.verify.reference.process import ReferenceProcess
+from kernelwright.verify.timing.profile import ProfileResult
 from kernelwright.verify.verifier import Verifier
 
 

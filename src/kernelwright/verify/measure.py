@@ -1,5 +1,5 @@
 """Measuring candidates against a running ReferenceProcess: inputs, weights, truth and bound from
-the trusted side, times from ``verify.timing``."""
+the trusted side, times from ``verify.timing.profile``."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from kernelwright.errors import ReferenceBroken, UsageError
 from kernelwright.frameworks._base import RunResult, Value
 from kernelwright.graph.core import Graph
 from kernelwright.schema import Candidate, Evaluation
-from kernelwright.verify import laws
-from kernelwright.verify.baselines import EAGER
-from kernelwright.verify.bound import compute_dtype, minimal_traffic
-from kernelwright.verify.candidate_process import write_folder
-from kernelwright.verify.compare import Outputs, is_inexact
-from kernelwright.verify.peaks import PeaksError, peaks
-from kernelwright.verify.ranking import quick_rank
-from kernelwright.verify.reference import ReferenceProcess
-from kernelwright.verify.rotation import Rotation, inputs_of
-from kernelwright.verify.timing import Limit, ProfileResult, profile
+from kernelwright.verify.candidate.process import write_folder
+from kernelwright.verify.inputs import laws
+from kernelwright.verify.reference.process import ReferenceProcess
+from kernelwright.verify.roofline.bound import compute_dtype, minimal_traffic
+from kernelwright.verify.roofline.peaks import PeaksError, peaks
+from kernelwright.verify.rule.compare import Outputs, is_inexact
+from kernelwright.verify.timing.baselines import EAGER
+from kernelwright.verify.timing.profile import Limit, ProfileResult, profile
+from kernelwright.verify.timing.ranking import quick_rank
+from kernelwright.verify.timing.rotation import Rotation, inputs_of
 from kernelwright.verify.verifier import Verifier
 
 _SETS, _SETS_BYTES = 4, 2 << 30  # input sets to rotate among, fewer when they would be larger

@@ -14,14 +14,14 @@ import numpy as np
 
 from kernelwright.sandbox.process import Limits, isolation_level
 from kernelwright.schema import Candidate, Evaluation, Status, TaskSpec
-from kernelwright.verify import laws
-from kernelwright.verify.candidate_process import Answer, CandidateFault, CandidateProcess
-from kernelwright.verify.cases import ASSUMED, Case, Cases
-from kernelwright.verify.compare import Outputs, Verdict, nearer_to_limit
-from kernelwright.verify.evidence import Evidence
-from kernelwright.verify.reference import ReferenceProcess
-from kernelwright.verify.reproducer import write_reproducer
-from kernelwright.verify.static_check import assumptions, check_source
+from kernelwright.verify.candidate.process import Answer, CandidateFault, CandidateProcess
+from kernelwright.verify.candidate.static_check import assumptions, check_source
+from kernelwright.verify.inputs import laws
+from kernelwright.verify.inputs.cases import ASSUMED, Case, Cases
+from kernelwright.verify.reference.process import ReferenceProcess
+from kernelwright.verify.reproduce.reproducer import write_reproducer
+from kernelwright.verify.rule.compare import Outputs, Verdict, nearer_to_limit
+from kernelwright.verify.rule.evidence import Evidence
 
 log = logging.getLogger(__name__)
 

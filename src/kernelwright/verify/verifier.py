@@ -15,18 +15,18 @@ from kernelwright.errors import ReferenceBroken
 from kernelwright.sandbox import isolation
 from kernelwright.sandbox.process import Limits
 from kernelwright.schema import Candidate, Evaluation, TaskSpec
-from kernelwright.verify import laws
-from kernelwright.verify.cases import Case, Cases
-from kernelwright.verify.compare import Outputs, Verdict, is_inexact
-from kernelwright.verify.evidence import (
+from kernelwright.verify.audit.degenerate import degeneracy
+from kernelwright.verify.inputs import laws
+from kernelwright.verify.inputs.cases import Case, Cases, all_finite, undefined
+from kernelwright.verify.reference.graph_rules import GraphRules
+from kernelwright.verify.reference.process import ReferenceProcess
+from kernelwright.verify.rule.compare import Outputs, Verdict
+from kernelwright.verify.rule.evidence import (
     DRAWS,
     Evidence,
     Tolerates,
-    has_lost_its_digits,
     known_answer,
 )
-from kernelwright.verify.graph_rules import GraphRules
-from kernelwright.verify.reference import ReferenceProcess
 from kernelwright.verify.verification import Terms, Verification
 
 _WHOLE_NUMBERS = ("small_integers", "zeros")  # laws under which sums may be exact
@@ -139,7 +139,7 @@ class Verifier:
                 run.answer(case, inputs)
             found = self._reference_and_truth(case, inputs, cases.notes)
             if found is not None and case.law == laws.OWN:
-                own_finite &= _all_finite(*found)
+                own_finite &= all_finite(*found)
             elif found is not None and own_finite and undefined(case, *found):
                 cases.notes.append(f"law {case.law} dropped: the reference is undefined under it")
                 found = None
@@ -152,8 +152,13 @@ class Verifier:
                 run.judge(case, evidence)
         for run in runs:
             run.judge_again()
-        if not cases.reduced and (reasons := self.reference.degeneracy()):
+        if not cases.reduced and (reasons := self.degeneracy):
             cases.notes.append(f"degenerate task: {'; '.join(reasons)}")
+
+    @functools.cached_property
+    def degeneracy(self) -> list[str]:
+        """Why the task cannot tell right from wrong, if so; [] otherwise. Found out once."""
+        return degeneracy(self.reference)
 
     def _evidence(
         self,
@@ -195,17 +200,3 @@ class Verifier:
                 raise
             notes.append(f"law {case.law} dropped: the reference does not take it ({broken})")
             return None
-
-
-def undefined(case: Case, reference: Outputs, truths: Sequence[np.ndarray]) -> bool:
-    """Whether nothing can be learnt under the case's law: special values must leave something
-    finite; all others everything, and the reference half of its digits."""
-    if case.law != laws.SPECIAL:
-        return not _all_finite(reference, truths) or has_lost_its_digits(reference, truths)
-    floats = [a for a in reference.arrays if is_inexact(a.dtype) and a.size]
-    return bool(floats) and not any(bool(np.isfinite(a).any()) for a in floats)
-
-
-def _all_finite(reference: Outputs, truths: Sequence[np.ndarray]) -> bool:
-    floats = [a for a in (*reference.arrays, *truths) if a.dtype.kind not in "biu"]
-    return all(bool(np.isfinite(a).all()) for a in floats)

@@ -16,7 +16,7 @@ from kernelwright.compiler.schedule import design
 from kernelwright.frameworks import FRAMEWORKS
 from kernelwright.graph.core import DTYPES, Graph
 from kernelwright.schema import Target
-from kernelwright.verify.compare import Outputs, judge_outputs
+from kernelwright.verify.rule.compare import Outputs, judge_outputs
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "frameworks"))
 from torch_corpus import CORPUS

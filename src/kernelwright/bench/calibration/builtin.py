@@ -19,10 +19,10 @@ from kernelwright.sandbox.process import Limits
 from kernelwright.schema import Candidate
 from kernelwright.task.resolve import make_spec, read_source
 from kernelwright.task.session import Session
-from kernelwright.verify import laws
-from kernelwright.verify.candidate_process import CandidateProcess
-from kernelwright.verify.compare import judge_outputs
-from kernelwright.verify.evidence import known_answer
+from kernelwright.verify.candidate.process import CandidateProcess
+from kernelwright.verify.inputs import laws
+from kernelwright.verify.rule.compare import judge_outputs
+from kernelwright.verify.rule.evidence import known_answer
 
 IMPL_TYPES = ("cpp", "mlir")
 LAWS_BYTES = 64 << 20  # of inputs: larger tasks are tried under their own law and the first others

@@ -24,7 +24,7 @@ from kernelwright.bench.calibration.arithmetic import (
 )
 from kernelwright.bench.calibration.family import Arrays, Family
 from kernelwright.frameworks._torch_arrays import to_native, to_numpy
-from kernelwright.verify.decoys import lower_precision
+from kernelwright.verify.audit.decoys import lower_precision
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 DTYPES = {

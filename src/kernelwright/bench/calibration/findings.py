@@ -11,7 +11,7 @@ from typing import Any
 from kernelwright.bench.calibration.candidates import HONEST_KIND, LOWERED_KIND, SLOPPY_KIND
 from kernelwright.bench.calibration.margins import NAMES, Constants
 from kernelwright.bench.calibration.trial import Sample
-from kernelwright.verify.laws import OWN
+from kernelwright.verify.inputs.laws import OWN
 
 # The contract: on the next lower precision of every float32 and float64 task all are refused.
 REQUIRED = ("float32", "float64")

@@ -1,7 +1,7 @@
 """How near an output comes to the limits of the error rule, and what each constant must be for it.
 
-The rule itself is ``verify.compare``; this is its arithmetic again, written down a second time so
-that each clause can be looked at alone. Whoever calls compares both verdicts.
+The rule itself is ``verify.rule.compare``; this is its arithmetic again, written down a second time
+so that each clause can be looked at alone. Whoever calls compares both verdicts.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import ml_dtypes
 import numpy as np
 
-from kernelwright.verify import compare
-from kernelwright.verify.compare import is_inexact, unit_roundoff
+from kernelwright.verify.rule import compare
+from kernelwright.verify.rule.compare import is_inexact, unit_roundoff
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Constants:
 
     @staticmethod
     def in_force(dtype: str) -> Constants:
-        """Those of ``verify.compare``."""
+        """Those of ``verify.rule.compare``."""
         return Constants(
             compare.NORM_FACTOR,
             compare.NORM_ROUNDING.get(dtype, compare.NORM_ROUNDING_DEFAULT),

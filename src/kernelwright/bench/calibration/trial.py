@@ -13,8 +13,8 @@ import numpy as np
 from kernelwright.bench.calibration.candidates import DTYPES, Case, cases, run_reference
 from kernelwright.bench.calibration.family import Arrays, Family
 from kernelwright.bench.calibration.margins import Constants, Margin, margins
-from kernelwright.verify import laws
-from kernelwright.verify.evidence import (
+from kernelwright.verify.inputs import laws
+from kernelwright.verify.rule.evidence import (
     DRAWS,
     NEAR,
     Evidence,
@@ -22,7 +22,7 @@ from kernelwright.verify.evidence import (
     has_lost_its_digits,
     known_answer,
 )
-from kernelwright.verify.verdict import Outputs
+from kernelwright.verify.rule.verdict import Outputs
 
 log = logging.getLogger(__name__)
 STRUCTURE = "tensor"

@@ -1,0 +1,1 @@
+"""Whether a task can be judged at all: decoys, degenerate tasks, the audit."""

@@ -1,0 +1,1 @@
+"""Which inputs, weights, layouts and sizes a candidate is judged on."""

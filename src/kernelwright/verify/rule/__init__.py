@@ -1,0 +1,1 @@
+"""The error rule: what an answer is judged by, in NumPy alone."""

@@ -1,0 +1,1 @@
+"""How fast: candidates and baselines interleaved, under clocks that are held against each other."""

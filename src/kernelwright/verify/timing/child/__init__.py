@@ -1,0 +1,1 @@
+"""Inside the timing worker: its main loop, its clocks and its inputs."""
