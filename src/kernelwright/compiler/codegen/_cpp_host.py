@@ -10,7 +10,7 @@ from kernelwright.compiler.codegen._cpp_text import (
     scratch_bytes,
     stack_scratch,
 )
-from kernelwright.compiler.codegen._host import Call, HostPlan, Segment
+from kernelwright.compiler.codegen._host import Call, HostPlan, Segment, fresh_memory
 from kernelwright.compiler.codegen._legalize import SIZE_BYTES
 from kernelwright.compiler.loops.ir import Function
 
@@ -62,6 +62,9 @@ def _segment_text(plan: HostPlan, segment: Segment, needs: Needs) -> str:
             const = "const " if buffer.kind == "input" else ""
             element = f"{const}{CPP_TYPES[buffer.dtype][0]}*"
             lines.append(f"  {element} {names[name]} = ({element})buffers[{number}];")
+    for buffer in fresh_memory(plan, segment):
+        needs.pieces.add("huge_pages")
+        lines.append(f"  huge_pages({names[buffer.name]}, {buffer.nbytes});")
     offsets, fixed = workspace_offsets(plan, segment)
     scratch = heap_scratch_bytes(segment)
     if fixed or scratch:

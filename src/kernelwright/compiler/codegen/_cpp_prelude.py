@@ -43,6 +43,50 @@ template <class V, class T> static inline void store(T* p, const V& v) {
   memcpy(p, &v, sizeof v);
 }""",
     ),
+    "stream": (
+        (),
+        """\
+// A store that goes around the caches where the address allows it.
+template <class V, class T> static inline void stream(T* p, const V& v) {
+#if defined(__clang__)
+  if ((uintptr_t)p % sizeof v == 0) {
+    __builtin_nontemporal_store(v, (V*)p);
+    return;
+  }
+#elif defined(__SSE2__)
+  if ((uintptr_t)p % sizeof v == 0) {
+    typedef long long v2di __attribute__((vector_size(16)));
+    if constexpr (sizeof v == 16) {
+      __builtin_ia32_movntdq((v2di*)p, (v2di)v);
+      return;
+    }
+#if defined(__AVX__)
+    typedef long long v4di __attribute__((vector_size(32)));
+    if constexpr (sizeof v == 32) {
+      __builtin_ia32_movntdq256((v4di*)p, (v4di)v);
+      return;
+    }
+#endif
+#if defined(__AVX512F__)
+    typedef long long v8di __attribute__((vector_size(64)));
+    if constexpr (sizeof v == 64) {
+      __builtin_ia32_movntdq512((v8di*)p, (v8di)v);
+      return;
+    }
+#endif
+  }
+#endif
+  memcpy(p, &v, sizeof v);
+}
+// Streamed stores are seen by other cores only after this.
+static inline void finish_streams() {
+#if defined(__SSE2__)
+  __builtin_ia32_sfence();
+#else
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}""",
+    ),
     "load_first": (
         ("lanes",),
         """\
@@ -208,6 +252,18 @@ static inline uint16_t f32_to_f16(float x) {
 #endif
 }""",
     ),
+    "huge_pages": (
+        (),
+        """\
+// Memory just taken from the system is mapped as it is touched: with small pages that costs more
+// than filling it does. A hint; nothing depends on it.
+static inline void huge_pages(void* data, size_t bytes) {
+#if defined(MADV_HUGEPAGE)
+  uintptr_t first = ((uintptr_t)data + 4095) & ~(uintptr_t)4095;
+  madvise((void*)first, ((uintptr_t)data + bytes - first) & ~(uintptr_t)4095, MADV_HUGEPAGE);
+#endif
+}""",
+    ),
     "pool": (
         (),
         """\
@@ -304,6 +360,8 @@ def prelude(
         includes += ["#include <stdlib.h>", "#include <atomic>", "#include <new>"]
     if threads:
         includes.append("#include <omp.h>")
+    if "huge_pages" in wanted:
+        includes.append("#if defined(__linux__)\n#include <sys/mman.h>\n#endif")
     lines = ["\n".join(includes)]
     if "f16" in wanted:
         lines.append("#if defined(__F16C__)\n#include <immintrin.h>\n#endif")

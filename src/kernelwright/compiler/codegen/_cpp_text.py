@@ -23,6 +23,7 @@ from kernelwright.compiler.loops.ir import (
     Value,
     VectorType,
 )
+from kernelwright.compiler.loops.streaming import streams
 
 _WORDS = (
     "auto bool break case catch char class const continue default delete do double else enum "
@@ -30,7 +31,7 @@ _WORDS = (
     "private public register return short signed sizeof static struct switch template this throw "
     "true try typedef typename union unsigned using virtual void volatile while load store "
     "load_first store_first gather scatter splat larger smaller maximum minimum each each2 "
-    "chunked bits lanes spare"
+    "chunked bits lanes spare stream finish_streams"
 )
 _RESERVED = frozenset(_WORDS.split())
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "rem": "%", "and": "&", "or": "|"}
@@ -141,6 +142,8 @@ class _FunctionText:
         self._scratch(parameters)
         parameters.append(f"int64_t {self.names[f.core]}")
         self._block(f.body)
+        if streams(f):
+            self._line("finish_streams();")
         head = f"static void {name}({', '.join(parameters)}) {{"
         if len(head) > 100:
             head = f"static void {name}(\n    " + ",\n    ".join(parameters) + ") {"
@@ -563,7 +566,8 @@ class _FunctionText:
             text = f"{self.names[item.attrs['memory']]}[{index}] = {self.get(value)}"
             return f"if ({self.get(count[0])} > 0) {text}" if count else text
         extra = f", {self.get(count[0])}" if count else ""
-        piece = self.use("store_first" if count else "store")
+        whole = "stream" if item.attrs.get("streaming") else "store"
+        piece = self.use("store_first" if count else whole)
         return f"{piece}({self._address(item)}, {self._stored(value)}{extra})"
 
     def _scatter(self, item: Instruction) -> str:

@@ -20,6 +20,7 @@ from kernelwright.aul.syntax import (
     Program,
     Workspace,
 )
+from kernelwright.compiler.codegen._legalize import SIZE_BYTES
 from kernelwright.compiler.design import Design
 from kernelwright.compiler.loops.ir import Function
 
@@ -36,6 +37,10 @@ class Buffer:
     @property
     def elements(self) -> int:
         return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.elements * SIZE_BYTES[self.dtype]
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,17 @@ class HostPlan:
         """Workspaces that only this segment uses."""
         used = dict.fromkeys(a for c in segment.calls for a in c.args)
         return [self.buffers[a] for a in used if a not in self.shared]
+
+
+HUGE_PAGES_FROM_BYTES = 8 * 2**20  # smaller memory mostly comes back from the allocator, mapped
+
+
+def fresh_memory(plan: HostPlan, segment: Segment) -> list[Buffer]:
+    """Large buffers that the segment may be the first to touch: memory of which the caller has just
+    asked the system."""
+    used = dict.fromkeys(a for c in segment.calls for a in c.args if a in plan.shared)
+    found = (plan.buffers[name] for name in used)
+    return [b for b in found if b.kind != "input" and b.nbytes >= HUGE_PAGES_FROM_BYTES]
 
 
 Lower = Callable[[Program, str, Mapping[str, int], Mapping[str, int]], Function]

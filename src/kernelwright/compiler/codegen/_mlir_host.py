@@ -13,7 +13,7 @@ from kernelwright.compiler.codegen._cpp_host import (
     workspace_offsets,
 )
 from kernelwright.compiler.codegen._cpp_text import scratch_offsets, stack_scratch
-from kernelwright.compiler.codegen._host import Call, HostPlan, Segment
+from kernelwright.compiler.codegen._host import Call, HostPlan, Segment, fresh_memory
 from kernelwright.compiler.codegen._mlir_text import memory_type, mlir_function, signature
 from kernelwright.compiler.loops.ir import Function, Memory
 
@@ -24,6 +24,29 @@ _THREADS = """\
   llvm.func @omp_get_thread_num() -> i32
   llvm.func @omp_get_num_threads() -> i32
   llvm.func @omp_get_max_threads() -> i32"""
+
+MADV_HUGEPAGE = (
+    14  # Linux, every architecture that we print for (include/uapi/asm-generic/mman-common.h)
+)
+
+_HUGE_PAGES = f"""\
+  // Memory just taken from the system is mapped as it is touched: with small pages that costs more
+  // than filling it does. A hint; nothing depends on it.
+  llvm.func @madvise(!llvm.ptr, i64, i32) -> i32
+  func.func private @huge_pages(%data: !llvm.ptr, %bytes: i64) {{
+    %below = arith.constant 4095 : i64
+    %mask = arith.constant -4096 : i64
+    %address = llvm.ptrtoint %data : !llvm.ptr to i64
+    %up = arith.addi %address, %below : i64
+    %first = arith.andi %up, %mask : i64
+    %end = arith.addi %address, %bytes : i64
+    %rest = arith.subi %end, %first : i64
+    %whole = arith.andi %rest, %mask : i64
+    %start = llvm.inttoptr %first : i64 to !llvm.ptr
+    %advice = arith.constant {MADV_HUGEPAGE} : i32
+    %ignored = llvm.call @madvise(%start, %whole, %advice) : (!llvm.ptr, i64, i32) -> i32
+    return
+  }}"""
 
 _POOL = """\
   // One block of memory stays between calls, so that its pages are touched once. A second call at
@@ -84,6 +107,8 @@ def mlir_source(plan: HostPlan, doc: str = "") -> str:
         functions.append(mlir_function(f, declared, noalias))
     hosts = [_Segment(plan, s).text() for s in plan.segments]
     parts = [*functions, *hosts]
+    if any("@huge_pages" in h for h in hosts):
+        parts.insert(0, _HUGE_PAGES)
     if any("@take_block" in h for h in hosts):
         parts.insert(0, _POOL)
     if any("@GOMP_parallel" in h or "@omp_get" in h for h in hosts):
@@ -101,6 +126,7 @@ class _Segment:
         used = {a for c in segment.calls for a in c.args}
         self.offsets, self.fixed = workspace_offsets(plan, segment)
         self.scratch = heap_scratch_bytes(segment)
+        self.large = {b.name: b for b in fresh_memory(plan, segment)}
         # positions in ``data``
         self.slots = [n for n in plan.shared if n in used] + list(self.offsets)
         self.lines: list[str] = []
@@ -185,6 +211,12 @@ class _Segment:
             self.lines.append(
                 f"    llvm.store {pointer}, {self._element(data, slot)} : !llvm.ptr, !llvm.ptr"
             )
+            large = self.large.get(name)
+            if large:
+                size = self.new(f"arith.constant {large.nbytes} : i64", "bytes")
+                self.lines.append(
+                    f"    func.call @huge_pages({pointer}, {size}) : (!llvm.ptr, i64) -> ()"
+                )
         if self.scratch:
             pointer = self._offset(block, 64 + self.fixed)
             place = self._element(data, len(self.slots))

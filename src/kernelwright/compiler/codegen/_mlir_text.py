@@ -21,6 +21,7 @@ from kernelwright.compiler.loops.ir import (
     Value,
     VectorType,
 )
+from kernelwright.compiler.loops.streaming import streams
 
 TYPES = {
     "float16": "f16",
@@ -95,6 +96,8 @@ class _FunctionText:
                 alloca = "memref.alloca() {alignment = 64 : i64}"
                 self._line(f"{name} = {alloca} : {memory_type(memory)}")
         self._block(f.body)
+        if streams(f):  # other cores see what was stored around the caches after this
+            self._line("llvm.fence seq_cst")
         head = f"  func.func private @{f.name}({', '.join(parameters)}) {{"
         if len(head) > 100:
             joined = ",\n      ".join(parameters)
@@ -440,8 +443,40 @@ class _FunctionText:
             mask = self._mask(count[0], type.lanes)
             types = f"{memory_type(memory)}, vector<{type.lanes}xi1>, {type_text(type)}"
             self._line(f"vector.maskedstore {place}, {mask}, {text} : {types}")
+        elif item.attrs.get("streaming"):
+            self._stream(item, text, type)
         else:
             self._line(f"vector.store {text}, {place} : {memory_type(memory)}, {type_text(type)}")
+
+    def _stream(self, item: Instruction, text: str, type: VectorType) -> None:
+        """A store around the caches where the address is a multiple of the vector's bytes."""
+        memory = item.attrs["memory"]
+        element = SIZE_BYTES[type.dtype]
+        whole = element * type.lanes
+        base = self._new(
+            f"memref.extract_aligned_pointer_as_index {self.get(memory)} : "
+            f"{memory_type(memory)} -> index"
+        )
+        base = self._new(f"arith.index_cast {base} : index to i64")
+        size = self._new(f"arith.constant {element} : i64")
+        offset = self._new(f"arith.muli {self.get(item.args[0])}, {size} : i64")
+        address = self._new(f"arith.addi {base}, {offset} : i64", "address")
+        mask = self._new(f"arith.constant {whole - 1} : i64")
+        rest = self._new(f"arith.andi {address}, {mask} : i64")
+        zero = self._new("arith.constant 0 : i64")
+        fits = self._new(f"arith.cmpi eq, {rest}, {zero} : i64", "aligned")
+        self._line(f"scf.if {fits} {{")
+        self.indent += 1
+        pointer = self._new(f"llvm.inttoptr {address} : i64 to !llvm.ptr")
+        self._line(
+            f"llvm.store {text}, {pointer} {{alignment = {whole} : i64, nontemporal}} : "
+            f"{type_text(type)}, !llvm.ptr"
+        )
+        self.indent -= 1
+        self._line("} else {")
+        place = f"{self.get(memory)}[{self._index(item.args[0])}]"
+        self._line(f"  vector.store {text}, {place} : {memory_type(memory)}, {type_text(type)}")
+        self._line("}")
 
     def _strided(self, item: Instruction, type: VectorType, count: tuple[Value, ...]) -> list[str]:
         """Operands that gather and scatter share: base index, offsets, mask."""

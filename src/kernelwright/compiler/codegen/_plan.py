@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Mapping
 
-from kernelwright.aul.syntax import Program
+from kernelwright.aul.syntax import FrameworkCall, Program
 from kernelwright.compiler.codegen._host import HostPlan, host_plan
 from kernelwright.compiler.codegen._legalize import legalize
 from kernelwright.compiler.design import Design
 from kernelwright.compiler.loops.ir import Function
+from kernelwright.compiler.loops.streaming import last_cache_bytes, stream_stores
 from kernelwright.compiler.stages.build_cache import cpu_identity
 from kernelwright.errors import UnsupportedError
 from kernelwright.schema import Target
@@ -51,7 +53,30 @@ def cpu_plan(
         )
         return legalize(function, native_extrema)
 
-    return host_plan(design, env, evaluate, lower)
+    plan = host_plan(design, env, evaluate, lower)
+    _stream_outputs(plan)
+    return plan
+
+
+def _stream_outputs(plan: HostPlan) -> None:
+    """Outputs that one launch writes and none reads go around the caches, when what the call
+    touches does not fit into them."""
+    ends = [b for b in plan.buffers.values() if b.kind in ("input", "output")]
+    if sum(b.nbytes for b in ends) <= last_cache_bytes():
+        return
+    calls = [c for s in plan.segments for c in s.calls]
+    users = Counter(a for c in calls for a in c.args)
+    framework = [s for s in plan.steps if isinstance(s, FrameworkCall)]
+    users.update(a for f in framework for a in (*f.dst, *f.src))
+    for function in plan.functions:
+        mine = [c for c in calls if c.function is function]
+        names = [
+            memory.name
+            for i, memory in enumerate(function.memories)
+            if all(plan.buffers[c.args[i]].kind == "output" for c in mine)
+            and all(users[c.args[i]] == 1 for c in mine)
+        ]
+        stream_stores(function, names)
 
 
 def design_text(design: Design) -> str:
