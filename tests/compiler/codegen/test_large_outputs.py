@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.compiler.codegen.test_cpp_designs import HOST, IMPL_TYPES, imported
 
 from kernelwright.compiler.codegen import PRINTERS, _plan
 from kernelwright.compiler.schedule import design
 from kernelwright.graph.core import Builder, Graph, TensorType
 from kernelwright.schema import Candidate
-from tests.compiler.codegen.test_cpp_designs import HOST, IMPL_TYPES, imported
 
 STREAMED = {"cpp": "stream(out", "mlir": "nontemporal"}
 
