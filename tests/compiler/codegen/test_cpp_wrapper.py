@@ -146,7 +146,7 @@ def test_what_does_not_fit_is_refused(load: Load) -> None:
     torch = pytest.importorskip("torch")
     model = load(design(TWO_INPUTS), two_launches(add_kernel()), "torch").ModelNew()
     x = torch.from_numpy(data(1))
-    with pytest.raises(TypeError, match="expected 2 inputs, got 1"):
+    with pytest.raises(TypeError, match="missing 1 required positional argument"):
         model(x)
     with pytest.raises(ValueError, match=r"input 1: this kernel is for shape \(5, 16\)"):
         model(x, x[:4])

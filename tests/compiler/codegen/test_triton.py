@@ -206,7 +206,16 @@ add("block_not_a_power_of_two", printed(scale_design(), BLOCK=96), [X], X * 3)
 H = X.astype(ml_dtypes.bfloat16)
 add("numpy_bfloat16", printed(scale_design(dtype="bfloat16"), "numpy"), [H], X * 3)
 add("wide", printed(replace(scale_design(m=2**16, n=2**16))), [X], X * 3)
-add("refused", printed(scale_design()), [values(5)])
+REFUSED = {
+    "refused_rank": "tensors of shapes ((5,),) do not have 2 dimensions",
+    "refused_dtype": "these kernels take x of (torch.float32,), not (torch.float64,)",
+    "refused_value": "input 1: this kernel is for the value 3",
+}
+add("refused_rank", printed(scale_design()), [values(5)])
+add("refused_dtype", printed(scale_design()), [X.astype(np.float64)])
+FIXED = printed(replace(scale_design(), input_count=2, fixed={1: 3}))
+add("fixed_value", FIXED, [X, np.array(3)], X * 3)
+add("refused_value", FIXED, [X, np.array(4)])
 
 
 def case_guard_and_loop() -> None:
@@ -340,7 +349,7 @@ def results() -> dict[str, list[np.ndarray] | InterpreterError]:
     return run_interpreted(CASES)
 
 
-@pytest.mark.parametrize("name", [n for n in CASES if n != "refused"])
+@pytest.mark.parametrize("name", [n for n in CASES if n not in REFUSED])
 def test_interpreted(name: str, results: dict[str, list[np.ndarray] | InterpreterError]) -> None:
     outputs = results[name]
     assert not isinstance(outputs, InterpreterError), str(outputs)
@@ -350,9 +359,10 @@ def test_interpreted(name: str, results: dict[str, list[np.ndarray] | Interprete
         np.testing.assert_array_equal(got.astype(np.float32), want)
 
 
-def test_shapes_that_do_not_fit(
-    results: dict[str, list[np.ndarray] | InterpreterError],
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_does_not_fit_is_refused(
+    name: str, results: dict[str, list[np.ndarray] | InterpreterError]
 ) -> None:
-    error = results["refused"]
+    error = results[name]
     assert isinstance(error, InterpreterError)
-    assert "tensors of shapes ((5,),) do not have 2 dimensions" in str(error)
+    assert REFUSED[name] in str(error)

@@ -23,7 +23,8 @@ def cpp_source(plan: HostPlan, vector_bytes: int, doc: str = "") -> str:
         for f in plan.functions
     ]
     hosts = [_segment_text(plan, s, needs) for s in plan.segments]
-    parallel = any(c.cores > 1 for s in plan.segments for c in s.calls)
+    parallel = any(c.parallel for s in plan.segments for c in s.calls)
+    parallel = parallel or any(heap_scratch_bytes(s) for s in plan.segments)
     head = prelude(needs.pieces, needs.vectors, needs.half_lanes, vector_bytes, parallel)
     comment = "\n".join(f"// {line}".rstrip() for line in doc.strip().splitlines())
     parts = [comment, head, *functions, *hosts]
@@ -93,13 +94,13 @@ def _segment_text(plan: HostPlan, segment: Segment, needs: Needs) -> str:
 def _call_lines(call: Call, names: dict[str, str], scratch: int) -> list[str]:
     arguments = [names[a] for a in call.args]
     if not stack_scratch(call.function):
-        thread = f" + omp_get_thread_num() * (int64_t){scratch}" if call.cores > 1 else ""
+        thread = f" + omp_get_thread_num() * (int64_t){scratch}" if call.parallel else ""
         arguments.append(f"scratch{thread}")
     if call.cores == 1:
         return [f"  {call.function.name}({', '.join([*arguments, '0'])});"]
     text = f"{call.function.name}({', '.join([*arguments, 'core'])});"
     return [
-        "#pragma omp parallel for schedule(static)",
+        *(["#pragma omp parallel for schedule(static)"] if call.parallel else []),
         f"  for (int64_t core = 0; core < {call.cores}; ++core)",
         f"    {text}",
     ]

@@ -9,20 +9,23 @@ one segment or a framework call touches; 0 comes back, or 1 when memory ran out.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kernelwright.aul.syntax import (
     CoreNum,
     FrameworkCall,
     IntExpr,
+    Kernel,
     Launch,
     Program,
+    VectorOp,
     Workspace,
+    statements,
 )
 from kernelwright.compiler.codegen._legalize import SIZE_BYTES
 from kernelwright.compiler.design import Design
-from kernelwright.compiler.loops.ir import Function
+from kernelwright.compiler.loops.ir import Function, instructions
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,17 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Call:
-    """One launch: ``cores`` runs of ``function`` (legalized) on these buffers."""
+    """One launch: ``cores`` runs of ``function`` (legalized) on these buffers. ``threaded``: spread
+    over threads; waking them costs more than a little work takes."""
 
     function: Function
     cores: int
     args: tuple[str, ...]
+    threaded: bool = True
+
+    @property
+    def parallel(self) -> bool:
+        return self.threaded and self.cores > 1
 
 
 @dataclass(frozen=True)
@@ -154,7 +163,22 @@ def _launch(
         if number:
             function.name = f"{function.name}_{number + 1}"
         lowered[key] = function
-    return Call(lowered[key], evaluate(launch.cores, values), launch.args)
+    cores = evaluate(launch.cores, values)
+    return Call(lowered[key], cores, launch.args, _worth_threads(kernel, lowered[key], sizes))
+
+
+# Waking a team of threads takes 2 to 10 us. This many elements take about that long when they are
+# read and written with plain arithmetic, and a C library call an element as long as 32 of these.
+SERIAL_ELEMENTS = 16384
+SERIAL_LIBRARY_CALLS = SERIAL_ELEMENTS // 32
+
+
+def _worth_threads(kernel: Kernel, function: Function, sizes: Sequence[int]) -> bool:
+    """Whether a launch on buffers of these sizes has enough work for several threads."""
+    if any(isinstance(s, VectorOp) and s.family == "matmul_op" for s in statements(kernel.body)):
+        return True
+    slow = any(i.op == "libm" for i in instructions(function.body))
+    return max(sizes, default=0) > (SERIAL_LIBRARY_CALLS if slow else SERIAL_ELEMENTS)
 
 
 def _shared_workspaces(

@@ -150,9 +150,8 @@ class _Segment:
         before, self.lines = self.lines, []
         self._fill(data, block)
         for number, call in enumerate(self.segment.calls):
-            if call.cores == 1:
-                core = self.new("arith.constant 0 : i64", "core")
-                self._launch(call, data, core, in_parallel=False)
+            if not call.parallel:
+                self._launch(call, data)
             else:
                 name = f"{self.segment.symbol}_body{number}"
                 bodies.append(self._body(call, name))
@@ -267,10 +266,20 @@ class _Segment:
         product = self.new(f"arith.muli {cores}, {part} : i64")
         return self.new(f"arith.divsi {product}, {parts} : i64", "bound")
 
-    def _launch(self, call: Call, data: str, core: str, in_parallel: bool) -> None:
+    def _launch(self, call: Call, data: str) -> None:
+        """All cores, one after the other, on this thread."""
         zero = self.new("arith.constant 0 : i64", "thread")
         arguments = self._arguments(call, data, zero)
-        self.lines.append(f"    {self._call(call, arguments, core)}")
+        if call.cores == 1:
+            self.lines.append(f"    {self._call(call, arguments, zero)}")
+            return
+        one, last = (self.new(f"arith.constant {n} : i64", "c") for n in (1, call.cores))
+        core = f"%core{self.count}"
+        self.lines += [
+            f"    scf.for {core} = {zero} to {last} step {one} : i64 {{",
+            f"      {self._call(call, arguments, core)}",
+            "    }",
+        ]
 
     def _call(self, call: Call, arguments: list[str], core: str) -> str:
         types = ", ".join(signature(call.function))

@@ -25,7 +25,11 @@ from kernelwright.aul.syntax import (
     Workspace,
 )
 from kernelwright.compiler.codegen import _triton_ops as ops
-from kernelwright.compiler.codegen._framework_call import call_text, wanted_outputs
+from kernelwright.compiler.codegen._framework_call import (
+    call_text,
+    fixed_argument,
+    wanted_outputs,
+)
 from kernelwright.compiler.codegen._triton_index import host_text, names_in
 from kernelwright.compiler.codegen._triton_kernel import PrintedKernel
 from kernelwright.compiler.design import Binding, Design
@@ -275,8 +279,11 @@ class HostPrinter:
     def forward(self) -> str:
         arguments = self._arguments()
         lines = []
+        for position, value in self.design.fixed.items():
+            lines += fixed_argument(arguments[position], position, value)
         for p in self.tensors:
             lines.append(f"{p.name} = {self._source(self.bindings[p.name], arguments)}")
+        lines += self._dtype_check()
         on_device = self._body()
         if self.tensors:
             first = self.tensors[0].name
@@ -299,6 +306,19 @@ class HostPrinter:
         if self.framework == "numpy":
             text += ["", "__call__ = forward"]
         return "\n".join(f"    {line}" if line else "" for line in text) + "\n"
+
+    def _dtype_check(self) -> list[str]:
+        """Refuses dtypes that the kernels were not made for, of arguments and of state."""
+        given = [p for p in self.tensors if self.bindings[p.name].source != "constant"]
+        if not given:
+            return []
+        have = _tuple(f"{p.name}.dtype" for p in given)
+        want = _tuple(f"torch.{p.dtype or 'float32'}" for p in given)
+        names = ", ".join(p.name for p in given)
+        return [
+            f"if {have} != {want}:",
+            f'    raise TypeError(f"these kernels take {names} of {want}, not {{{have}}}")',
+        ]
 
     def _arguments(self) -> list[str]:
         by_position = {b.key: b.name for b in reversed(self.design.bindings) if b.source == "input"}

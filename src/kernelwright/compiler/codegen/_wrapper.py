@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import keyword
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from kernelwright.compiler.codegen._framework_call import (
     needs_torch,
     wanted_outputs,
 )
-from kernelwright.compiler.codegen._host import HostPlan, Segment
+from kernelwright.compiler.codegen._host import Buffer, HostPlan, Segment
 from kernelwright.compiler.codegen._wrapper_text import (
     BUILD,
     IMPORTS,
@@ -29,7 +29,7 @@ from kernelwright.compiler.codegen._wrapper_text import (
     RESULTS,
     TORCH_TEXTS,
 )
-from kernelwright.compiler.design import Design
+from kernelwright.compiler.design import Binding, Design
 from kernelwright.errors import UnsupportedError
 from kernelwright.graph.core import DTYPES
 
@@ -67,7 +67,8 @@ class _Wrapper:
         self.bound = {b.name: b for b in design.bindings}
         self.constants: dict[str, str] = {}  # constant -> its expression
         self.large: dict[str, np.ndarray] = {}
-        self.local = {name: _local_name(name) for name in plan.buffers}
+        self.local = _local_names(plan.buffers)
+        self.arguments = self._arguments()
         self.calls = [_renamed(s, self.local) for s in plan.steps if isinstance(s, FrameworkCall)]
 
     # ---- the file ----------------------------------------------------------------------------
@@ -94,7 +95,8 @@ class _Wrapper:
         )
 
     def _imports(self) -> str:
-        lines = [IMPORTS]
+        lines = [IMPORTS.rstrip("\n")]
+        lines += ["from struct import Struct", ""] if self.plan.segments else [""]
         if self._uses_bfloat16() and self.framework == "numpy":
             lines.append("import ml_dtypes")
         lines.append("import numpy as np")
@@ -111,10 +113,10 @@ class _Wrapper:
 
     def _symbols(self) -> str:
         lines = []
-        for segment in self.plan.segments:
-            name = _entry(segment)
-            lines.append(f"{name} = _library.{segment.symbol}")
-            lines.append(f"{name}.argtypes = [ctypes.c_void_p]")
+        lines.append("# Bytes that hold addresses: ctypes passes them as a pointer to these, as void** is.")
+        counts = {len(self._passed(s)) for s in self.plan.segments}
+        lines += [f'_pack{n} = Struct("{n}P").pack' for n in sorted(counts)]
+        lines += [f"{_entry(s)} = _library.{s.symbol}" for s in self.plan.segments]
         return "\n".join(lines)
 
     def _state_table(self) -> str:
@@ -176,18 +178,20 @@ class _Wrapper:
             body.append("for name, shape, dtype, kind in STATE:")
             body.append("    _add_state(self, name, shape, dtype, kind)")
         lines += [f"        {line}" for line in body or ["pass"]]
-        lines += ["", f"    def {self.texts.call}(self, *inputs):"]
+        lines += self.texts.entry
+        lines += ["", f"    def {self.texts.call}({', '.join(['self', *self.arguments])}):"]
         lines += [f"        {line}" for line in self._forward()]
         return "\n" + "\n".join(lines)
 
+    def _arguments(self) -> list[str]:
+        """A name for every argument of the call: its buffer's, where it has one."""
+        names = {int(b.key): self.local[b.name] for b in self.design.bindings if b.source == "input"}
+        return [names.get(i, f"argument_{i}") for i in range(self.design.input_count)]
+
     def _forward(self) -> list[str]:
-        count = self.design.input_count
-        lines = [
-            f"if len(inputs) != {count}:",
-            f'    raise TypeError(f"expected {count} inputs, got {{len(inputs)}}")',
-        ]
+        lines: list[str] = []
         for position, value in self.design.fixed.items():
-            lines += fixed_argument(f"inputs[{position}]", position, value)
+            lines += fixed_argument(self.arguments[position], position, value)
         for binding in self.design.bindings:
             lines += self._bind(binding.name)
         made: set[str] = set(self.bound)
@@ -201,19 +205,30 @@ class _Wrapper:
 
     def _bind(self, name: str) -> list[str]:
         binding, buffer = self.bound[name], self.plan.buffers[name]
-        used = any(name in c.args for s in self.plan.segments for c in s.calls)
-        used = used or any(local_ == self.local[name] for c in self.calls for local_ in c.src)
-        used = used or any(name == o.name for o in self.design.outputs)
-        local = self.local[name]
+        used, local = self._used(name), self.local[name]
         if binding.source == "constant":
             return [f"{local} = {self.constants[str(binding.key)]}"] if used else []
         if binding.source == "parameter":
-            text, what = _attribute(str(binding.key)), f"parameter {binding.key}"
+            what = f"parameter {binding.key}"
+            lines = [f"{local} = {self.texts.state_entry(str(binding.key), self._kind(binding))}"]
         else:
-            text, what = f"inputs[{binding.key}]", f"input {binding.key}"
-        lines = [f"{local} = {text}"]
+            what = f"input {binding.key}"
+            argument = self.arguments[int(binding.key)]
+            lines = [f"{local} = {argument}"] if argument != local else []
         lines += self._check(local, what, buffer.shape, self.dtype(buffer.dtype))
         return [*lines, *(self.texts.contiguous(local) if used else [])]
+
+    def _used(self, name: str) -> bool:
+        """Whether anything reads the buffer, which is then contiguous in memory."""
+        return (
+            any(name in c.args for s in self.plan.segments for c in s.calls)
+            or any(self.local[name] in c.src for c in self.calls)
+            or any(name == o.name for o in self.design.outputs)
+        )
+
+    def _kind(self, binding: Binding) -> str:
+        """parameter or buffer."""
+        return next((kind for n, _, _, kind in self.design.state if n == binding.key), "parameter")
 
     def _check(self, name: str, what: str, shape: tuple[int, ...], dtype: str) -> list[str]:
         test = self.texts.test.format(name=name, shape=shape, dtype=dtype)
@@ -225,20 +240,31 @@ class _Wrapper:
         for name in self.plan.shared:
             if name in used and name not in made:
                 buffer = self.plan.buffers[name]
-                kind = self.dtype(buffer.dtype)
-                empty = f"{self.texts.empty}({buffer.shape}, dtype={kind})"
-                lines.append(f"{self.local[name]} = {empty}")
+                lines.append(f"{self.local[name]} = {self._empty(buffer)}")
                 made.add(name)
         addresses = [
-            self.texts.address.format(name=self.local[n]) if n in used else "None"
-            for n in self.plan.shared
+            self.texts.address.format(name=self.local[n]) if n in used else "0"
+            for n in self._passed(segment)
         ]
-        while addresses and addresses[-1] == "None":
-            addresses.pop()
-        lines.append(f"buffers = (ctypes.c_void_p * {len(addresses)})({', '.join(addresses)})")
-        lines.append(f"if {_entry(segment)}(ctypes.addressof(buffers)):")
+        lines.append(f"if {_entry(segment)}(_pack{len(addresses)}({', '.join(addresses)})):")
         lines.append('    raise MemoryError("no memory for the kernel\'s workspaces")')
         return lines
+
+    def _passed(self, segment: Segment) -> list[str]:
+        """The shared buffers up to the last that the segment uses: what its entry is handed."""
+        used = {a for c in segment.calls for a in c.args}
+        last = max((i for i, n in enumerate(self.plan.shared) if n in used), default=-1)
+        return list(self.plan.shared[: last + 1])
+
+    def _empty(self, buffer: Buffer) -> str:
+        """Memory for a buffer. The framework makes one like an input in less time than one of a
+        given shape and dtype."""
+        for binding in self.design.bindings if self.texts.empty_like else ():
+            like = self.plan.buffers[binding.name]
+            same = (like.shape, like.dtype) == (buffer.shape, buffer.dtype)
+            if same and binding.source == "input" and self._used(like.name):
+                return self.texts.empty_like.format(name=self.local[binding.name])
+        return f"{self.texts.empty}({buffer.shape}, dtype={self.dtype(buffer.dtype)})"
 
     def _library_call(self, call: FrameworkCall) -> list[str]:
         text, wanted = call_text(call, self.framework), wanted_outputs(call)
@@ -258,15 +284,21 @@ class _Wrapper:
 
 
 _OWN_NAMES = frozenset(
-    ("np", "torch", "ml_dtypes", "ctypes", "self", "inputs", "buffers", "results", "Path")
-    + ("FOLDER", "STATE", "ModelNew", *(f"CONSTANT_{n}" for n in range(99)))
+    ("np", "torch", "ml_dtypes", "ctypes", "self", "results", "Path", "Struct", "isinstance")
+    + ("FOLDER", "STATE", "ModelNew", "TypeError", "ValueError", "MemoryError", "RuntimeError")
+    + tuple(f"CONSTANT_{n}" for n in range(99))
 )
 
 
-def _local_name(name: str) -> str:
-    """``name``, or a variant that hides nothing that kernel.py uses."""
-    taken = keyword.iskeyword(name) or name in _OWN_NAMES or name[:1] == "_"
-    return f"own{name}" if name[:1] == "_" else f"{name}_" if taken else name
+def _local_names(names: Iterable[str]) -> dict[str, str]:
+    """For each name itself, or a variant that hides nothing that kernel.py uses."""
+    chosen: dict[str, str] = {}
+    for name in names:
+        local = f"own{name}" if name[:1] == "_" else name
+        while keyword.iskeyword(local) or local in _OWN_NAMES or local in chosen.values():
+            local += "_"
+        chosen[name] = local
+    return chosen
 
 
 def _entry(segment: Segment) -> str:
@@ -277,14 +309,6 @@ def _entry(segment: Segment) -> str:
 def _renamed(call: FrameworkCall, names: dict[str, str]) -> FrameworkCall:
     dst, src = (tuple(names[n] for n in group) for group in (call.dst, call.src))
     return dataclasses.replace(call, dst=dst, src=src)
-
-
-def _attribute(dotted: str) -> str:
-    """``self.a.b``; parts that are no names, as in ``layers.0.weight``, by getattr."""
-    text = "self"
-    for part in dotted.split("."):
-        text = f"{text}.{part}" if part.isidentifier() else f"getattr({text}, {part!r})"
-    return text
 
 
 def _finite(array: np.ndarray) -> bool:

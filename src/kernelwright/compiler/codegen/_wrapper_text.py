@@ -47,19 +47,45 @@ class FrameworkTexts:
 
     needs: str
     call: str  # the method that is called
+    entry: tuple[str, ...]  # what stands before it in the class
+    state_entry: Callable[[str, str], str]  # (state-dict name, kind) -> the tensor
     check: str
     state: str
     through_torch: str
     test: str  # true for an input that does not fit
     empty: str
+    empty_like: str  # "" where ``empty`` is as fast
     address: str
     own: str  # a library call's result as a contiguous tensor
     contiguous: Callable[[str], list[str]]
 
 
+def _of_module(name: str, kind: str) -> str:
+    """A parameter or buffer by the dictionaries of its module: torch finds attributes slowly."""
+    *path, leaf = name.split(".")
+    inner = "".join(f"._modules[{part!r}]" for part in path)
+    return f"self{inner}._{kind}s[{leaf!r}]"
+
+
+def _of_object(name: str, kind: str) -> str:
+    """``self.a.b``; parts that are no names, as in ``layers.0.weight``, by getattr."""
+    text = "self"
+    for part in name.split("."):
+        text = f"{text}.{part}" if part.isidentifier() else f"getattr({text}, {part!r})"
+    return text
+
+
 TORCH_TEXTS = FrameworkTexts(
     needs="Python, NumPy and torch",
     call="forward",
+    entry=(
+        "",
+        "    def __call__(self, *inputs, **named):",
+        "        if self._forward_hooks or self._forward_pre_hooks:",
+        "            return super().__call__(*inputs, **named)",
+        "        return self.forward(*inputs, **named)",
+    ),
+    state_entry=_of_module,
     check="""\
 def _refuse(what, value, shape, dtype):
     if not isinstance(value, torch.Tensor):
@@ -84,9 +110,10 @@ def _add_state(module, name, shape, dtype, kind):
     through_torch="",
     test=(
         "not isinstance({name}, torch.Tensor) or {name}.shape != {shape} "
-        "or {name}.dtype != {dtype} or not {name}.is_cpu"
+        "or {name}.dtype is not {dtype} or not {name}.is_cpu"
     ),
     empty="torch.empty",
+    empty_like="torch.empty_like({name})",
     address="{name}.data_ptr()",
     own="{text}.contiguous()",
     contiguous=lambda name: [f"{name} = {name}.contiguous()"],
@@ -95,6 +122,8 @@ def _add_state(module, name, shape, dtype, kind):
 NUMPY_TEXTS = FrameworkTexts(
     needs="Python and NumPy",
     call="__call__",
+    entry=(),
+    state_entry=_of_object,
     check="""\
 def _refuse(what, value, shape, dtype):
     if not isinstance(value, np.ndarray):
@@ -127,7 +156,11 @@ def _through_torch(op, *arguments, **kwargs):
     return tuple(t.numpy() for t in result)''',
     test="not isinstance({name}, np.ndarray) or {name}.shape != {shape} or {name}.dtype != {dtype}",
     empty="np.empty",
-    address="{name}.ctypes.data",
+    empty_like="",
+    address='{name}.__array_interface__["data"][0]',
     own="np.ascontiguousarray({text})",
-    contiguous=lambda name: [f"{name} = np.ascontiguousarray({name}).reshape({name}.shape)"],
+    contiguous=lambda name: [
+        f"if not {name}.flags.c_contiguous:",
+        f"    {name} = np.ascontiguousarray({name})",
+    ],
 )

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
-#include <omp.h>
 
 typedef uint16_t bf16x16 __attribute__((vector_size(32)));
 typedef float f32x16 __attribute__((vector_size(64)));
@@ -307,7 +306,6 @@ extern "C" int bias_gelu_residual(void** buffers) {
   const uint16_t* bias = (const uint16_t*)buffers[1];
   const uint16_t* y = (const uint16_t*)buffers[2];
   uint16_t* out = (uint16_t*)buffers[3];
-#pragma omp parallel for schedule(static)
   for (int64_t core = 0; core < 8; ++core)
     bias_gelu_residual_kernel(x, bias, y, out, core);
   return 0;

@@ -1,10 +1,5 @@
 // bias_gelu_residual
 module {
-  llvm.func @GOMP_parallel(!llvm.ptr, !llvm.ptr, i32, i32)
-  llvm.func @omp_get_thread_num() -> i32
-  llvm.func @omp_get_num_threads() -> i32
-  llvm.func @omp_get_max_threads() -> i32
-
   func.func private @bias_gelu_residual_kernel(
       %x: memref<1300xbf16> {llvm.noalias},
       %bias: memref<100xbf16> {llvm.noalias},
@@ -375,48 +370,6 @@ module {
     return
   }
 
-  func.func private @bias_gelu_residual_body0(%data: !llvm.ptr) {
-    %thread_i32_15 = llvm.call @omp_get_thread_num() : () -> i32
-    %thread16 = arith.extsi %thread_i32_15 : i32 to i64
-    %threads_i32_17 = llvm.call @omp_get_num_threads() : () -> i32
-    %threads18 = arith.extsi %threads_i32_17 : i32 to i64
-    %cores19 = arith.constant 8 : i64
-    %one20 = arith.constant 1 : i64
-    %t21 = arith.muli %cores19, %thread16 : i64
-    %bound22 = arith.divsi %t21, %threads18 : i64
-    %t23 = arith.addi %thread16, %one20 : i64
-    %t24 = arith.muli %cores19, %t23 : i64
-    %bound25 = arith.divsi %t24, %threads18 : i64
-    %at26 = llvm.getelementptr %data[0] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
-    %p27 = llvm.load %at26 : !llvm.ptr -> !llvm.ptr
-    %d28 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d29 = llvm.insertvalue %p27, %d28[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d30 = llvm.insertvalue %p27, %d29[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %m31 = builtin.unrealized_conversion_cast %d30 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<1300xbf16>
-    %at32 = llvm.getelementptr %data[1] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
-    %p33 = llvm.load %at32 : !llvm.ptr -> !llvm.ptr
-    %d34 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d35 = llvm.insertvalue %p33, %d34[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d36 = llvm.insertvalue %p33, %d35[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %m37 = builtin.unrealized_conversion_cast %d36 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<100xbf16>
-    %at38 = llvm.getelementptr %data[2] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
-    %p39 = llvm.load %at38 : !llvm.ptr -> !llvm.ptr
-    %d40 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d41 = llvm.insertvalue %p39, %d40[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d42 = llvm.insertvalue %p39, %d41[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %m43 = builtin.unrealized_conversion_cast %d42 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<1300xbf16>
-    %at44 = llvm.getelementptr %data[3] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
-    %p45 = llvm.load %at44 : !llvm.ptr -> !llvm.ptr
-    %d46 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d47 = llvm.insertvalue %p45, %d46[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d48 = llvm.insertvalue %p45, %d47[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %m49 = builtin.unrealized_conversion_cast %d48 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<1300xbf16>
-    scf.for %core = %bound22 to %bound25 step %one20 : i64 {
-      func.call @bias_gelu_residual_kernel(%m31, %m37, %m43, %m49, %core) : (memref<1300xbf16>, memref<100xbf16>, memref<1300xbf16>, memref<1300xbf16>, i64) -> ()
-    }
-    return
-  }
-
   func.func @bias_gelu_residual(%buffers: !llvm.ptr) -> i32 {
     %c1 = arith.constant 1 : i64
     %data2 = llvm.alloca %c1 x !llvm.array<4 x ptr> : (i64) -> !llvm.ptr
@@ -436,10 +389,36 @@ module {
     %p13 = llvm.load %at12 : !llvm.ptr -> !llvm.ptr
     %at14 = llvm.getelementptr %data2[3] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
     llvm.store %p13, %at14 : !llvm.ptr, !llvm.ptr
-    %body50 = func.constant @bias_gelu_residual_body0 : (!llvm.ptr) -> ()
-    %t51 = builtin.unrealized_conversion_cast %body50 : (!llvm.ptr) -> () to !llvm.ptr
-    %t52 = arith.constant 0 : i32
-    llvm.call @GOMP_parallel(%t51, %data2, %t52, %t52) : (!llvm.ptr, !llvm.ptr, i32, i32) -> ()
+    %thread15 = arith.constant 0 : i64
+    %at16 = llvm.getelementptr %data2[0] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
+    %p17 = llvm.load %at16 : !llvm.ptr -> !llvm.ptr
+    %d18 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %d19 = llvm.insertvalue %p17, %d18[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %d20 = llvm.insertvalue %p17, %d19[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %m21 = builtin.unrealized_conversion_cast %d20 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<1300xbf16>
+    %at22 = llvm.getelementptr %data2[1] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
+    %p23 = llvm.load %at22 : !llvm.ptr -> !llvm.ptr
+    %d24 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %d25 = llvm.insertvalue %p23, %d24[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %d26 = llvm.insertvalue %p23, %d25[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %m27 = builtin.unrealized_conversion_cast %d26 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<100xbf16>
+    %at28 = llvm.getelementptr %data2[2] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
+    %p29 = llvm.load %at28 : !llvm.ptr -> !llvm.ptr
+    %d30 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %d31 = llvm.insertvalue %p29, %d30[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %d32 = llvm.insertvalue %p29, %d31[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %m33 = builtin.unrealized_conversion_cast %d32 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<1300xbf16>
+    %at34 = llvm.getelementptr %data2[3] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
+    %p35 = llvm.load %at34 : !llvm.ptr -> !llvm.ptr
+    %d36 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %d37 = llvm.insertvalue %p35, %d36[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %d38 = llvm.insertvalue %p35, %d37[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %m39 = builtin.unrealized_conversion_cast %d38 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<1300xbf16>
+    %c40 = arith.constant 1 : i64
+    %c41 = arith.constant 8 : i64
+    scf.for %core41 = %thread15 to %c41 step %c40 : i64 {
+      func.call @bias_gelu_residual_kernel(%m21, %m27, %m33, %m39, %core41) : (memref<1300xbf16>, memref<100xbf16>, memref<1300xbf16>, memref<1300xbf16>, i64) -> ()
+    }
     %ok = arith.constant 0 : i32
     return %ok : i32
   }

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <atomic>
 #include <new>
-#include <omp.h>
 
 typedef float f32x4 __attribute__((vector_size(16)));
 typedef double f64x4 __attribute__((vector_size(32)));
@@ -170,7 +169,6 @@ extern "C" int mse(void** buffers) {
   Block* block = take_block(64);
   if (!block) return 1;
   double* partial = (double*)((char*)block->data + 0);
-#pragma omp parallel for schedule(static)
   for (int64_t core = 0; core < 2; ++core)
     partial_sums(x, y, partial, core);
   finish(partial, out, 0);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <atomic>
 #include <new>
-#include <omp.h>
 
 typedef float f32x4 __attribute__((vector_size(16)));
 typedef float f32x8 __attribute__((vector_size(32)));
@@ -204,10 +203,8 @@ extern "C" int row_sum_column_max(void** buffers) {
   Block* block = take_block(768);
   if (!block) return 1;
   float* partial = (float*)((char*)block->data + 0);
-#pragma omp parallel for schedule(static)
   for (int64_t core = 0; core < 2; ++core)
     pass_one(x, row_sum, partial, core);
-#pragma omp parallel for schedule(static)
   for (int64_t core = 0; core < 3; ++core)
     pass_two(partial, column_max, core);
   give_block(block);

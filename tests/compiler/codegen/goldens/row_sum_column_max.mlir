@@ -1,10 +1,5 @@
 // row_sum_column_max
 module {
-  llvm.func @GOMP_parallel(!llvm.ptr, !llvm.ptr, i32, i32)
-  llvm.func @omp_get_thread_num() -> i32
-  llvm.func @omp_get_num_threads() -> i32
-  llvm.func @omp_get_max_threads() -> i32
-
   // One block of memory stays between calls, so that its pages are touched once. A second call at
   // the same time finds none and takes its own. The first 64 bytes hold the block's size.
   llvm.func @aligned_alloc(i64, i64) -> !llvm.ptr
@@ -350,72 +345,6 @@ module {
     return
   }
 
-  func.func private @row_sum_column_max_body0(%data: !llvm.ptr) {
-    %thread_i32_16 = llvm.call @omp_get_thread_num() : () -> i32
-    %thread17 = arith.extsi %thread_i32_16 : i32 to i64
-    %threads_i32_18 = llvm.call @omp_get_num_threads() : () -> i32
-    %threads19 = arith.extsi %threads_i32_18 : i32 to i64
-    %cores20 = arith.constant 2 : i64
-    %one21 = arith.constant 1 : i64
-    %t22 = arith.muli %cores20, %thread17 : i64
-    %bound23 = arith.divsi %t22, %threads19 : i64
-    %t24 = arith.addi %thread17, %one21 : i64
-    %t25 = arith.muli %cores20, %t24 : i64
-    %bound26 = arith.divsi %t25, %threads19 : i64
-    %at27 = llvm.getelementptr %data[0] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
-    %p28 = llvm.load %at27 : !llvm.ptr -> !llvm.ptr
-    %d29 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d30 = llvm.insertvalue %p28, %d29[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d31 = llvm.insertvalue %p28, %d30[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %m32 = builtin.unrealized_conversion_cast %d31 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<4500xf32>
-    %at33 = llvm.getelementptr %data[1] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
-    %p34 = llvm.load %at33 : !llvm.ptr -> !llvm.ptr
-    %d35 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d36 = llvm.insertvalue %p34, %d35[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d37 = llvm.insertvalue %p34, %d36[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %m38 = builtin.unrealized_conversion_cast %d37 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<50xf32>
-    %at39 = llvm.getelementptr %data[3] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
-    %p40 = llvm.load %at39 : !llvm.ptr -> !llvm.ptr
-    %d41 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d42 = llvm.insertvalue %p40, %d41[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d43 = llvm.insertvalue %p40, %d42[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %m44 = builtin.unrealized_conversion_cast %d43 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<180xf32>
-    scf.for %core = %bound23 to %bound26 step %one21 : i64 {
-      func.call @pass_one(%m32, %m38, %m44, %core) : (memref<4500xf32>, memref<50xf32>, memref<180xf32>, i64) -> ()
-    }
-    return
-  }
-
-  func.func private @row_sum_column_max_body1(%data: !llvm.ptr) {
-    %thread_i32_48 = llvm.call @omp_get_thread_num() : () -> i32
-    %thread49 = arith.extsi %thread_i32_48 : i32 to i64
-    %threads_i32_50 = llvm.call @omp_get_num_threads() : () -> i32
-    %threads51 = arith.extsi %threads_i32_50 : i32 to i64
-    %cores52 = arith.constant 3 : i64
-    %one53 = arith.constant 1 : i64
-    %t54 = arith.muli %cores52, %thread49 : i64
-    %bound55 = arith.divsi %t54, %threads51 : i64
-    %t56 = arith.addi %thread49, %one53 : i64
-    %t57 = arith.muli %cores52, %t56 : i64
-    %bound58 = arith.divsi %t57, %threads51 : i64
-    %at59 = llvm.getelementptr %data[3] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
-    %p60 = llvm.load %at59 : !llvm.ptr -> !llvm.ptr
-    %d61 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d62 = llvm.insertvalue %p60, %d61[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d63 = llvm.insertvalue %p60, %d62[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %m64 = builtin.unrealized_conversion_cast %d63 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<180xf32>
-    %at65 = llvm.getelementptr %data[2] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
-    %p66 = llvm.load %at65 : !llvm.ptr -> !llvm.ptr
-    %d67 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d68 = llvm.insertvalue %p66, %d67[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d69 = llvm.insertvalue %p66, %d68[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %m70 = builtin.unrealized_conversion_cast %d69 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<90xf32>
-    scf.for %core = %bound55 to %bound58 step %one53 : i64 {
-      func.call @pass_two(%m64, %m70, %core) : (memref<180xf32>, memref<90xf32>, i64) -> ()
-    }
-    return
-  }
-
   func.func @row_sum_column_max(%buffers: !llvm.ptr) -> i32 {
     %c1 = arith.constant 1 : i64
     %data2 = llvm.alloca %c1 x !llvm.array<4 x ptr> : (i64) -> !llvm.ptr
@@ -440,14 +369,48 @@ module {
       %p14 = llvm.getelementptr %block4[64] : (!llvm.ptr) -> !llvm.ptr, i8
       %at15 = llvm.getelementptr %data2[3] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
       llvm.store %p14, %at15 : !llvm.ptr, !llvm.ptr
-      %body45 = func.constant @row_sum_column_max_body0 : (!llvm.ptr) -> ()
-      %t46 = builtin.unrealized_conversion_cast %body45 : (!llvm.ptr) -> () to !llvm.ptr
-      %t47 = arith.constant 0 : i32
-      llvm.call @GOMP_parallel(%t46, %data2, %t47, %t47) : (!llvm.ptr, !llvm.ptr, i32, i32) -> ()
-      %body71 = func.constant @row_sum_column_max_body1 : (!llvm.ptr) -> ()
-      %t72 = builtin.unrealized_conversion_cast %body71 : (!llvm.ptr) -> () to !llvm.ptr
-      %t73 = arith.constant 0 : i32
-      llvm.call @GOMP_parallel(%t72, %data2, %t73, %t73) : (!llvm.ptr, !llvm.ptr, i32, i32) -> ()
+      %thread16 = arith.constant 0 : i64
+      %at17 = llvm.getelementptr %data2[0] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
+      %p18 = llvm.load %at17 : !llvm.ptr -> !llvm.ptr
+      %d19 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+      %d20 = llvm.insertvalue %p18, %d19[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+      %d21 = llvm.insertvalue %p18, %d20[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+      %m22 = builtin.unrealized_conversion_cast %d21 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<4500xf32>
+      %at23 = llvm.getelementptr %data2[1] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
+      %p24 = llvm.load %at23 : !llvm.ptr -> !llvm.ptr
+      %d25 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+      %d26 = llvm.insertvalue %p24, %d25[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+      %d27 = llvm.insertvalue %p24, %d26[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+      %m28 = builtin.unrealized_conversion_cast %d27 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<50xf32>
+      %at29 = llvm.getelementptr %data2[3] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
+      %p30 = llvm.load %at29 : !llvm.ptr -> !llvm.ptr
+      %d31 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+      %d32 = llvm.insertvalue %p30, %d31[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+      %d33 = llvm.insertvalue %p30, %d32[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+      %m34 = builtin.unrealized_conversion_cast %d33 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<180xf32>
+      %c35 = arith.constant 1 : i64
+      %c36 = arith.constant 2 : i64
+      scf.for %core36 = %thread16 to %c36 step %c35 : i64 {
+        func.call @pass_one(%m22, %m28, %m34, %core36) : (memref<4500xf32>, memref<50xf32>, memref<180xf32>, i64) -> ()
+      }
+      %thread37 = arith.constant 0 : i64
+      %at38 = llvm.getelementptr %data2[3] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
+      %p39 = llvm.load %at38 : !llvm.ptr -> !llvm.ptr
+      %d40 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+      %d41 = llvm.insertvalue %p39, %d40[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+      %d42 = llvm.insertvalue %p39, %d41[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+      %m43 = builtin.unrealized_conversion_cast %d42 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<180xf32>
+      %at44 = llvm.getelementptr %data2[2] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
+      %p45 = llvm.load %at44 : !llvm.ptr -> !llvm.ptr
+      %d46 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+      %d47 = llvm.insertvalue %p45, %d46[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+      %d48 = llvm.insertvalue %p45, %d47[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+      %m49 = builtin.unrealized_conversion_cast %d48 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<90xf32>
+      %c50 = arith.constant 1 : i64
+      %c51 = arith.constant 3 : i64
+      scf.for %core51 = %thread37 to %c51 step %c50 : i64 {
+        func.call @pass_two(%m43, %m49, %core51) : (memref<180xf32>, memref<90xf32>, i64) -> ()
+      }
       func.call @give_block(%block4) : (!llvm.ptr) -> ()
       %ok = arith.constant 0 : i32
       scf.yield %ok : i32

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
-#include <omp.h>
 
 typedef float f32x4 __attribute__((vector_size(16)));
 typedef float f32x8 __attribute__((vector_size(32)));
@@ -206,7 +205,6 @@ static void softmax_kernel(const float* __restrict x, float* __restrict out, int
 extern "C" int softmax(void** buffers) {
   const float* x = (const float*)buffers[0];
   float* out = (float*)buffers[1];
-#pragma omp parallel for schedule(static)
   for (int64_t core = 0; core < 4; ++core)
     softmax_kernel(x, out, core);
   return 0;

@@ -1,10 +1,5 @@
 // softmax
 module {
-  llvm.func @GOMP_parallel(!llvm.ptr, !llvm.ptr, i32, i32)
-  llvm.func @omp_get_thread_num() -> i32
-  llvm.func @omp_get_num_threads() -> i32
-  llvm.func @omp_get_max_threads() -> i32
-
   func.func private @softmax_kernel(
       %x: memref<700xf32> {llvm.noalias},
       %out: memref<700xf32> {llvm.noalias},
@@ -270,36 +265,6 @@ module {
     return
   }
 
-  func.func private @softmax_body0(%data: !llvm.ptr) {
-    %thread_i32_9 = llvm.call @omp_get_thread_num() : () -> i32
-    %thread10 = arith.extsi %thread_i32_9 : i32 to i64
-    %threads_i32_11 = llvm.call @omp_get_num_threads() : () -> i32
-    %threads12 = arith.extsi %threads_i32_11 : i32 to i64
-    %cores13 = arith.constant 4 : i64
-    %one14 = arith.constant 1 : i64
-    %t15 = arith.muli %cores13, %thread10 : i64
-    %bound16 = arith.divsi %t15, %threads12 : i64
-    %t17 = arith.addi %thread10, %one14 : i64
-    %t18 = arith.muli %cores13, %t17 : i64
-    %bound19 = arith.divsi %t18, %threads12 : i64
-    %at20 = llvm.getelementptr %data[0] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
-    %p21 = llvm.load %at20 : !llvm.ptr -> !llvm.ptr
-    %d22 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d23 = llvm.insertvalue %p21, %d22[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d24 = llvm.insertvalue %p21, %d23[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %m25 = builtin.unrealized_conversion_cast %d24 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<700xf32>
-    %at26 = llvm.getelementptr %data[1] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
-    %p27 = llvm.load %at26 : !llvm.ptr -> !llvm.ptr
-    %d28 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d29 = llvm.insertvalue %p27, %d28[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d30 = llvm.insertvalue %p27, %d29[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %m31 = builtin.unrealized_conversion_cast %d30 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<700xf32>
-    scf.for %core = %bound16 to %bound19 step %one14 : i64 {
-      func.call @softmax_kernel(%m25, %m31, %core) : (memref<700xf32>, memref<700xf32>, i64) -> ()
-    }
-    return
-  }
-
   func.func @softmax(%buffers: !llvm.ptr) -> i32 {
     %c1 = arith.constant 1 : i64
     %data2 = llvm.alloca %c1 x !llvm.array<2 x ptr> : (i64) -> !llvm.ptr
@@ -311,10 +276,24 @@ module {
     %p7 = llvm.load %at6 : !llvm.ptr -> !llvm.ptr
     %at8 = llvm.getelementptr %data2[1] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
     llvm.store %p7, %at8 : !llvm.ptr, !llvm.ptr
-    %body32 = func.constant @softmax_body0 : (!llvm.ptr) -> ()
-    %t33 = builtin.unrealized_conversion_cast %body32 : (!llvm.ptr) -> () to !llvm.ptr
-    %t34 = arith.constant 0 : i32
-    llvm.call @GOMP_parallel(%t33, %data2, %t34, %t34) : (!llvm.ptr, !llvm.ptr, i32, i32) -> ()
+    %thread9 = arith.constant 0 : i64
+    %at10 = llvm.getelementptr %data2[0] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
+    %p11 = llvm.load %at10 : !llvm.ptr -> !llvm.ptr
+    %d12 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %d13 = llvm.insertvalue %p11, %d12[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %d14 = llvm.insertvalue %p11, %d13[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %m15 = builtin.unrealized_conversion_cast %d14 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<700xf32>
+    %at16 = llvm.getelementptr %data2[1] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
+    %p17 = llvm.load %at16 : !llvm.ptr -> !llvm.ptr
+    %d18 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %d19 = llvm.insertvalue %p17, %d18[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %d20 = llvm.insertvalue %p17, %d19[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %m21 = builtin.unrealized_conversion_cast %d20 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<700xf32>
+    %c22 = arith.constant 1 : i64
+    %c23 = arith.constant 4 : i64
+    scf.for %core23 = %thread9 to %c23 step %c22 : i64 {
+      func.call @softmax_kernel(%m15, %m21, %core23) : (memref<700xf32>, memref<700xf32>, i64) -> ()
+    }
     %ok = arith.constant 0 : i32
     return %ok : i32
   }

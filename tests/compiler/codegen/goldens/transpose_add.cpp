@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
-#include <omp.h>
 
 typedef float f32x16 __attribute__((vector_size(64)));
 
@@ -346,7 +345,6 @@ extern "C" int transpose_add(void** buffers) {
   const float* y = (const float*)buffers[2];
   float* out = (float*)buffers[3];
   float* product = (float*)buffers[4];
-#pragma omp parallel for schedule(static)
   for (int64_t core = 0; core < 6; ++core)
     transpose_add_kernel(product, y, out, core);
   return 0;

@@ -1,10 +1,5 @@
 // transpose_add
 module {
-  llvm.func @GOMP_parallel(!llvm.ptr, !llvm.ptr, i32, i32)
-  llvm.func @omp_get_thread_num() -> i32
-  llvm.func @omp_get_num_threads() -> i32
-  llvm.func @omp_get_max_threads() -> i32
-
   func.func private @transpose_add_kernel(
       %xt: memref<480xf32> {llvm.noalias},
       %y: memref<480xf32> {llvm.noalias},
@@ -678,42 +673,6 @@ module {
     return
   }
 
-  func.func private @transpose_add_body0(%data: !llvm.ptr) {
-    %thread_i32_12 = llvm.call @omp_get_thread_num() : () -> i32
-    %thread13 = arith.extsi %thread_i32_12 : i32 to i64
-    %threads_i32_14 = llvm.call @omp_get_num_threads() : () -> i32
-    %threads15 = arith.extsi %threads_i32_14 : i32 to i64
-    %cores16 = arith.constant 6 : i64
-    %one17 = arith.constant 1 : i64
-    %t18 = arith.muli %cores16, %thread13 : i64
-    %bound19 = arith.divsi %t18, %threads15 : i64
-    %t20 = arith.addi %thread13, %one17 : i64
-    %t21 = arith.muli %cores16, %t20 : i64
-    %bound22 = arith.divsi %t21, %threads15 : i64
-    %at23 = llvm.getelementptr %data[2] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
-    %p24 = llvm.load %at23 : !llvm.ptr -> !llvm.ptr
-    %d25 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d26 = llvm.insertvalue %p24, %d25[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d27 = llvm.insertvalue %p24, %d26[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %m28 = builtin.unrealized_conversion_cast %d27 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<480xf32>
-    %at29 = llvm.getelementptr %data[0] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
-    %p30 = llvm.load %at29 : !llvm.ptr -> !llvm.ptr
-    %d31 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d32 = llvm.insertvalue %p30, %d31[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d33 = llvm.insertvalue %p30, %d32[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %m34 = builtin.unrealized_conversion_cast %d33 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<480xf32>
-    %at35 = llvm.getelementptr %data[1] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
-    %p36 = llvm.load %at35 : !llvm.ptr -> !llvm.ptr
-    %d37 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d38 = llvm.insertvalue %p36, %d37[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %d39 = llvm.insertvalue %p36, %d38[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-    %m40 = builtin.unrealized_conversion_cast %d39 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<480xf32>
-    scf.for %core = %bound19 to %bound22 step %one17 : i64 {
-      func.call @transpose_add_kernel(%m28, %m34, %m40, %core) : (memref<480xf32>, memref<480xf32>, memref<480xf32>, i64) -> ()
-    }
-    return
-  }
-
   func.func @transpose_add(%buffers: !llvm.ptr) -> i32 {
     %c1 = arith.constant 1 : i64
     %data2 = llvm.alloca %c1 x !llvm.array<3 x ptr> : (i64) -> !llvm.ptr
@@ -729,10 +688,30 @@ module {
     %p10 = llvm.load %at9 : !llvm.ptr -> !llvm.ptr
     %at11 = llvm.getelementptr %data2[2] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
     llvm.store %p10, %at11 : !llvm.ptr, !llvm.ptr
-    %body41 = func.constant @transpose_add_body0 : (!llvm.ptr) -> ()
-    %t42 = builtin.unrealized_conversion_cast %body41 : (!llvm.ptr) -> () to !llvm.ptr
-    %t43 = arith.constant 0 : i32
-    llvm.call @GOMP_parallel(%t42, %data2, %t43, %t43) : (!llvm.ptr, !llvm.ptr, i32, i32) -> ()
+    %thread12 = arith.constant 0 : i64
+    %at13 = llvm.getelementptr %data2[2] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
+    %p14 = llvm.load %at13 : !llvm.ptr -> !llvm.ptr
+    %d15 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %d16 = llvm.insertvalue %p14, %d15[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %d17 = llvm.insertvalue %p14, %d16[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %m18 = builtin.unrealized_conversion_cast %d17 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<480xf32>
+    %at19 = llvm.getelementptr %data2[0] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
+    %p20 = llvm.load %at19 : !llvm.ptr -> !llvm.ptr
+    %d21 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %d22 = llvm.insertvalue %p20, %d21[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %d23 = llvm.insertvalue %p20, %d22[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %m24 = builtin.unrealized_conversion_cast %d23 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<480xf32>
+    %at25 = llvm.getelementptr %data2[1] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
+    %p26 = llvm.load %at25 : !llvm.ptr -> !llvm.ptr
+    %d27 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %d28 = llvm.insertvalue %p26, %d27[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %d29 = llvm.insertvalue %p26, %d28[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+    %m30 = builtin.unrealized_conversion_cast %d29 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<480xf32>
+    %c31 = arith.constant 1 : i64
+    %c32 = arith.constant 6 : i64
+    scf.for %core32 = %thread12 to %c32 step %c31 : i64 {
+      func.call @transpose_add_kernel(%m18, %m24, %m30, %core32) : (memref<480xf32>, memref<480xf32>, memref<480xf32>, i64) -> ()
+    }
     %ok = arith.constant 0 : i32
     return %ok : i32
   }
