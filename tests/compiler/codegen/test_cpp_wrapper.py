@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import subprocess
 import sys
@@ -285,3 +286,45 @@ def test_the_folder_runs_without_kernelwright_on_one_openmp(load: Load, tmp_path
 def test_other_frameworks_are_refused() -> None:
     with pytest.raises(UnsupportedError, match="mindspore"):
         wrapper_files(design(TWO_INPUTS), two_launches(add_kernel()), "mindspore")
+
+
+def test_hooks_are_called(load: Load) -> None:
+    """ModelNew takes a shorter way than torch.nn.Module's own call, unless somebody listens."""
+    torch = pytest.importorskip("torch")
+    model = load(design(TWO_INPUTS), two_launches(add_kernel()), "torch").ModelNew()
+    x, w = torch.from_numpy(data(1)), torch.from_numpy(data(2))
+    seen = []
+    handle = model.register_forward_hook(lambda *call: seen.append(call[2].sum()))
+    expected = model(x, w)
+    handle.remove()
+    assert torch.equal(model(x, w=w), expected)
+    assert seen == [expected.sum()]
+
+
+def test_a_result_like_a_strided_input_is_contiguous(load: Load) -> None:
+    torch = pytest.importorskip("torch")
+    model = load(design(TWO_INPUTS), two_launches(add_kernel()), "torch").ModelNew()
+    x, w = torch.from_numpy(data(1)).t().contiguous().t(), torch.from_numpy(data(2))
+    assert not x.is_contiguous()
+    got = model(x, w)
+    assert got.is_contiguous() and torch.equal(got, x + w + w)
+
+
+def test_threads_are_woken_for_much_work_only() -> None:
+    """A little work is done on the caller's thread: waking others takes longer."""
+    function = add_kernel()
+    for threaded in (True, False):
+        plan = two_launches(function)
+        calls = tuple(dataclasses.replace(c, threaded=threaded) for c in plan.segments[0].calls)
+        plan = dataclasses.replace(plan, steps=(Segment("add", calls),))
+        assert ("omp parallel" in cpp_source(plan, 64)) == threaded
+        assert ("GOMP_parallel" in mlir_source(plan)) == threaded
+
+
+def test_work_on_one_thread_is_right(load: Load) -> None:
+    plan = two_launches(add_kernel())
+    calls = tuple(dataclasses.replace(c, threaded=False) for c in plan.segments[0].calls)
+    plan = dataclasses.replace(plan, steps=(Segment("add", calls),))
+    model = load(design(TWO_INPUTS), plan, "numpy").ModelNew()
+    x, w = data(1), data(2)
+    assert np.array_equal(model(x, w), x + w + w)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from kernelwright.compiler.codegen._cpp_names import identifier
+from kernelwright.compiler.codegen._cpp_operations import Needs
 from kernelwright.compiler.codegen._cpp_prelude import CPP_TYPES, prelude
-from kernelwright.compiler.codegen._cpp_text import (
-    Needs,
-    cpp_function,
-    identifier,
-    scratch_bytes,
-    stack_scratch,
-)
+from kernelwright.compiler.codegen._cpp_text import cpp_function
 from kernelwright.compiler.codegen._host import Call, HostPlan, Segment, fresh_memory
 from kernelwright.compiler.codegen._legalize import SIZE_BYTES
+from kernelwright.compiler.codegen._scratch import scratch_bytes, stack_scratch
 from kernelwright.compiler.loops.ir import Function
 
 

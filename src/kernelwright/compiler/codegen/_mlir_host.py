@@ -12,9 +12,9 @@ from kernelwright.compiler.codegen._cpp_host import (
     heap_scratch_bytes,
     workspace_offsets,
 )
-from kernelwright.compiler.codegen._cpp_text import scratch_offsets, stack_scratch
 from kernelwright.compiler.codegen._host import Call, HostPlan, Segment, fresh_memory
 from kernelwright.compiler.codegen._mlir_text import memory_type, mlir_function, signature
+from kernelwright.compiler.codegen._scratch import scratch_offsets, stack_scratch
 from kernelwright.compiler.loops.ir import Function, Memory
 
 DESCRIPTOR = "!llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>"

@@ -9,8 +9,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from kernelwright.compiler.codegen._cpp_text import stack_scratch
 from kernelwright.compiler.codegen._legalize import FLOATS, SIZE_BYTES, wrapped
+from kernelwright.compiler.codegen._scratch import stack_scratch
 from kernelwright.compiler.loops.ir import (
     Block,
     For,

@@ -113,7 +113,9 @@ class _Wrapper:
 
     def _symbols(self) -> str:
         lines = []
-        lines.append("# Bytes that hold addresses: ctypes passes them as a pointer to these, as void** is.")
+        lines.append(
+            "# Bytes that hold addresses: ctypes passes them as a pointer to these, as void** is."
+        )
         counts = {len(self._passed(s)) for s in self.plan.segments}
         lines += [f'_pack{n} = Struct("{n}P").pack' for n in sorted(counts)]
         lines += [f"{_entry(s)} = _library.{s.symbol}" for s in self.plan.segments]
@@ -185,7 +187,9 @@ class _Wrapper:
 
     def _arguments(self) -> list[str]:
         """A name for every argument of the call: its buffer's, where it has one."""
-        names = {int(b.key): self.local[b.name] for b in self.design.bindings if b.source == "input"}
+        names = {
+            int(b.key): self.local[b.name] for b in self.design.bindings if b.source == "input"
+        }
         return [names.get(i, f"argument_{i}") for i in range(self.design.input_count)]
 
     def _forward(self) -> list[str]:
