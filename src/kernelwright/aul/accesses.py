@@ -43,7 +43,7 @@ class Access:
 
 @dataclass(frozen=True)
 class Reduction:
-    """The values of ``valid`` of one vreduce_op at every point."""
+    """The values of ``valid`` of one vreduce_op or vscan_op at every point."""
 
     op: VectorOp
     valid: np.ndarray

@@ -76,6 +76,8 @@ def _shapes(
             _factor(checker, x, dst, scope)
     elif x.family == "vreduce_op":
         _reduce(checker, x, dst, srcs[0], scope)
+    elif x.family == "vscan_op":
+        _scan(checker, x, dst, srcs[0], scope)
     elif x.family == "vbroadcast_op":
         common = checker.broadcast([srcs[0].shape, dst.shape], scope, x.loc)
         if common is not None:
@@ -131,6 +133,13 @@ def _reduce(checker: KernelChecker, x: s.VectorOp, dst: s.Tile, src: s.Tile, sco
         wanted[axis] = s.Int(1)
         what = f"{dst.name} and the result (the reduced axis stays with extent 1)"
         checker.same_shape(dst.shape, wanted, scope, what, x.loc)
+
+
+def _scan(checker: KernelChecker, x: s.VectorOp, dst: s.Tile, src: s.Tile, scope: Scope) -> None:
+    _axis(checker, x, len(src.shape))
+    if x.attr("valid") is not None:
+        check_expr(x.attr("valid"), scope.integers, checker.out)
+    checker.same_shape(dst.shape, list(src.shape), scope, f"{dst.name} and the result", x.loc)
 
 
 def _transpose(

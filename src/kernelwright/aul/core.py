@@ -184,6 +184,8 @@ class Core:
                 return self.with_factor(x, dst, srcs[0])
             case "vreduce_op":
                 return self.reduce(x, dst, srcs[0])
+            case "vscan_op":
+                return self.scan(x, dst, srcs[0])
             case "vcast_op":
                 return np.broadcast_to(ops.cast(srcs[0], dst.dtype), dst.shape)
             case "viota_op":
@@ -217,14 +219,27 @@ class Core:
         return ops.elementwise(ops.BINARY[name], dst.dtype, *pair)
 
     def reduce(self, x: s.VectorOp, dst: np.ndarray, src: np.ndarray) -> np.ndarray:
-        axis, valid = x.attr("axis"), x.attr("valid")
-        if valid is not None:
-            count = evaluate(valid, self.env)
-            if not 0 <= count <= src.shape[axis]:
-                extent = src.shape[axis]
-                raise AULError(
-                    f"valid={count} on an axis of extent {extent}; it must lie in 0..{extent}",
-                    *x.loc,
-                )
+        axis, count = x.attr("axis"), self.valid(x, src)
+        if count is not None:
             src = np.take(src, np.arange(count), axis=axis)
         return ops.reduce(x.op, src, axis, dst.dtype)
+
+    def scan(self, x: s.VectorOp, dst: np.ndarray, src: np.ndarray) -> np.ndarray:
+        axis, count = x.attr("axis"), self.valid(x, src)
+        if count is not None:
+            identity = ops.scan_identity(x.op, src.dtype)
+            lane = ops.iota(src.shape, np.dtype(np.int64), axis, 0)
+            src = np.where(lane < count, src, np.asarray(identity, src.dtype))
+        return ops.scan(x.op, src, axis, dst.dtype, bool(x.attr("reverse")))
+
+    def valid(self, x: s.VectorOp, src: np.ndarray) -> int | None:
+        """How many elements along the axis count; None: all."""
+        axis, valid = x.attr("axis"), x.attr("valid")
+        if valid is None:
+            return None
+        count, extent = evaluate(valid, self.env), src.shape[axis]
+        if not 0 <= count <= extent:
+            raise AULError(
+                f"valid={count} on an axis of extent {extent}; it must lie in 0..{extent}", *x.loc
+            )
+        return count

@@ -77,6 +77,7 @@ BINARY: Mapping[str, Callable[[Array, Array], Array]] = {
     "or": _logical_or_bitwise(np.logical_or, np.bitwise_or),
     "xor": _logical_or_bitwise(np.logical_xor, np.bitwise_xor),
     "shl": np.left_shift, "shr": np.right_shift, "copysign": np.copysign,
+    "logaddexp": np.logaddexp,
 }  # fmt: skip
 
 COMPARE: Mapping[str, Callable[[Array, Array], Array]] = {
@@ -122,6 +123,29 @@ def reduce(op: str, x: Array, axis: int, dtype: np.dtype) -> Array:
         if op in ("sum", "prod") and dtype.kind not in "iu" and not is_half(dtype):
             carried = carried.astype(dtype)
         return np.asarray(getattr(np, op)(carried, axis=axis, keepdims=True)).astype(dtype)
+
+
+_SCANS: Mapping[str, np.ufunc] = {
+    "sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum,
+    "logaddexp": np.logaddexp,
+}  # fmt: skip
+
+
+def scan(op: str, x: Array, axis: int, dtype: np.dtype, reverse: bool) -> Array:
+    """Running reductions along an axis, accumulated in ``dtype``, at least in float32."""
+    with np.errstate(all="ignore"):
+        carried = wide(x) if is_half(dtype) else wide(x).astype(dtype)
+        if reverse:
+            carried = np.flip(carried, axis)
+        out = _SCANS[op].accumulate(carried, axis=axis, dtype=carried.dtype)
+        return (np.flip(out, axis) if reverse else out).astype(dtype)
+
+
+def scan_identity(op: str, dtype: np.dtype) -> float | int | bool:
+    """The element that leaves a scan unchanged."""
+    if op in ("sum", "prod"):
+        return int(op == "prod")
+    return highest(dtype) if op == "min" else lowest(dtype)
 
 
 def lowest(dtype: np.dtype) -> float | int | bool:

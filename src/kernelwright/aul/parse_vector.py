@@ -39,6 +39,7 @@ _ALIASES: Mapping[str, Mapping[str, str]] = {
     "vectorscalar_op": {**_SCALAR, "multiply": "muls", "divide": "divs"},
     "vcompare_op": _COMPARE,
     "vreduce_op": _REDUCE,
+    "vscan_op": {**_REDUCE, "cumsum": "sum", "cumprod": "prod", "cummax": "max", "cummin": "min"},
 }
 
 _CAST = re.compile(r"cast_(?:([a-z0-9]+)_)?to_([a-z0-9]+)")
@@ -66,6 +67,8 @@ class VectorReader:
                 return self.vector_scalar(call)
             case "vreduce_op":
                 return self.reduce(call)
+            case "vscan_op":
+                return self.scan(call)
             case "vcompare_op":
                 given = self.arguments(call, ("op", "dst", "src1", "src2"))
                 op = self.op(given, "vcompare_op")
@@ -303,6 +306,18 @@ class VectorReader:
             call, "vectorscalar_op", "divs", total.dst, (total.dst,), factor=factor
         )
         return [total, mean]
+
+    def scan(self, call: ast.Call) -> list[s.Statement]:
+        given = self.source.arguments(
+            call, ("op", "dst", "src", "axis"), 3, _SPELLINGS, ("valid", "reverse")
+        )
+        tile = self.tile(self.values.place(given["src"]))
+        attrs: dict[str, Any] = {"axis": self.axis(call, given, tile)}
+        if "reverse" in given and self.source.boolean(given["reverse"], "reverse"):
+            attrs["reverse"] = True
+        if "valid" in given:
+            attrs["valid"] = self.values.integer(given["valid"])
+        return [self.make(call, "vscan_op", self.op(given, "vscan_op"), given, ("src",), **attrs)]
 
     def axis(self, call: ast.Call, given: Mapping[str, ast.expr], tile: s.Tile | None) -> int:
         """The axis as an index from the front where the tile's rank is known."""

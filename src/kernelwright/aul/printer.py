@@ -19,6 +19,7 @@ OPERANDS = {
     "vcompare_op": ("src1", "src2"),
     "vselect_op": ("condition", "src1", "src2"),
     "vreduce_op": ("src",),
+    "vscan_op": ("src",),
     "vcast_op": ("src",),
     "viota_op": (),
     "vfill_op": (),
@@ -26,10 +27,13 @@ OPERANDS = {
     "vtranspose_op": ("src",),
     "matmul_op": ("src1", "src2"),
 }
-WITH_OP = ("vunary_op", "vbinary_op", "vectorscalar_op", "vcompare_op", "vreduce_op")
+WITH_OP = (
+    "vunary_op", "vbinary_op", "vectorscalar_op", "vcompare_op", "vreduce_op", "vscan_op",
+)  # fmt: skip
 ATTRS = {
     "vectorscalar_op": ("factor",),
     "vreduce_op": ("axis", "valid"),
+    "vscan_op": ("axis", "reverse", "valid"),
     "viota_op": ("axis", "start"),
     "vfill_op": ("value",),
     "vtranspose_op": ("axes",),

@@ -12,6 +12,7 @@ from kernelwright.aul.syntax import (
     COMPARE_OPS,
     REDUCE_OPS,
     SCALAR_OPS,
+    SCAN_OPS,
     UNARY_OPS,
     VectorOp,
 )
@@ -22,6 +23,7 @@ OPS_OF_FAMILY: dict[str, tuple[str, ...]] = {
     "vectorscalar_op": tuple(SCALAR_OPS),
     "vcompare_op": tuple(COMPARE_OPS),
     "vreduce_op": tuple(REDUCE_OPS),
+    "vscan_op": tuple(SCAN_OPS),
 }
 
 # family -> (operands in the order of VectorOp.srcs, attributes in canonical order)
@@ -32,6 +34,7 @@ SIGNATURES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "vcompare_op": (("src1", "src2"), ()),
     "vselect_op": (("condition", "src1", "src2"), ()),
     "vreduce_op": (("src",), ("axis", "valid")),
+    "vscan_op": (("src",), ("axis", "reverse", "valid")),
     "vcast_op": (("src",), ()),
     "viota_op": ((), ("axis", "start")),
     "vfill_op": ((), ("value",)),
@@ -43,7 +46,7 @@ SIGNATURES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 _ANY_NUMBER = ("neg", "abs", "relu", "sign", "square")
 _BOOL_RESULT = ("isnan", "isinf", "isfinite")
 _BITS = ("and", "or", "xor")
-_FLOAT_BINARY = ("atan2", "copysign")
+_FLOAT_BINARY = ("atan2", "copysign", "logaddexp")
 
 
 def number_problem(value: float | int, dtype: str) -> str | None:
@@ -78,6 +81,8 @@ def dtype_problem(op: VectorOp, dst: str, srcs: tuple[str, ...]) -> str | None:
             return _same(dst, srcs[1:])
         case "vreduce_op":
             return _reduce(op.op, dst, srcs[0])
+        case "vscan_op":
+            return _scan(op.op, dst, srcs[0])
         case "viota_op":
             return "viota_op cannot fill a bool tile" if dst == "bool" else None
         case "vbroadcast_op" | "vtranspose_op":
@@ -137,6 +142,12 @@ def _reduce(op: str, dst: str, src: str) -> str | None:
     order = FLOATS if is_float(src) else INTEGERS
     wider = dst in order and (dst == src or _bits(dst) > _bits(src))
     return None if wider else f"{op} of {src} accumulates in {src} or a wider one, not {dst}"
+
+
+def _scan(op: str, dst: str, src: str) -> str | None:
+    if op == "logaddexp" and not is_float(src):
+        return f"logaddexp needs a float tile, but src is {src}"
+    return _reduce("sum" if op == "logaddexp" else op, dst, src)
 
 
 def _bits(dtype: str) -> int:

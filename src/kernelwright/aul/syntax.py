@@ -141,6 +141,10 @@ class VectorOp:
     vreduce_op        1 tile          op: sum prod max min any all argmax argmin; attrs["axis"]:
                                       int; attrs["valid"]: IntExpr | None (only the first ``valid``
                                       elements along the axis count); keeps the axis with size 1
+    vscan_op          1 tile          op: see SCAN_OPS; element i of dst folds the elements 0..i
+                                      along attrs["axis"], or i..end when attrs["reverse"];
+                                      attrs["valid"] as in vreduce_op: later elements count as the
+                                      op's identity
     vcast_op          1 tile          converts to dst's dtype, torch's rules
     viota_op          none            attrs["axis"], attrs["start"] (IntExpr): start + index
     vfill_op          none            attrs["value"]: number
@@ -332,7 +336,7 @@ UNARY_OPS = (
 ).split()  # round: half to even; rec: 1/x; not: logical for bool, bitwise for integers
 
 BINARY_OPS = (
-    "add sub mul div max min pow mod fmod floordiv atan2 and or xor shl shr copysign"
+    "add sub mul div max min pow mod fmod floordiv atan2 and or xor shl shr copysign logaddexp"
 ).split()  # max, min propagate NaN (torch's maximum); mod has the divisor's sign; fmod is C's
 
 SCALAR_OPS = "adds subs muls divs maxs mins rsubs rdivs pows".split()  # rsubs: factor - x
@@ -340,6 +344,8 @@ SCALAR_OPS = "adds subs muls divs maxs mins rsubs rdivs pows".split()  # rsubs: 
 COMPARE_OPS = "lt le gt ge eq ne".split()
 
 REDUCE_OPS = "sum prod max min any all argmax argmin".split()
+
+SCAN_OPS = "sum prod max min logaddexp".split()
 
 
 def statements(body: tuple[Statement, ...]) -> Iterator[Statement]:

@@ -120,6 +120,22 @@ class RandomKernel:
         self.text.op("vreduce_op", op, target, source, axis=axis, valid=valid)
         return target, result
 
+    def scan(self) -> None:
+        source = self.choose("full", "row", "column")
+        kind = self.values[source]
+        axis = self.random.choice({"full": [0, 1], "row": [1], "column": [0]}[kind])
+        valid = None
+        if self.random.random() < 0.6:
+            start, extent, tile = [(self.r, self.m, self.tm), (self.c, self.n, self.tn)][axis]
+            valid = remaining(extent, start, tile)
+        target = self.new(kind)
+        op = self.random.choice(["sum", "sum", "max", "min", "logaddexp"])
+        reverse = self.random.random() < 0.5
+        self.text.op(
+            "vscan_op", op, target, source, axis=axis, valid=valid, reverse=reverse or None
+        )
+        self.values[target] = kind
+
     def outputs(self) -> list[np.ndarray]:
         arrays = []
         for i in range(2):
@@ -156,6 +172,17 @@ def test_random_straight_line_kernel(seed: int) -> None:
     inputs = kernel.inputs()
     for _ in range(kernel.random.randrange(2, 9)):
         kernel.step()
+    outputs = kernel.outputs()
+    check(kernel.text, inputs, outputs, kernel.cores, kernel.random.choice([16, 32, 64]))
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_random_kernel_with_scans(seed: int) -> None:
+    kernel = RandomKernel(3000 + seed)
+    inputs = kernel.inputs()
+    for _ in range(kernel.random.randrange(2, 9)):
+        kernel.scan() if kernel.random.random() < 0.4 else kernel.step()
+    kernel.scan()
     outputs = kernel.outputs()
     check(kernel.text, inputs, outputs, kernel.cores, kernel.random.choice([16, 32, 64]))
 

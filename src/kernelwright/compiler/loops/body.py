@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kernelwright.compiler.loops import affine, reduction, semantics
+from kernelwright.compiler.loops import affine, reduction, scan, semantics
 from kernelwright.compiler.loops.affine import Affine
 from kernelwright.compiler.loops.builder import INDEX, Builder
 from kernelwright.compiler.loops.ir import Memory, Value, VectorType
@@ -312,6 +312,24 @@ class Body:
             first = mask.select(parts[0], reduction.identity(node)[0])
             parts[0] = first
         return tuple(parts)
+
+    def scanned(self, node: Node) -> Vec:
+        """This body's elements of a scan's source, in the dtype that it is carried in; those that
+        do not count are its identity."""
+        value = self.cast(self.wide(self.evaluate(node.inputs[0])), scan.dtype(node))
+        axis, last = node.attrs["axis"], len(node.shape) - 1
+        lanes = self.lanes if node.shape[last] != 1 else 1
+        value = Vec(self.b, self.b.splat(value.value, lanes))
+        neutral = scan.identity(node)
+        if axis == last and self.count is not None and lanes > 1:
+            value = self.keep(value, self.count, neutral)
+        if not node.passes_bound():
+            return value
+        left = node.bound() - self.position.index[axis]
+        if axis == last:
+            return self.keep(value, self.b.index(affine.clamp(left, lanes)), neutral)
+        counts = Vec(self.b, self.b.index(left)) > 0
+        return Vec(self.b, self.b.splat(counts.value, lanes)).select(value, neutral)
 
     def result(self, node: Node, partial: reduction.Partial) -> Reg:
         """A finished reduction as the node's value."""

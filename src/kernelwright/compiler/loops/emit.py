@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from kernelwright.compiler.loops import affine, reduction, semantics, staging
+from kernelwright.compiler.loops import affine, reduction, scan, semantics, staging
 from kernelwright.compiler.loops.affine import Affine
 from kernelwright.compiler.loops.body import Body, Buffer, Position
 from kernelwright.compiler.loops.builder import Builder
@@ -17,6 +17,7 @@ from kernelwright.compiler.loops.plan import (
     align,
     anchor,
     compute_needs,
+    downward,
     partition,
 )
 from kernelwright.compiler.loops.vec import Vec
@@ -33,12 +34,15 @@ class RunEmitter:
         self.places: dict[Node, Reg | tuple[Buffer, ...]] = {}
         self.partials: dict[Node, reduction.Partial] = {}
         self.scalars: dict[str, Reg] = {}
+        self.carries: dict[Node, Buffer] = {}  # of scans along outer dimensions
+        self.downward: set[int] = set()
 
     def emit(self, nodes: list[Node]) -> None:
         if not any(n.is_sink for n in nodes):
             return
         self.rank = align(nodes, self.vector_bytes // 4)
         compute_needs(nodes)
+        self.downward = downward(nodes)
         anchored = anchor(nodes)
         self.edges = Edges(anchored)
         zero, unit = affine.ZERO, Interval.full(1)
@@ -75,10 +79,21 @@ class RunEmitter:
             var = _counter(interval)
             self.b.bind(var, loop.var)
             self.rebind(carried, [argument for argument, _, _ in loop.carried])
-            with self.at(d, var, interval):
+            with self.at(d, self.turned(group.nodes, d, var, interval), interval):
                 self.level(group.nodes, d + 1)
             loop.yields = [part.value for n in carried for part in self.partials[n]]
         self.rebind(carried, [result for _, _, result in loop.carried])
+
+    def turned(
+        self, nodes: list[Node], d: int, index: Affine, interval: Interval, lanes: int = 1
+    ) -> Affine:
+        """``index``, or its mirror image where the loop over ``d`` runs from the end: the start of
+        a vector of ``lanes``. The vector that the interval has no whole one for comes last, at the
+        interval's start."""
+        if (d in self.downward) == bool(nodes[0].attrs.get("against")):
+            return index
+        mirrored = interval.lower + interval.upper - index - lanes
+        return affine.maximum(mirrored, interval.lower) if lanes > 1 else mirrored
 
     def rebind(self, nodes: list[Node], values: list[Value]) -> None:
         rest = iter(values)
@@ -112,6 +127,8 @@ class RunEmitter:
     def prepare_buffers(self, group: Group, d: int) -> None:
         """Accumulators in memory for reductions over ``d`` that keep inner dimensions."""
         for node in group.nodes:
+            if self.scans(node, d):
+                self.prepare_carry(node, d)
             if not self.reduces(node, d) or self.in_registers(node, d):
                 continue
             if node not in self.places:
@@ -125,6 +142,21 @@ class RunEmitter:
             assert isinstance(place, tuple)
             for buffer, value in zip(place, reduction.identity(node)):
                 self.fill(self.body().buffer_address(node, buffer), buffer, inner, value)
+
+    def scans(self, node: Node, d: int) -> bool:
+        return node.kind == "scan" and node.attrs["axis"] == d
+
+    def prepare_carry(self, node: Node, d: int) -> None:
+        """The running values of a scan along ``d``, one for each inner element, before its loop."""
+        if node not in self.carries:
+            strides, elements = [0] * self.rank, 1
+            for k in range(self.rank - 1, d, -1):
+                strides[k], elements = elements, elements * node.shape[k]
+            memory = self.b.new_scratch("carry", scan.dtype(node), elements)
+            self.carries[node] = Buffer(memory, tuple(strides))
+        buffer = self.carries[node]
+        at = self.body().buffer_address(node, buffer)
+        self.fill(at, buffer, buffer.memory.elements, scan.identity(node))
 
     def allocate(self, node: Node, dtype: str) -> Buffer:
         """Scratch for the dimensions from the node's escape level on."""
@@ -185,6 +217,8 @@ class RunEmitter:
         elif node.kind == "reduce":
             self.accumulate(node, body, accumulators)
         else:
+            if node.kind == "scan":
+                self.scan(node, body, accumulators)
             reg = body.evaluate(node)
             if node.escape is not None:
                 outer = range(node.escape, self.rank)
@@ -192,6 +226,23 @@ class RunEmitter:
                     self.write_place(node, body, reg)
                 else:
                     self.places[node] = reg
+
+    def scan(
+        self, node: Node, body: Body, state: dict[Node, reduction.Partial] | None
+    ) -> None:
+        """The next elements of a scan; the body's users find them as its value."""
+        value = body.scanned(node)
+        if not self.scans(node, self.rank - 1):
+            buffer = self.carries[node]
+            value = scan.fold(node, body.read_vector(node, buffer), value)
+            body.write_vector(node, buffer, value)
+        elif state is not None:
+            carry = state[node][0]
+            value, last = scan.in_lanes(node, value)
+            spread = Vec(self.b, self.b.splat(carry.value, value.lanes))
+            value = scan.fold(node, spread, value)
+            state[node] = (scan.fold(node, carry, last),)
+        body.memo[node] = body.register(node.dtype, value)
 
     def accumulate(
         self, node: Node, body: Body, accumulators: dict[Node, reduction.Partial] | None
@@ -250,23 +301,33 @@ class RunEmitter:
         reductions = [n for n in nodes if self.reduces(n, last)]
         unroll = _unroll(work, bool(reductions), extent, lanes)
         state: Accumulators = {n: [self.start(n, lanes)] * unroll for n in reductions}
+        scans = [n for n in nodes if self.scans(n, last)]
+        state |= {n: [(self.first(n),)] for n in scans}
         known = dict(self.places)  # what this loop stores is not read back inside of it
 
         def turn(i: Affine, count: Value | None, copies: int) -> None:
             for u in range(copies):
-                with self.at(last, i + u * lanes, interval):
+                index = self.turned(nodes, last, i + u * lanes, interval, lanes)
+                with self.at(last, index, interval):
                     body = self.body(lanes, count)
                     body.places = known
                     mine = {n: state[n][u] for n in reductions}
+                    mine |= {n: state[n][0] for n in scans}
                     for node in nodes:
                         self.emit_node(node, body, mine)
                     for n in reductions:
                         state[n][u] = mine[n]
+                    for n in scans:
+                        state[n][0] = mine[n]
 
         self.strip_unrolled(interval, lanes, unroll, turn, state)
         for node in reductions:
             total = reduction.fold_all(node, state[node])
             self.keep(node, self.body().result(node, total))
+
+    def first(self, node: Node) -> Vec:
+        """What a scan along the innermost dimension starts from."""
+        return Vec(self.b, self.b.const(scan.identity(node), scan.dtype(node)))
 
     def lanes_of(self, nodes: list[Node]) -> int:
         """Lanes for the widest dtype that the loop computes in; fewer for short rows."""
@@ -277,6 +338,8 @@ class RunEmitter:
             kinds = [compute_dtype(node.dtype)]
             if node.kind == "reduce":
                 kinds = list(reduction.dtypes(node))
+            elif node.kind == "scan":
+                kinds = [scan.dtype(node)]
             elif node.kind in ("load", "store") or node.op == "copy":
                 kinds = [node.dtype]
             widest = max([widest, *(DTYPES[k].itemsize for k in kinds)])

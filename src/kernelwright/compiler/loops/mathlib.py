@@ -203,6 +203,14 @@ def log1p(x: Vec) -> Vec:
     return x.equals(0.0).select(x, value)  # the sign of zero
 
 
+def logaddexp(a: Vec, b: Vec) -> Vec:
+    """log(exp(a) + exp(b)) by the larger one; equal infinities would give NaN, so they are passed
+    through, and NaN of either operand comes out."""
+    top, low = a.apply("max", b), a.apply("min", b)
+    total = top + log1p(exp_nonpositive(low - top))
+    return (a.equals(b) & a.abs().equals(inf)).select(a, total)
+
+
 def sigmoid(x: Vec) -> Vec:
     """1 / (1 + e**-x) through e**-|x|, so nothing overflows and small results keep their bits."""
     e = exp_nonpositive(-x.abs())

@@ -72,6 +72,8 @@ class Node:
     scalar            0       attrs: reg, a Reg from outside of the run
     map               1..3    attrs: function (key of semantics), factor; elementwise with broadcast
     reduce            1       op; attrs: axis, valid (Affine or None)
+    scan              1       op; attrs: axis, valid (Affine or None), reverse, and against: the
+                              loop over the axis would run the other way for its neighbours
     store             1       access
     scalar_out        1       attrs: tile; a one-element tile that later runs read
     """
@@ -100,15 +102,32 @@ class Node:
 
     def interval(self, d: int) -> Interval:
         """The part of dimension ``d`` that those loops must visit."""
-        if self.kind == "reduce" and d == self.attrs["axis"]:
-            valid = self.attrs["valid"]
-            if valid is None:
-                return Interval.full(self.iteration(d))
-            return Interval(affine.ZERO, affine.clamp(valid, self.iteration(d)))
-        return self.need[d]
+        if self.kind not in ("reduce", "scan") or d != self.attrs["axis"]:
+            return self.need[d]
+        bound = self.bound()
+        if self.kind == "reduce":
+            return Interval(affine.ZERO, bound)
+        # A scan visits what comes before the elements that are needed, too.
+        upper = self.need[d].upper
+        if self.attrs["reverse"] and upper != bound:
+            upper = affine.of(self.shape[d])
+        return Interval(affine.ZERO, upper)
+
+    def bound(self) -> Affine:
+        """Where the elements of a reduction or scan end that count."""
+        extent = self.iteration(self.attrs["axis"])
+        valid = self.attrs["valid"]
+        return affine.of(extent) if valid is None else affine.clamp(valid, extent)
+
+    def passes_bound(self) -> bool:
+        """Whether a scan's loop visits elements that do not count."""
+        upper, bound = self.interval(self.attrs["axis"]).upper, self.bound()
+        return upper != bound and bound != affine.of(self.iteration(self.attrs["axis"]))
 
     def key(self, d: int) -> tuple[Any, ...]:
         """Nodes with equal keys can share a loop over dimension ``d``."""
+        if self.attrs.get("against") and d == self.attrs["axis"]:
+            return (self.iteration(d), self.interval(d), "against")
         if self.attrs.get("padded_row") and d == len(self.shape) - 1:
             return ("padded", id(self))
         if self.attrs.get("staged") and d == len(self.shape) - 2:

@@ -20,6 +20,7 @@ from kernelwright.compiler.loops.nodes import Interval, Node
 from kernelwright.compiler.loops.staging import can_stage
 
 SHARED_BUDGET = 6  # instructions that may be repeated in several loops instead of keeping a value
+SCAN_COST = 12.0  # instructions to scan the lanes of one vector
 BROADCAST_BUDGET = 4  # the same for a row that is used by every turn of an outer loop
 
 
@@ -47,7 +48,7 @@ def align(nodes: list[Node], lanes: int) -> int:
 def _bring_contiguous_next(nodes: list[Node], rank: int) -> None:
     """Where a load is contiguous along an outer dimension, that one becomes the next-to-last, so
     that blocks can be transposed. Not with reductions: their loops stay as they were written."""
-    if any(node.kind == "reduce" for node in nodes):
+    if any(node.kind in ("reduce", "scan") for node in nodes):
         return
     for node in nodes:
         if node.kind == "load" and node.access is not None:
@@ -85,6 +86,8 @@ def _vector_cost(nodes: list[Node], d: int, lanes: int) -> float:
             each = 1.0 if node.access.strides[d] == 0 else float(lanes)
             if node.kind == "load" and 1 in node.access.strides:
                 each = 4.0  # transposed in registers
+        if node.kind == "scan":
+            each = SCAN_COST if node.attrs["axis"] == d else 2.0
         total += vectors * each
     return total
 
@@ -119,6 +122,16 @@ def _union(a: Interval, b: Interval, extent: int) -> Interval:
     return a if a == b else Interval.full(extent)
 
 
+def downward(nodes: list[Node]) -> set[int]:
+    """Dimensions whose loops run from the end: those that only reversed scans go along. Where
+    scans of both directions meet, the reversed ones are marked as going ``against`` the others."""
+    scans = [n for n in nodes if n.kind == "scan" and n.need]
+    ahead = {n.attrs["axis"] for n in scans if not n.attrs["reverse"]}
+    for node in scans:
+        node.attrs["against"] = node.attrs["reverse"] and node.attrs["axis"] in ahead
+    return {n.attrs["axis"] for n in scans} - ahead
+
+
 # ---- anchoring -----------------------------------------------------------------------------
 
 
@@ -131,7 +144,7 @@ def anchor(nodes: list[Node]) -> list[Node]:
             users[source].append(node)
     again: dict[Node, int] = {}  # instructions to compute a node where it is used
     for node in live:
-        if node.kind in ("reduce", "store", "scalar_out"):
+        if node.kind in ("reduce", "scan", "store", "scalar_out"):
             node.anchored = "hard"
         elif node.kind == "load" and _starts_outside(node):
             node.anchored, node.attrs["padded_row"] = "hard", True

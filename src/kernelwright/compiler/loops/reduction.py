@@ -43,15 +43,18 @@ def identity(node: Node) -> tuple[float | int | bool, ...]:
     if node.op in ("sum", "prod"):
         number = int(node.op == "prod")
         return (float(number) if is_float(kind) else number,)
-    lowest = node.op in ("max", "argmax")
-    if kind == "bool":
-        start: float | int | bool = not lowest
-    elif is_float(kind):
-        start = float("-inf") if lowest else float("inf")
-    else:
-        bits = _RANGES[kind]
-        start = -(2**bits) if lowest else 2**bits - 1
+    start = extreme(kind, lowest=node.op in ("max", "argmax"))
     return (start, 0) if node.op.startswith("arg") else (start,)
+
+
+def extreme(kind: str, *, lowest: bool) -> float | int | bool:
+    """The lowest or highest value of a compute dtype."""
+    if kind == "bool":
+        return not lowest
+    if is_float(kind):
+        return float("-inf") if lowest else float("inf")
+    bits = _RANGES[kind]
+    return -(2**bits) if lowest else 2**bits - 1
 
 
 def combine(node: Node, a: Partial, b: Partial) -> Partial:

@@ -153,6 +153,19 @@ class Run:
             )
         self.define(info.name, self.add(node))
 
+    def _vscan_op(self, s: VectorOp) -> None:
+        source, valid, info = self.read(s.srcs[0].name), s.attr("valid"), self.tile(s.dst)
+        if source.shape != list(info.shape):
+            raise AULError(
+                f"vscan_op: {info.name} has shape {info.shape}, its source {tuple(source.shape)}",
+                *s.loc,
+            )
+        node = Node("scan", s.op, list(info.shape), info.dtype, [source])
+        node.attrs["axis"] = int(s.attr("axis")) % len(source.shape)
+        node.attrs["valid"] = None if valid is None else self.evaluate(valid)
+        node.attrs["reverse"] = bool(s.attr("reverse"))
+        self.define(info.name, self.add(node))
+
     def _viota_op(self, s: VectorOp) -> None:
         start = s.attr("start")
         start = affine.ZERO if start is None else self.evaluate(start)

@@ -177,6 +177,7 @@ _BINARY: dict[str, Operation] = {
     "shl": _plain("shl"),
     "shr": _plain("sar"),
     "copysign": copysign,
+    "logaddexp": mathlib.logaddexp,
     **{p: _predicate(p) for p in ("lt", "le", "gt", "ge", "eq", "ne")},
 }
 
@@ -223,7 +224,7 @@ SCALAR_FORMS = {
 
 _COSTS = {
     "copy": 0, "div": 4, "rec": 4, "sqrt": 4, "rsqrt": 8, "pow": 60, "mod": 20, "fmod": 20,
-    "floordiv": 20, "copysign": 3, "relu": 2, "max": 2, "min": 2, "exp": 22, "exp_nonpositive": 18,
+    "floordiv": 20, "copysign": 3, "logaddexp": 70, "relu": 2, "max": 2, "min": 2, "exp": 22, "exp_nonpositive": 18,
 }  # fmt: skip
 
 _CHEAP = {
