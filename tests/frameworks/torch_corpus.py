@@ -205,6 +205,23 @@ _ALGEBRA = {
                        "torch.randn(2, 3, 4), torch.randn(2, 3, 4), torch.randn(2, 3, 4)"),
 }  # fmt: skip
 
+_SCANS = {
+    "cumsum": ("x", "x.cumsum(1), torch.cumprod(x, 0)", X),
+    "cumsum_kinds": ("x, i, b", "x.cumsum(0), i.cumsum(1), i.cumprod(1, dtype=torch.int32), b.cumsum(1)",
+                     "torch.randn(3, 5).half(), torch.randint(-3, 4, (3, 5), dtype=torch.int32), torch.randn(3, 5) > 0"),
+    "cumsum_dtype": ("x", "x.cumsum(1, dtype=torch.float64), x.int().cumsum(0, dtype=torch.float32)", X),
+    "cummax": ("x", "(*torch.cummax(x, 1), torch.cummin(x, 0)[1], *torch.cummin(x.round(), 1))", X),
+    "cummax_kinds": ("i, b", "(*torch.cummax(i, 1), *torch.cummin(b, 1), torch.cummax(i.bfloat16(), 0)[0])", f"{INT}, {BOOL}"),
+    "logcumsumexp": ("x", "torch.logcumsumexp(x * 9, 1), torch.logcumsumexp(x.double(), 0)", X),
+    "scan_from_the_end": ("x", "x.flip(1).cumsum(1).flip(1) * x, torch.cummax(x.flip(0), 0)[1].flip(0)", X),
+    "scan_zero_dim": ("x", "x.sum().cumsum(0), torch.cummax(x.sum(), 0)[1], x[:, :1].cumprod(1)", X),
+    "scan_of_view": ("x", "x.t().cumsum(0), x.reshape(-1).cumsum(0).reshape(5, 3), x[:, 1:4].cumsum(1)[:, :2]", X),
+    "scan_between": ("x, y", "s = torch.cumsum(x * y, 1)\n(s / (s.abs().amax(1, keepdim=True) + 1), s.sum(0), s.mean(1))", XY),
+    "scan_of_softmax": ("x", "x.softmax(1).cumsum(1), x.cumsum(1).softmax(0)", X),
+    "scan_middle": ("x", "x.cumsum(1) + x.cumsum(2), x.cumsum(3).relu()", IMAGE),
+    "exclusive_scan": ("x", "x.cumsum(1) - x, torch.cat([torch.zeros_like(x[:, :1]), x[:, :-1].cumsum(1)], 1)", X),
+}  # fmt: skip
+
 _OPAQUE = {
     "conv2d": ("x", "self.c(x).relu()", IMAGE, "self.c = nn.Conv2d(6, 4, 3, padding=1)"),
     "conv1d_half": ("x", "self.c(x) * 2", "torch.randn(2, 6, 9)", "self.c = nn.Conv1d(6, 4, 3)"),
@@ -215,7 +232,6 @@ _OPAQUE = {
     "embedding": ("i", "self.e(i) * 2", "torch.randint(0, 7, (3, 4))", "self.e = nn.Embedding(7, 5)"),
     "indexing": ("x, i", "x[i], x.gather(0, i[:, None]), x.index_select(1, i)", f"{X}, torch.tensor([0, 2])"),
     "scatter": ("x, i", "torch.zeros(3, 5).scatter_add(0, i, x)", f"{X}, torch.randint(0, 3, (3, 5))"),
-    "cumsum": ("x", "x.cumsum(1), torch.cumprod(x, 0)", X),
     "lgamma": ("x", "torch.lgamma(x)", POSITIVE),
     "round_decimals": ("x", "torch.round(x, decimals=1)", X),
 }  # fmt: skip
@@ -223,7 +239,7 @@ _OPAQUE = {
 
 def _built() -> dict[str, str]:
     found = {**_unary(), **_activations()}
-    for family in (_BINARY, _VIEWS, _REDUCTIONS, _LAYERS, _ALGEBRA, _OPAQUE):
+    for family in (_BINARY, _VIEWS, _REDUCTIONS, _SCANS, _LAYERS, _ALGEBRA, _OPAQUE):
         found |= {name: source(*case) for name, case in family.items()}
     return found
 
@@ -238,7 +254,6 @@ CALLS: dict[str, tuple[str, ...]] = {
     "embedding": ("embedding",),
     "indexing": ("gather", "index", "index_select"),
     "scatter": ("scatter_add",),
-    "cumsum": ("cumprod", "cumsum"),
     "lgamma": ("lgamma",),
     "round_decimals": ("round",),
 }

@@ -156,13 +156,26 @@ def _layout_cases() -> dict[str, list[Case]]:
         ],
         "tril": [c for k in (0, 1, -1) for c in _same(ANY, (2, 4, 5), diagonal=k)],
         "triu": [c for k in (0, 1, -1) for c in _same(ANY, (2, 4, 5), diagonal=k)],
-        "cumsum": _same((*FLOATS, "int64"), (3, 4), axis=1),
-        "cumprod": _same((*FLOATS, "int64"), (3, 4), axis=0),
         "matmul": _same(NUMBERS, (2, 1, 3, 4), (5, 4, 2))
         + _same(FLOATS, (4,), (4, 3))
         + _same(FLOATS, (3, 4), (4,))
         + _same(FLOATS, (4,), (4,)),
         "linear": _same(FLOATS, (2, 3, 4), (5, 4), (5,)) + _same(FLOATS, (3, 4), (5, 4)),
+    }
+
+
+def _scan_cases() -> dict[str, list[Case]]:
+    sums = (*FLOATS, "int64")
+    cases = {
+        "cumsum": _same(sums, (3, 4), axis=1) + _same(sums, (0, 4), axis=0),
+        "cumprod": _same(sums, (3, 4), axis=0),
+        "logcumsumexp": _same(FLOATS, (3, 4), axis=1),
+    }
+    extremes = ("cummax", "cummin", "cummax_index", "cummin_index")
+    cases |= {n: _same(NUMBERS, S, axis=1) + _same(NUMBERS, (0, 2), axis=0) for n in extremes}
+    return {
+        name: [*found, *((i, {**a, "reverse": True}) for i, a in found)]
+        for name, found in cases.items()
     }
 
 
@@ -198,6 +211,7 @@ CASES = (
     | _activation_cases()
     | _reduction_cases()
     | _layout_cases()
+    | _scan_cases()
     | _layer_cases()
 )
 # Their array is given by a caller, or their meaning is injected: tested on their own.

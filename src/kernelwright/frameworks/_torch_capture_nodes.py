@@ -19,6 +19,7 @@ from kernelwright.frameworks import (
     _torch_aten_losses,
     _torch_aten_nn,
     _torch_aten_reductions,
+    _torch_aten_scans,
     _torch_aten_views,
 )
 from kernelwright.frameworks._torch_arrays import dtype_text
@@ -33,6 +34,7 @@ _FAMILIES = (
     _torch_aten_losses,
     _torch_aten_nn,
     _torch_aten_reductions,
+    _torch_aten_scans,
     _torch_aten_views,
 )
 # Arguments that say how a result is stored, or what its exported type already says.

@@ -144,8 +144,8 @@ class OpDef:
     combination. ``meaning(*arrays, **attrs)`` is the op in NumPy: in float64 when given float64.
     ``decompose(builder, inputs, attrs)`` rewrites it to simpler ops; None for a primitive.
     ``kind`` is what the scheduler sees: "elementwise", "reduction" (attrs: axes, keepdims),
-    "view" (moves no data), "movement" (concat, pad), "leaf", "composite" (has a decomposition),
-    "call" (opaque; matmul is one).
+    "scan" (attrs: axis, reverse), "view" (moves no data), "movement" (concat, pad), "leaf",
+    "composite" (has a decomposition), "call" (opaque; matmul is one).
     """
 
     name: str

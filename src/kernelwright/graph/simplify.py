@@ -232,6 +232,12 @@ def _pow(builder: Builder, inputs: Sequence[Node], attrs: Mapping[str, Any]) -> 
     return b.reciprocal(b.square(x)) if p == -2 else None
 
 
+def _trivial_scan(
+    builder: Builder, inputs: Sequence[Node], attrs: Mapping[str, Any]
+) -> Node | None:
+    return inputs[0] if inputs[0].shape[attrs["axis"]] < 2 else None
+
+
 def _involution(op: str) -> Rule:
     def rule(builder: Builder, inputs: Sequence[Node], attrs: Mapping[str, Any]) -> Node | None:
         return inputs[0].inputs[0] if inputs[0].op == op else None
@@ -261,6 +267,7 @@ _RULES: Mapping[str, Rule] = {
     "concat": _single,
     "pad": _pad,
     **{op: _trivial_reduction(op) for op in ("sum", "prod", "amax", "amin", "any", "all")},
+    **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin", "logcumsumexp"), _trivial_scan),
     "add": _add,
     "sub": _neutral("sub", 0, False),
     "mul": _neutral("mul", 1, True),

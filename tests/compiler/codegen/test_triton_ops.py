@@ -17,6 +17,7 @@ from kernelwright.aul.syntax import (
     COMPARE_OPS,
     REDUCE_OPS,
     SCALAR_OPS,
+    SCAN_OPS,
     UNARY_OPS,
     Copy,
     Host,
@@ -209,15 +210,23 @@ REDUCES: Mapping[str, Expected] = {
     "argmax": np.argmax,
     "argmin": np.argmin,
 }
+SCANS: Mapping[str, Expected] = {
+    "sum": np.cumsum,
+    "prod": np.cumprod,
+    "max": np.maximum.accumulate,
+    "min": np.minimum.accumulate,
+    "logaddexp": np.logaddexp.accumulate,
+}
 PREDICATES = ("isnan", "isinf", "isfinite")
 
 
 def test_no_op_is_left_out() -> None:
     assert set(FLOAT_UNARY) | set(INT_UNARY) == set(UNARY_OPS)
-    assert set(FLOAT_BINARY) | set(INT_BINARY) | {"shl", "shr"} == set(BINARY_OPS)
+    assert set(FLOAT_BINARY) | set(INT_BINARY) | {"shl", "shr", "logaddexp"} == set(BINARY_OPS)
     assert set(SCALARS) == set(SCALAR_OPS)
     assert set(COMPARES) == set(COMPARE_OPS)
     assert set(REDUCES) == set(REDUCE_OPS)
+    assert set(SCANS) == set(SCAN_OPS)
 
 
 # ---- values ------------------------------------------------------------------------------------
@@ -362,6 +371,20 @@ def power_case() -> None:
 power_case()
 
 
+def logaddexp_case(dtype: str) -> None:
+    """Positive operands: where the result passes through zero, its relative error has no bound."""
+    b, (x, y) = Builder(), (np.abs(v) for v in pairs(dtype))
+    tiles = [b.input("x", dtype, N), b.input("y", dtype, N)]
+    b.op("vbinary_op", "logaddexp", b.tile("r", dtype, N), *tiles)
+    b.output("r", dtype, N)
+    with np.errstate(all="ignore"):
+        add_case(f"logaddexp_{dtype}", b, [x, y], [np.logaddexp(wide(x), wide(y))])
+
+
+for DTYPE in ("float16", "bfloat16", "float32", "float64"):
+    logaddexp_case(DTYPE)
+
+
 def shift_case() -> None:
     b, x, s = Builder(), int_values("int32"), RNG.integers(0, 8, N).astype(np.int32)
     a, c = b.input("x", "int32", N), b.input("s", "int32", N)
@@ -398,6 +421,44 @@ for DTYPE in ("float32", "float64", "float16", "bfloat16", "int32"):
         reduce_case(DTYPE, AXIS, nan=False)
 reduce_case("float32", 1, nan=True)
 reduce_case("float32", 0, nan=True)
+
+
+def scan_case(dtype: str, axis: int, reverse: bool, valid: int | None) -> None:
+    b = Builder()
+    if dtype.startswith("int"):
+        x = RNG.integers(-3, 4, (ROWS, N)).astype(KINDS[dtype])
+    else:
+        x = (RNG.standard_normal((ROWS, N)) * 0.2 + 1).astype(KINDS[dtype])
+        x[2, 5] = np.nan
+    tile = b.input("x", dtype, ROWS, N)
+    ops = [op for op in SCANS if not (dtype.startswith("int") and op == "logaddexp")]
+    attrs: dict[str, Any] = {"axis": axis, "valid": None if valid is None else Int(valid)}
+    if reverse:
+        attrs["reverse"] = True
+    turn = slice(None, None, -1 if reverse else 1)
+    at = (turn, slice(None)) if axis == 0 else (slice(None), turn)
+    expected = []
+    for op in ops:
+        b.op("vscan_op", op, b.tile(f"r_{op}", dtype, ROWS, N), tile, **attrs)
+        b.output(f"r_{op}", dtype, ROWS, N)
+        y = wide(x).copy()
+        if valid is not None:
+            neutral = {"sum": 0, "prod": 1}.get(op, np.inf if op == "min" else -np.inf)
+            if dtype.startswith("int") and not np.isfinite(neutral):
+                neutral = np.iinfo(KINDS[dtype]).min if op == "max" else np.iinfo(KINDS[dtype]).max
+            y[(slice(valid, None),) if axis == 0 else (slice(None), slice(valid, None))] = neutral
+        with np.errstate(invalid="ignore"):
+            expected.append(SCANS[op](y[at], axis=axis)[at])
+    name = f"scan_{dtype}_{axis}_{'back' if reverse else 'on'}_{valid}"
+    add_case(name, b, [x], expected)
+
+
+for DTYPE in ("float32", "float64", "bfloat16", "int32", "int64"):
+    for AXIS, REVERSE in ((1, False), (1, True), (0, True), (0, False)):
+        scan_case(DTYPE, AXIS, REVERSE, None)
+scan_case("float32", 1, True, 13)
+scan_case("float16", 0, True, 3)
+scan_case("int32", 1, False, 64)
 
 
 def valid_case() -> None:
@@ -555,7 +616,7 @@ def assert_right(name: str, outputs: list[np.ndarray] | InterpreterError) -> Non
     assert not isinstance(outputs, InterpreterError), str(outputs)
     assert len(outputs) == len(EXPECTED[name])
     for k, (got, want) in enumerate(zip(outputs, EXPECTED[name])):
-        if name.startswith(("reduce_", "product_")) and got.dtype.name in UNIT:
+        if name.startswith(("reduce_", "scan_", "product_")) and got.dtype.name in UNIT:
             inside = UNIT["float64" if got.dtype == np.float64 else "float32"]
             scale = UNIT[got.dtype.name] + N * inside  # one rounding a step
             size = np.abs(want).astype(np.float64) + (8 if name.startswith("product") else 0)

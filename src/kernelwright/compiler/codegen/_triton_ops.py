@@ -188,6 +188,8 @@ def _typed(text: str, dtype: str, dst: str, exact: bool = False) -> str:
     return text if exact and dtype == dst else f"{group(text)}.to({triton_dtype(dst)})"
 
 
+_LOGADDEXP = {"float32": "_logaddexp", "float64": "_logaddexp_64"}
+
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 
 # ---- binary -----------------------------------------------------------------------------------
@@ -201,6 +203,8 @@ def _float_binary(op: str, a: str, b: str, wide: str) -> str:
     if op in ("max", "min"):
         return f"_{op}({a}, {b})"
     deep = [t if wide == "float64" else f"{t}.to(tl.float64)" for t in (a, b)]
+    if op == "logaddexp":
+        return f"{_LOGADDEXP[wide]}({a}, {b})"
     functions = {"pow": "_pow_64", "mod": "_mod_64", "fmod": "_fmod_64", "atan2": "_atan2_64"}
     if op in functions:
         return convert(f"{functions[op]}({', '.join(deep)})", "float64", wide)
@@ -354,6 +358,24 @@ def reduce(op: str, x: str, dtype: str, dst: str, axis: int, lane: str, masked: 
     if op == kind:
         return convert(best, wide, dst)
     return _arg_extreme(values, best, wide, dst, axis, lane)
+
+
+def scan(op: str, x: str, dtype: str, dst: str, axis: int, reverse: bool, masked: Masked) -> str:
+    """The running ``op`` of ``x`` along ``axis``, from the end when ``reverse``."""
+    back = ", reverse=True" if reverse else ""
+    if op in ("sum", "prod"):
+        wide = _accumulator(dtype, dst)
+        neutral = ("0" if op == "sum" else "1") + ".0" * (wide in FLOATS)
+        values = masked(convert(x, dtype, wide), neutral)
+        return convert(f"tl.cum{op}({values}, axis={axis}{back})", wide, dst)
+    wide = compute_dtype(dtype) if dtype in FLOATS else ("int64" if dtype == "int64" else "int32")
+    if op == "logaddexp" and dst == "float64":
+        wide = "float64"
+    values = masked(convert(x, dtype, wide), least(wide, largest=op == "min"))
+    combine = (
+        _LOGADDEXP[wide] if op == "logaddexp" else f"_{op}" if wide in FLOATS else f"_{op}_integer"
+    )
+    return convert(f"_scan({values}, {axis}, {reverse}, {combine})", wide, dst)
 
 
 def _accumulator(dtype: str, dst: str) -> str:

@@ -187,6 +187,58 @@ def _tanh(x):
 
 _define("""
 @triton.jit
+def _logaddexp(a, b):
+    # float32. log(exp(a) + exp(b)) by the larger one; equal infinities pass through.
+    top = _max(a, b)
+    y = top + _log1p(_exp(_min(a, b) - top))
+    return tl.where((a == b) & (tl.abs(a) == float("inf")), a, y)
+""")
+
+_define("""
+@triton.jit
+def _logaddexp_64(a, b):
+    # float64.
+    top = _max(a, b)
+    y = top + _log1p_64(tl.exp(_min(a, b) - top))
+    return tl.where((a == b) & (tl.abs(a) == float("inf")), a, y)
+""")
+
+_define("""
+@triton.jit
+def _max_integer(a, b):
+    return tl.maximum(a, b)
+""")
+
+_define("""
+@triton.jit
+def _min_integer(a, b):
+    return tl.minimum(a, b)
+""")
+
+_define("""
+@triton.jit
+def _scan(x, axis: tl.constexpr, reverse: tl.constexpr, combine: tl.constexpr):
+    # The interpreter scans element by element; here it takes log2(n) steps on whole tiles.
+    if INTERPRETED:
+        lane = tl.arange(0, x.shape[axis])
+        for other in tl.static_range(len(x.shape)):
+            if other != axis:
+                lane = tl.expand_dims(lane, other)
+        lane = tl.broadcast_to(lane, x.shape)
+        step = 1
+        while step < x.shape[axis]:
+            source = lane + step if reverse else lane - step
+            inside = (source >= 0) & (source < x.shape[axis])
+            before = tl.gather(x, tl.where(inside, source, lane), axis)
+            x = tl.where(inside, combine(before, x), x)
+            step *= 2
+        return x
+    else:
+        return tl.associative_scan(x, axis, combine, reverse)
+""")
+
+_define("""
+@triton.jit
 def _rint(x):
     # To the nearest integer, ties to even.
     low = tl.floor(x)

@@ -140,6 +140,34 @@ class VectorWriter(TileWriter):
         size = self.scope.text(dim)
         return f"{lane} < {size}", "" if self._fixed(dim) else f"{size} != {padded}"
 
+    def _vscan_op(self, op: VectorOp) -> None:
+        source, dst = self.tiles[op.srcs[0].name], self.tiles[op.dst.name]
+        axis, valid = op.attr("axis") % len(source.dims), op.attr("valid")
+        reverse = bool(op.attr("reverse"))
+        if axis not in source.kept:
+            if valid is not None:
+                raise UnsupportedError("valid= along a dimension of size 1 has no Triton form")
+            text = ops.convert(self.operand(op.srcs[0].name, dst), source.dtype, dst.dtype)
+            self.put(op.dst.name, text, dst.kept)
+            return
+        position = source.kept.index(axis)
+        lane = self.spread(
+            self.named("at", f"tl.arange(0, {source.padded[position]})"), position, source
+        )
+
+        def masked(values: str, neutral: str) -> str:
+            # What comes behind an element matters only to a scan from the end.
+            test = self._counted(source, position, lane, valid) if reverse or valid else None
+            if test is None:
+                return values
+            condition, when = test
+            text = f"tl.where({condition}, {values}, {neutral})"
+            return self.temporary(f"{text} if {when} else {values}" if when else text)
+
+        name = self.name(op.srcs[0].name)
+        text = ops.scan(op.op, name, source.dtype, dst.dtype, position, reverse, masked)
+        self.put(op.dst.name, text, dst.kept)
+
     def _reduce_one(self, op: VectorOp, source: TileType, dst: TileType) -> None:
         """A reduction over one element: the element itself."""
         x = self.operand(op.srcs[0].name, dst)

@@ -227,9 +227,7 @@ class RunEmitter:
                 else:
                     self.places[node] = reg
 
-    def scan(
-        self, node: Node, body: Body, state: dict[Node, reduction.Partial] | None
-    ) -> None:
+    def scan(self, node: Node, body: Body, state: dict[Node, reduction.Partial] | None) -> None:
         """The next elements of a scan; the body's users find them as its value."""
         value = body.scanned(node)
         if not self.scans(node, self.rank - 1):

@@ -224,7 +224,8 @@ SCALAR_FORMS = {
 
 _COSTS = {
     "copy": 0, "div": 4, "rec": 4, "sqrt": 4, "rsqrt": 8, "pow": 60, "mod": 20, "fmod": 20,
-    "floordiv": 20, "copysign": 3, "logaddexp": 70, "relu": 2, "max": 2, "min": 2, "exp": 22, "exp_nonpositive": 18,
+    "floordiv": 20, "copysign": 3, "relu": 2, "max": 2, "min": 2, "exp": 22, "exp_nonpositive": 18,
+    "logaddexp": 70,
 }  # fmt: skip
 
 _CHEAP = {

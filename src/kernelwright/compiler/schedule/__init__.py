@@ -26,6 +26,7 @@ from kernelwright.compiler.schedule.plan import (
     plan,
 )
 from kernelwright.compiler.schedule.symbols import SizeTable
+from kernelwright.compiler.schedule.tiles import OWN_NAMES
 from kernelwright.graph.core import Graph, Node
 from kernelwright.schema import Target
 
@@ -107,6 +108,8 @@ class Scheduler:
 
     def unique(self, wanted: str) -> str:
         name, number = identifier(wanted), 1
+        if OWN_NAMES.fullmatch(name):
+            name = wanted = f"{name}_in"
         while name in self.used:
             number += 1
             name = f"{identifier(wanted)}_{number}"

@@ -1,8 +1,8 @@
 """Loop structure: a region becomes one or two AUL kernels with their launches.
 
-Three shapes cover everything. *Elementwise*: one tile a core. *Rows*: a core holds whole reduced
-rows on chip. *Stream*: a long reduction is read once in steps, split over cores when there are few
-results; partial results meet in a second launch.
+*Elementwise*: one tile a core. *Rows*: a core holds whole rows that are reduced or scanned on chip.
+*Stream*: a long reduction is read once in steps, split over cores when there are few results;
+partial results meet in a second launch. *Scans* (``scans``): rows that are only scanned, in blocks.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from kernelwright.aul import syntax as aul
 from kernelwright.compiler.schedule.machine import Machine
 from kernelwright.compiler.schedule.region import Region, Value
+from kernelwright.compiler.schedule.scans import ScanEmitter
 from kernelwright.compiler.schedule.space import LoopDim, Space
 from kernelwright.compiler.schedule.symbols import Symbol, product
 from kernelwright.compiler.schedule.tiles import (
@@ -57,6 +58,8 @@ class RegionEmitter:
             self.elementwise()
         elif any(self.region.big(r.node) for r in self.region.reductions()):
             self.stream()
+        elif any(self.region.big(s.node) for s in self.region.scans()):
+            ScanEmitter(self).run()
         else:
             self.rows()
         return self.out
@@ -68,6 +71,15 @@ class RegionEmitter:
         listed = tuple(sorted({*choices, default}))
         self.out.tunables.append(aul.Tunable(full, default, listed))
         return Symbol(default, aul.Name(full))
+
+    def writer(
+        self,
+        tiled: Sequence[TileDim],
+        index: Mapping[LoopDim, aul.IntExpr],
+        extra: Sequence[LoopDim] = (),
+    ) -> TileWriter:
+        wide = self.machine.serial_rows
+        return TileWriter(self.space, tiled, index, self.names, extra, wide_scans=wide)
 
     def decode(
         self, linear: aul.IntExpr, parts: Sequence[tuple[LoopDim, Symbol]]
@@ -145,7 +157,7 @@ class RegionEmitter:
             else:
                 start = aul.Binary("*", positions[dim], block.expr)
                 tiled.append(TileDim(dim, block, self.named(inner, f"s{number}", start)))
-        writer = TileWriter(self.space, tiled, index, self.names)
+        writer = self.writer(tiled, index)
         self.write_roots(writer)
         inner.extend(writer.body)
         if inner is not body:
@@ -310,7 +322,7 @@ class StreamEmitter:
             for d in self.space.dims
             if d in blocks
         ]
-        writer = TileWriter(self.space, tiled, index, self.parent.names)
+        writer = self.parent.writer(tiled, index)
         writer.counter["k"] = len(self.folded)  # the loops are k0, k1, ...
         sums = [self.accumulator(writer, r) for r in self.reductions]
         body.extend(writer.body)
@@ -421,7 +433,7 @@ class StreamEmitter:
             index[dim] = aul.Int(0)
         parts = LoopDim((-1,), split, True)
         tiled.insert(0, TileDim(parts, split))
-        writer = TileWriter(self.space, tiled, index, self.parent.names, extra=[parts])
+        writer = self.parent.writer(tiled, index, [parts])
         results = [
             self.fold_partial(writer, name, reduction, split)
             for name, reduction in zip(partials, self.reductions)

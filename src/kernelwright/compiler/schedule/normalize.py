@@ -62,7 +62,7 @@ def empty_reductions(builder: Builder, node: Node) -> Node | None:
 
 
 def sink_window(builder: Builder, node: Node) -> Node | None:
-    """slice(f(a, b)) = f(slice(a), slice(b)); likewise through transpose and expand."""
+    """slice(f(a, b)) = f(slice(a), slice(b)); likewise through transpose, iota and scans."""
     if node.op not in ("slice", "flip"):
         return None
     (x,) = node.inputs
@@ -70,10 +70,42 @@ def sink_window(builder: Builder, node: Node) -> Node | None:
         axes = x.attrs["axes"]
         inner = apply_window(builder, node, x.inputs[0], tuple(np.argsort(axes)))
         return builder.make("transpose", [inner], axes=axes)
+    if op_definition(x.op).kind == "scan":
+        return window_of_scan(builder, node, x)
+    if x.op == "iota":
+        return window_of_iota(builder, node, x)
     if op_definition(x.op).kind == "elementwise":
         operands = [apply_window(builder, node, n, None) for n in x.inputs]
         return builder.make(x.op, operands, **x.attrs)
     return None
+
+
+def window_of_scan(builder: Builder, window: Node, scan: Node) -> Node | None:
+    """A flip of a scan is the scan from the other end; the elements that a scan visits first are a
+    scan of as many."""
+    axis, attrs = scan.attrs["axis"], dict(scan.attrs)
+    reverse = bool(attrs.pop("reverse", False))
+    if window.op == "flip":
+        reverse ^= axis in window.attrs["axes"]
+    else:
+        first, last, step = (window.attrs[k][axis] for k in ("starts", "stops", "steps"))
+        if step != 1 or (last != scan.shape[axis] if reverse else first != 0):
+            return None
+    inner = apply_window(builder, window, scan.inputs[0], None)
+    return builder.make(scan.op, [inner], **attrs, **({"reverse": True} if reverse else {}))
+
+
+def window_of_iota(builder: Builder, window: Node, iota: Node) -> Node:
+    """Indices from another start and with another step."""
+    axis, extent = iota.attrs["axis"], iota.shape[iota.attrs["axis"]]
+    if window.op == "flip":
+        first, step = (extent - 1, -1) if axis in window.attrs["axes"] else (0, 1)
+    else:
+        first, step = window.attrs["starts"][axis], window.attrs["steps"][axis]
+    out = builder.make("iota", [], **{**iota.attrs, "shape": window.shape})
+    if step != 1:
+        out = builder.mul(out, builder.constant(step, iota.dtype))
+    return builder.add(out, builder.constant(first, iota.dtype)) if first else out
 
 
 def apply_window(builder: Builder, window: Node, x: Node, order: tuple[int, ...] | None) -> Node:

@@ -121,7 +121,7 @@ class Planner:
             trial.add_root(node)
         except (Cut, JoinRefused):
             return False
-        alone = self.alone(node, index)
+        alone = self.alone(node, len(self.steps))
         shares = alone is not None and len(trial.loads) - before < len(alone.loads)
         if not shares or len(trial.loads) + len(trial.roots) > MAX_STREAMS:
             return False
@@ -161,12 +161,16 @@ class Planner:
     def big(self, reduction: Node) -> bool:
         """Whether the operand's row is too long, or there are too few rows, to keep rows whole."""
         operand = reduction.inputs[0]
-        row = prod(operand.shape[a] for a in reduction.attrs["axes"])
+        scan = "axis" in reduction.attrs
+        axes = (reduction.attrs["axis"],) if scan else reduction.attrs["axes"]
+        row = prod(operand.shape[a] for a in axes)
         rows = operand.type.size // max(1, row)
-        inner = prod(operand.shape[max(reduction.attrs["axes"], default=-1) + 1 :])
+        inner = prod(operand.shape[max(axes, default=-1) + 1 :])
         # With kept elements inside, a tile is at least COLUMNS of them wide.
         if row * (COLUMNS if inner > 1 else 1) > self.limits.resident_elements:
             return True
+        if scan:  # its elements wait for each other: cores can only share a row by splitting it
+            return False
         return rows < self.limits.min_cores and operand.type.size > 32 * 1024
 
 
@@ -177,8 +181,6 @@ def call_target(node: Node) -> tuple[str, Any]:
     tensors = [{"input": i} for i in range(len(node.inputs))]
     if node.op == "matmul":
         return "aten.matmul.default", positional(*tensors)
-    if node.op in ("cumsum", "cumprod"):
-        return f"aten.{node.op}.default", positional(*tensors, node.attrs["axis"])
     if node.op == "concat":
         return "aten.cat.default", positional(tensors, node.attrs["axis"])
     if node.op == "pad":

@@ -74,7 +74,7 @@ def sliced(view: View, node: Node, table: SizeTable) -> View:
 
 @dataclass(eq=False)
 class Value:
-    """One tensor inside the region. ``kind``: load, const, iota, map, reduce."""
+    """One tensor inside the region. ``kind``: load, const, iota, map, reduce, scan."""
 
     kind: str
     op: str
@@ -84,7 +84,7 @@ class Value:
     node: Node
     attrs: dict[str, Any] = field(default_factory=dict)
     view: View | None = None
-    reduced: Axis = ()  # the dimensions that a reduce folds
+    reduced: Axis = ()  # the dimensions that a reduce folds or a scan runs along
 
 
 @dataclass(eq=False)
@@ -193,6 +193,8 @@ class Region:
             return self.iota(node)
         if kind == "reduction":
             return self.reduce(node, args[0])
+        if kind == "scan":
+            return self.scan(node, args[0])
         if node.op in ("reshape", "transpose", "expand"):
             return self.regroup(node, args[0])
         if kind == "elementwise":
@@ -215,6 +217,11 @@ class Region:
                 kept.append(())
         value = Value("reduce", node.op, (operand,), tuple(kept), node.dtype, node)
         value.reduced = reduced
+        return self.note(value)
+
+    def scan(self, node: Node, operand: Value) -> Value:
+        value = Value("scan", node.op, (operand,), operand.axes, node.dtype, node, dict(node.attrs))
+        value.reduced = operand.axes[node.attrs["axis"]]
         return self.note(value)
 
     def regroup(self, node: Node, operand: Value) -> Value:
@@ -319,7 +326,7 @@ class Region:
             if id(current) in seen:
                 continue
             seen.add(id(current))
-            if current.kind == "reduce" or len(seen) > 24:
+            if current.kind in ("reduce", "scan") or len(seen) > 24:
                 return False
             stack.extend(current.args)
         return True
@@ -333,8 +340,15 @@ class Region:
     def reductions(self) -> list[Value]:
         return [v for v in self.live() if v.kind == "reduce" and v.reduced]
 
+    def scans(self) -> list[Value]:
+        return [v for v in self.live() if v.kind == "scan" and v.reduced]
+
+    def along(self) -> list[Value]:
+        """The reductions and scans: what runs along the dimensions that a tile holds whole."""
+        return [v for v in self.live() if v.kind in ("reduce", "scan") and v.reduced]
+
     def reduced_dims(self) -> frozenset[int]:
-        found = self.reductions()
+        found = self.along()
         return frozenset(self.dims.resolve(found[0].reduced)) if found else frozenset()
 
     def all_dims(self) -> frozenset[int]:
@@ -343,14 +357,14 @@ class Region:
         for value in self.live():
             if value.kind in ("load", "iota"):
                 out.update(self.dims.flatten(value.axes))
-            if value.kind == "reduce":
+            if value.kind in ("reduce", "scan"):
                 out.update(self.dims.flatten(value.args[0].axes))
         for root in self.roots:
             out.update(self.dims.flatten(root.value.axes))
         return frozenset(out)
 
     def check_reductions(self) -> None:
-        found = self.reductions()
+        found = self.along()
         if not found:
             return
         sets = [frozenset(self.dims.resolve(r.reduced)) for r in found]
@@ -362,6 +376,8 @@ class Region:
         for reduction in found:
             if frozenset(self.dims.flatten(reduction.args[0].axes)) != whole:
                 raise Cut(reduction.node)
+        if self.scans():
+            self.check_scans()
         if any(self.big(r.node) for r in found):
             self.check_streaming(found, sets[0])
 
@@ -375,8 +391,28 @@ class Region:
             raise JoinRefused
         raise Cut(one.node if one.node is not self.roots[0].node else two.node)
 
+    def check_scans(self) -> None:
+        """The dimensions of a scan must be one loop, in the order in which it visits them."""
+        from kernelwright.compiler.schedule.space import Space
+
+        space = Space(self)
+        for scan in self.scans():
+            along = self.dims.resolve(scan.reduced)
+            if any(dim.atoms == along for dim in space.dims):
+                continue
+            if len(self.roots) > 1:
+                raise JoinRefused
+            alone = scan.node is self.roots[0].node
+            raise Cut(scan.node.inputs[0] if alone else scan.node)
+
     def check_streaming(self, found: Sequence[Value], reduced: frozenset[int]) -> None:
-        """A long reduction is passed over once: nothing may need its result while it runs."""
+        """A long reduction is passed over once: nothing may need its result while it runs. Long
+        scans go together, but not with reductions."""
+        scans = [v for v in found if v.kind == "scan"]
+        if scans:
+            if len(scans) < len(found):
+                self.separate_kinds(found)
+            return
         for one in found:
             for two in found:
                 if one is not two and depends(two, one):
@@ -386,6 +422,15 @@ class Region:
                 if len(self.roots) > 1:
                     raise JoinRefused
                 raise Cut(found[0].node)
+
+    def separate_kinds(self, found: Sequence[Value]) -> None:
+        """Reductions and scans of long rows: what others need goes to memory."""
+        for one in found:
+            if any(one.kind != two.kind and depends(two, one) for two in found):
+                raise Cut(one.node)
+        if len(self.roots) > 1:
+            raise JoinRefused
+        raise Cut(next(v.node for v in found if v.node is not self.roots[0].node))
 
     def presence(self, value: Value) -> frozenset[int]:
         """The dimensions along which ``value`` really differs."""
@@ -403,6 +448,8 @@ class Region:
                 union = frozenset().union(*(memo[id(a)] for a in current.args))
                 if current.kind == "reduce":
                     union -= frozenset(self.dims.resolve(current.reduced))
+                elif current.kind == "scan":
+                    union |= frozenset(self.dims.resolve(current.reduced))
                 memo[id(current)] = union
         return memo[id(value)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,11 @@ from kernelwright.compiler.schedule.space import LoopDim, Space, Strides
 from kernelwright.compiler.schedule.symbols import Symbol, product
 from kernelwright.errors import UnsupportedError
 from kernelwright.graph.core import DTYPES, Node, is_float
+
+# What kernels name tiles and integers; tensors have other names.
+OWN_NAMES = re.compile(
+    r"(?:[bcikpqrstx]|acc|run)\d+|i|t\d+_start|first|step|share|place|chunk|start|turn"
+)
 
 UNARY = {name: name for name in aul.UNARY_OPS} | {
     "log": "ln",
@@ -55,6 +61,13 @@ REDUCE = {
     "amin": "min",
     "any": "any",
     "all": "all",
+}
+SCAN = {
+    "cumsum": "sum",
+    "cumprod": "prod",
+    "cummax": "max",
+    "cummin": "min",
+    "logcumsumexp": "logaddexp",
 }
 COMBINE = {"sum": "add", "prod": "mul", "max": "max", "min": "min", "any": "or", "all": "and"}
 
@@ -103,7 +116,10 @@ class TileRef:
 class TileWriter:
     """Statements for the values of one space. ``tiled``: the tile dimensions in order; ``index``:
     an integer for each other LoopDim. ``names`` maps a stored node's id to its host buffer.
-    ``extra``: LoopDims in front that no value of the space has (a workspace's split)."""
+    ``extra``: LoopDims in front that no value of the space has (a workspace's split).
+    ``wide_scans``: float sums and products run in float64, because one core takes a row's elements
+    one after the other. ``carries``: the accumulator of each scan that goes on from block to
+    block."""
 
     def __init__(
         self,
@@ -112,6 +128,7 @@ class TileWriter:
         index: Mapping[LoopDim, aul.IntExpr],
         names: Mapping[int, str],
         extra: Sequence[LoopDim] = (),
+        wide_scans: bool = False,
     ) -> None:
         self.space, self.tiled, self.index, self.names = space, list(tiled), dict(index), names
         self.dims = [*extra, *space.dims]
@@ -120,6 +137,8 @@ class TileWriter:
         self.arguments: dict[str, str] = {}  # kernel parameter -> host buffer
         self.body: list[aul.Statement] = []
         self.tiles: dict[int, TileRef] = {}
+        self.wide_scans = wide_scans
+        self.carries: dict[int, TileRef] = {}
 
     # ---- tiles and names ---------------------------------------------------------------------
 
@@ -278,6 +297,8 @@ class TileWriter:
             return self.iota(value)
         if value.kind == "reduce":
             return self.reduce(value)
+        if value.kind == "scan":
+            return self.scan(value)
         return self.map(value)
 
     def convert(self, ref: TileRef, dtype: str) -> TileRef:
@@ -339,6 +360,51 @@ class TileWriter:
             ref = self.convert(ref, compute_dtype(value.dtype))
         return ref
 
+    def scan(self, value: Value) -> TileRef:
+        """A running reduction along a tile dimension; with a carry, from block to block."""
+        along = self.space.region.dims.resolve(value.reduced)
+        ref, op = self.operand(value.args[0]), SCAN[value.op]
+        dtype = carried = compute_dtype(value.dtype)
+        if not along:
+            return ref
+        axis = next(i for i, t in enumerate(self.tiled) if t.dim.atoms == along)
+        if op in ("sum", "prod") and is_float(dtype) and self.wide_scans:
+            carried = "float64"
+        wanted = tuple(there or i == axis for i, there in enumerate(ref.present))
+        if ref.present != wanted:
+            ref = self.emit("vbroadcast_op", "", self.new_tile("b", wanted, ref.dtype), ref)
+        attrs: dict[str, Any] = {"axis": axis}
+        if value.attrs.get("reverse"):
+            attrs["reverse"] = True
+            if self.tiled[axis].blocked:
+                attrs["valid"] = self.valid(axis)
+        out = self.emit("vscan_op", op, self.new_tile("run", wanted, carried), ref, **attrs)
+        if id(value) in self.carries:
+            out = self.carry_on(ref, out, op, axis, self.carries[id(value)])
+        return self.convert(out, dtype)
+
+    def carry_on(self, ref: TileRef, block: TileRef, op: str, axis: int, acc: TileRef) -> TileRef:
+        """``block``, the scan of the operand ``ref`` alone, behind what the blocks before came to;
+        then that of the next block."""
+        block = self.convert(block, acc.dtype)
+        fold = COMBINE.get(op, op)
+        out = self.binary(fold, acc, block, acc.dtype)
+        if op in ("sum", "prod"):
+            ref = self.convert(ref, acc.dtype) if self.wide_scans else ref
+            total = self.convert(self.reduce_axis(ref, op, axis), acc.dtype)
+            self.emit("vbinary_op", fold, acc, acc, total)
+        else:  # what never falls (or never rises) ends at its extreme
+            total = self.reduce_axis(out, "min" if op == "min" else "max", axis)
+            self.emit("vbroadcast_op", "", acc, total)
+        return out
+
+    def valid(self, axis: int) -> aul.IntExpr:
+        """How many of a block's elements along a tile dimension exist."""
+        tile = self.tiled[axis]
+        assert tile.start is not None
+        left = aul.Binary("-", tile.dim.size.expr, tile.start)
+        return aul.Call("min", (tile.extent.expr, left))
+
     def reduce_axis(self, ref: TileRef, op: str, axis: int) -> TileRef:
         tile = self.tiled[axis]
         if not ref.present[axis]:
@@ -348,10 +414,7 @@ class TileWriter:
         out = self.new_tile("r", kept, ref.dtype)
         if not tile.blocked:
             return self.emit("vreduce_op", op, out, ref, axis=axis)
-        assert tile.start is not None
-        left = aul.Binary("-", tile.dim.size.expr, tile.start)
-        valid = aul.Call("min", (tile.extent.expr, left))
-        return self.emit("vreduce_op", op, out, ref, axis=axis, valid=valid)
+        return self.emit("vreduce_op", op, out, ref, axis=axis, valid=self.valid(axis))
 
     def map(self, value: Value) -> TileRef:
         if value.op == "alias":

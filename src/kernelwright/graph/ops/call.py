@@ -1,4 +1,4 @@
-"""Ops that the scheduler sees as opaque: matmul, scans, and a framework's own op by its name.
+"""Ops that the scheduler sees as opaque: matmul, and a framework's own op by its name.
 
 A framework op with several outputs is one "call" node an output, which differ in output_index.
 """
@@ -13,10 +13,8 @@ import numpy as np
 from kernelwright.errors import CaptureError
 from kernelwright.graph.core import OpDef, TensorType
 from kernelwright.graph.ops._rules import (
-    FLOATS,
     NUMBERS,
     broadcast_shapes,
-    expect_axis,
     expect_count,
     expect_dtype,
     expect_equal_dtypes,
@@ -42,13 +40,6 @@ def infer_matmul(inputs: Sequence[TensorType], attrs: Mapping[str, Any]) -> Tens
     return TensorType((*batch, *rows, *columns), dtype)
 
 
-def _infer_scan(inputs: Sequence[TensorType], attrs: Mapping[str, Any]) -> TensorType:
-    expect_count("cumsum", inputs, 1)
-    expect_dtype("cumsum", inputs[0].dtype, FLOATS | {"int64"})
-    expect_axis("cumsum", attrs["axis"], len(inputs[0].shape))
-    return inputs[0]
-
-
 def _infer_call(inputs: Sequence[TensorType], attrs: Mapping[str, Any]) -> TensorType:
     result = attrs["out_type"]
     if not isinstance(result, TensorType):
@@ -67,8 +58,6 @@ def _call(*_: np.ndarray, target: str, **__: Any) -> np.ndarray:
 
 OPS = (
     OpDef("matmul", "call", infer_matmul, in_float32(np.matmul), doc="Batched, NumPy's rule."),
-    OpDef("cumsum", "call", _infer_scan, in_float32(np.cumsum), doc="attrs axis."),
-    OpDef("cumprod", "call", _infer_scan, in_float32(np.cumprod), doc="attrs axis."),
     OpDef(
         "call",
         "call",
