@@ -34,7 +34,8 @@ from kernelwright.config import resolve
 from kernelwright.errors import UsageError
 from kernelwright.report.numbers import time_text
 from kernelwright.schema import Measurement
-from kernelwright.task.optimize import TIMING_S, versions
+from kernelwright.task.identity import versions
+from kernelwright.task.options import TIMING_S
 from kernelwright.task.resolve import make_spec
 from kernelwright.task.session import Session
 from kernelwright.verify.timing.statistics import claim

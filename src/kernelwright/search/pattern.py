@@ -1,60 +1,55 @@
-"""Ask/tell search over named choices: coordinate moves around the best point, then random ones."""
+"""Pattern search (Hooke and Jeeves, 1961) from a start that a cost model has chosen.
+
+Around the best point one parameter is moved one choice at a time. After a move that helped, the
+same move is tried again first. Where nothing near is left, random points are asked.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-Point = tuple[int, ...]
+from kernelwright.search._base import Index, Ledger, Point, SearchSpace
 
 
 class PatternSearch:
-    """``space`` maps each parameter to its choices in order; ``start`` is a full assignment.
+    def __init__(self, space: SearchSpace, *, seed: int = 0) -> None:
+        self._space, self._ledger = space, Ledger(space)
+        self._random = random.Random(seed)
+        self._start = space.index(space.start)
+        self._came_from: Index | None = None  # where the best point was reached from
 
-    ``ask`` gives an untried assignment or None when none is left; ``tell`` takes its cost (lower is
-    better, infinity for a failure). Neighbours of the best point come first, random points after.
-    """
-
-    def __init__(
-        self, space: Mapping[str, Sequence[int]], start: Mapping[str, int], *, seed: int = 0
-    ) -> None:
-        self.names = list(space)
-        self.space = {n: sorted(space[n]) for n in self.names}
-        self.random = random.Random(seed)
-        first = self.point(start)
-        self.asked: set[Point] = {first}
-        self.best: Point = first
-        self.best_cost = float("inf")
-
-    def point(self, values: Mapping[str, int]) -> Point:
-        return tuple(self.space[n].index(values[n]) for n in self.names)
-
-    def values(self, point: Point) -> dict[str, int]:
-        return {n: self.space[n][i] for n, i in zip(self.names, point)}
-
-    def ask(self) -> dict[str, int] | None:
-        fresh = [p for p in self.neighbours(self.best) if p not in self.asked]
-        if not fresh:
-            fresh = [p for p in (self.anywhere() for _ in range(64)) if p not in self.asked][:1]
-        if not fresh:
+    def ask(self) -> Point | None:
+        index = self._next()
+        if index is None:
             return None
-        chosen = self.random.choice(fresh)
-        self.asked.add(chosen)
-        return self.values(chosen)
+        self._ledger.asked.add(index)
+        return self._space.point(index)
 
-    def tell(self, values: Mapping[str, int], cost: float) -> None:
-        point = self.point(values)
-        self.asked.add(point)
-        if cost < self.best_cost:
-            self.best, self.best_cost = point, cost
+    def _next(self) -> Index | None:
+        asked = self._ledger.asked
+        if self._start not in asked:
+            return self._start
+        centre = self._ledger.cheapest() or self._start
+        if self._came_from is not None:
+            again = tuple(2 * now - before for now, before in zip(centre, self._came_from))
+            if again not in asked and self._space.contains(again):
+                return again
+        fresh = [index for index in self._space.neighbours(centre) if index not in asked]
+        if fresh:
+            return self._random.choice(fresh)
+        return self._space.draw(self._random, asked)
 
-    def neighbours(self, point: Point) -> list[Point]:
-        out = []
-        for axis, index in enumerate(point):
-            for step in (-1, 1):
-                if 0 <= index + step < len(self.space[self.names[axis]]):
-                    out.append((*point[:axis], index + step, *point[axis + 1 :]))
-        return out
+    def tell(self, point: Mapping[str, int], cost: float) -> None:
+        before = self._ledger.cheapest()
+        self._ledger.tell(point, cost)
+        after = self._ledger.cheapest()
+        if after != before:
+            self._came_from = before
 
-    def anywhere(self) -> Point:
-        return tuple(self.random.randrange(len(self.space[n])) for n in self.names)
+    @property
+    def best(self) -> tuple[Point, float] | None:
+        return self._ledger.best
+
+
+SEARCHER = PatternSearch

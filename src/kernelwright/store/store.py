@@ -92,6 +92,15 @@ class Store:
         found: Mapping[str, Any] = json.loads(row[0])
         return found
 
+    def find_all(self, key: str, name: str) -> list[Mapping[str, Any]]:
+        """Every step ``name`` of all runs with this key, oldest first."""
+        rows = self._db.execute(
+            "SELECT step.detail FROM step JOIN run ON run.id = step.run_id "
+            "WHERE run.key = ? AND step.name = ? ORDER BY step.id",
+            (key, name),
+        )
+        return [json.loads(row[0]) for row in rows]
+
     def runs(self) -> Iterator[Run]:
         """All runs, newest first."""
         rows = self._db.execute(

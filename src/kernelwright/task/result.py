@@ -39,6 +39,7 @@ class OptimizeResult:
     notes: tuple[str, ...] = ()
     resumed: bool = False
     context: Mapping[str, Any] = field(default_factory=dict)  # target, versions, options
+    stages_s: Mapping[str, float] = field(default_factory=dict)  # where the run's seconds went
 
     def __bool__(self) -> bool:
         return self.best.evaluation.passed
@@ -88,6 +89,7 @@ class OptimizeResult:
             "bound_percent": measured.bound_percent if measured else None,
             "returned": self.returned if evaluation.passed else None,
             "reduced": evaluation.reduced,
+            "stages_s": dict(self.stages_s),
             "out": None if self.out == Path() else str(self.out),
         }
 

@@ -20,11 +20,12 @@ from kernelwright.compiler.design import Design
 from kernelwright.config import Config
 from kernelwright.dsl import DSLS
 from kernelwright.errors import CaptureError, CompileError, MissingDependencyError, UnsupportedError
+from kernelwright.frameworks._base import Value
 from kernelwright.graph.core import Graph
 from kernelwright.graph.decompose import decompose
 from kernelwright.schema import Candidate, Evaluation, Status, TaskSpec
 from kernelwright.task.progress import Observer, Silent
-from kernelwright.verify.measure import measure_candidates, rank_candidates
+from kernelwright.verify.measure import input_sets, measure_candidates, rank_candidates
 from kernelwright.verify.reference.process import ReferenceProcess
 from kernelwright.verify.timing.profile import ProfileResult
 from kernelwright.verify.verifier import Verifier
@@ -87,6 +88,25 @@ class Session:
         """The reference as a Graph, for its own inputs' shapes; raises CaptureError."""
         return self.reference.capture()
 
+    def graph_text(self) -> str:
+        """The Graph for people; says so where there is none."""
+        try:
+            return str(self.graph)
+        except CaptureError as error:
+            return f"not captured: {error}"
+
+    def warm_up(self, baselines: Sequence[str]) -> None:
+        """Starts what verifying and measuring will need, beside what comes before them: the
+        isolated processes' servers import the framework for seconds."""
+        env = self.backend.child_env(self.config.threads)
+        warm_up(
+            self.spec.framework,
+            self.spec.target.backend,
+            env,
+            any(BASELINES[name].compiles for name in expand(baselines, self.spec.framework,
+                                                            self.spec.target.backend)),
+        )
+
     # ---- making ------------------------------------------------------------------------------
 
     @cached_property
@@ -96,6 +116,10 @@ class Session:
     def design(self) -> Design:
         """The builtin Designer's AUL for the Graph."""
         return self.designer.design(self.graph)
+
+    def designs(self) -> list[Design]:
+        """``design`` and alternatives to it, the first choice first."""
+        return self.designer.designs(self.graph)
 
     def check_design(self, design: Design) -> DesignCheck:
         """Interprets the design on reduced sizes against the reference."""
@@ -187,15 +211,23 @@ class Session:
             env=self.backend.child_env(self.config.threads),
         )
 
-    def rank(self, candidates: Mapping[str, Candidate]) -> dict[str, float]:
-        """Microseconds of each, from a few interleaved calls; for search, not for claims."""
+    def rank(self, candidates: Mapping[str, Candidate], *, rounds: int = 3) -> dict[str, float]:
+        """Microseconds of each, from a few interleaved calls (``rounds`` of each, more of the
+        faster); for search, not for claims."""
         return rank_candidates(
             self.reference,
             candidates,
             config=self.config,
             device=self.device_index,
+            rounds=rounds,
+            sets=self.ranking_inputs,
             env=self.backend.child_env(self.config.threads),
         )
+
+    @cached_property
+    def ranking_inputs(self) -> list[list[Value]]:
+        """For all races alike: nothing is claimed from them, so they need not be secret."""
+        return input_sets(self.reference, most=2)
 
     @cached_property
     def simplified(self) -> Graph | None:

@@ -90,16 +90,18 @@ def rank_candidates(
     *,
     config: Config,
     device: int = 0,
-    rounds: int = 7,
+    rounds: int = 3,
+    sets: Sequence[Sequence[Value]] | None = None,
     env: Mapping[str, str] | None = None,
 ) -> dict[str, float]:
-    """Microseconds of each candidate, fastest first, from a few calls (see ``quick_rank``)."""
+    """Microseconds of each candidate, fastest first, from a few calls (see ``quick_rank``).
+    ``sets`` are the inputs; fresh ones when None."""
     info = device_info(reference.spec.target.backend, device)
     with _folders(candidates) as entries:
         return quick_rank(
             reference.spec,
             entries,
-            input_sets(reference),
+            input_sets(reference) if sets is None else sets,
             info,
             config,
             state=reference.describe().state,
@@ -117,10 +119,10 @@ def device_info(backend: str, index: int) -> DeviceInfo:
     return found[index]
 
 
-def input_sets(reference: ReferenceProcess) -> list[list[Value]]:
-    """Input sets of the Model from seeds that nobody knows; at least two, four if they fit."""
+def input_sets(reference: ReferenceProcess, most: int = _SETS) -> list[list[Value]]:
+    """Input sets of the Model from seeds that nobody knows; at least two, ``most`` if they fit."""
     first = reference.make_inputs(laws.fresh_seed())
-    count = max(2, min(_SETS, _SETS_BYTES // max(1, laws.nbytes(first))))
+    count = max(2, min(most, _SETS_BYTES // max(1, laws.nbytes(first))))
     return [first, *(reference.make_inputs(laws.fresh_seed()) for _ in range(count - 1))]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from kernelwright.aul.syntax import Program
 from kernelwright.compiler.design import Design
 from kernelwright.registry import Registry
 from kernelwright.schema import Candidate, Target
@@ -19,6 +20,10 @@ class Printer(Protocol):
     """
 
     impl_type: str
+
+    def launch_choices(self, program: Program) -> Mapping[str, tuple[int, ...]]:
+        """What else may be tuned besides the program's own tunables: names that ``print`` takes as
+        ``parameters`` too, with their values. 0 leaves the choice to the printer."""
 
     def print(
         self, design: Design, target: Target, framework: str, parameters: Mapping[str, int]

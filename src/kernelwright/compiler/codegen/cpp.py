@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from kernelwright.aul.syntax import Program
 from kernelwright.compiler.codegen._cpp_host import cpp_source
 from kernelwright.compiler.codegen._plan import cpu_plan, design_text, host_vector_bytes
 from kernelwright.compiler.codegen._wrapper import wrapper_files
@@ -16,6 +17,9 @@ class CppPrinter:
     """Files: kernel.py, kernel.cpp, libkernel.so (and constants.npz for large constants)."""
 
     impl_type = "cpp"
+
+    def launch_choices(self, program: Program) -> Mapping[str, tuple[int, ...]]:
+        return {}
 
     def print(
         self, design: Design, target: Target, framework: str, parameters: Mapping[str, int]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from kernelwright.aul.syntax import Program
 from kernelwright.compiler.codegen._mlir_host import mlir_source
 from kernelwright.compiler.codegen._plan import cpu_plan, design_text, host_vector_bytes
 from kernelwright.compiler.codegen._wrapper import wrapper_files
@@ -17,6 +18,9 @@ class MlirPrinter:
     every text from kernel.mlir to the assembly."""
 
     impl_type = "mlir"
+
+    def launch_choices(self, program: Program) -> Mapping[str, tuple[int, ...]]:
+        return {}
 
     def print(
         self, design: Design, target: Target, framework: str, parameters: Mapping[str, int]

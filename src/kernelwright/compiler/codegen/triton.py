@@ -19,7 +19,17 @@ import re
 from collections.abc import Mapping
 
 from kernelwright.aul import evaluate, print_program, resolve
-from kernelwright.aul.syntax import Const, CoreNum, Launch, Program, Size, Tunable, Workspace
+from kernelwright.aul.syntax import (
+    Const,
+    CoreNum,
+    Launch,
+    Loop,
+    Program,
+    Size,
+    Tunable,
+    Workspace,
+    statements,
+)
 from kernelwright.compiler.codegen._triton_host import HostPrinter
 from kernelwright.compiler.codegen._triton_index import Scope, host_text, names_in
 from kernelwright.compiler.codegen._triton_kernel import PrintedKernel, print_kernel
@@ -28,13 +38,20 @@ from kernelwright.compiler.design import Design
 from kernelwright.errors import UnsupportedError, UsageError
 from kernelwright.schema import Candidate, Target
 
-LAUNCH_OPTIONS = ("num_warps", "num_stages")  # parameters besides the design's tunables
+# Parameters besides the design's tunables; 0 is the file's own choice (by the tile's elements) and
+# Triton's. Warps beyond 16 leave a thread fewer than 128 registers.
+LAUNCH_OPTIONS = {"num_warps": (0, 1, 2, 4, 8, 16), "num_stages": (0, 1, 2, 3, 4)}
 
 
 class TritonPrinter:
     """``parameters`` may also hold ``num_warps`` and ``num_stages``."""
 
     impl_type = "triton"
+
+    def launch_choices(self, program: Program) -> Mapping[str, tuple[int, ...]]:
+        """Stages matter where a kernel has a loop to overlap."""
+        loops = any(isinstance(s, Loop) for k in program.kernels for s in statements(k.body))
+        return {n: c for n, c in LAUNCH_OPTIONS.items() if loops or n != "num_stages"}
 
     def print(
         self, design: Design, target: Target, framework: str, parameters: Mapping[str, int]
@@ -49,7 +66,7 @@ class TritonPrinter:
                 f"impl_type triton speaks torch and numpy, not {framework!r}; use impl_type cpp"
             )
         chosen = choose_tunables(design.program, parameters)
-        options = {k: int(v) for k, v in parameters.items() if k in LAUNCH_OPTIONS}
+        options = {k: int(v) for k, v in parameters.items() if k in LAUNCH_OPTIONS and v}
         values = declared_values(design.program, chosen)
         wide = _needs_wide_index(design.program, values)
         kernels = _print_kernels(design.program, values, wide, options.get("num_stages"))

@@ -18,6 +18,7 @@ import os
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -35,6 +36,7 @@ from kernelwright.verify.timing.session import TimingPlan
 
 _VERSION = 1
 _CALLS = 2
+_AT_ONCE = 8  # workers that compile side by side; each holds the inputs
 _MOST_BYTES, _MOST_FILES = 512 << 20, 20_000
 _KEPT = 256  # tar files in cache_dir
 # What makes a candidate's first call compile. One that hides these words compiles in the timing
@@ -67,10 +69,20 @@ def prepared(plan: TimingPlan) -> Iterator[None]:
         root = Path(name)
         root.chmod(0o755)
         _prepare_baselines(plan, root)
-        for number, subject in enumerate([s for s in plan.subjects if s.entry is not None]):
-            if subject.entry is not None and compiles(subject.entry):
-                _prepare_candidate(plan, subject, f"candidate{number}", root)
+        _prepare_candidates(plan, root)
         yield
+
+
+def _prepare_candidates(plan: TimingPlan, root: Path) -> None:
+    """Each in a worker of its own, as many at once as there are threads: nothing is timed here."""
+    found = [s for s in plan.subjects if s.entry is not None and compiles(s.entry)]
+    with ThreadPoolExecutor(min(_AT_ONCE, plan.config.threads)) as pool:
+        jobs = [
+            pool.submit(_prepare_candidate, plan, subject, f"candidate{number}", root)
+            for number, subject in enumerate(found)
+        ]
+        for job in jobs:
+            job.result()
 
 
 def compiles(entry: Path) -> bool:

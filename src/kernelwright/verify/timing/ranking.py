@@ -10,10 +10,13 @@ from kernelwright.config import Config
 from kernelwright.devices import device_lock
 from kernelwright.frameworks._base import StateEntry, Value
 from kernelwright.schema import TaskSpec
+from kernelwright.search.halving import Race
+from kernelwright.verify.timing.prepare import prepared
 from kernelwright.verify.timing.records import Subject, SubjectFailed
 from kernelwright.verify.timing.rotation import Rotation
 from kernelwright.verify.timing.session import TimingPlan, TimingSession
-from kernelwright.verify.timing.statistics import median
+
+_NEAR = 0.03  # candidates this near to the fastest are told apart by more calls, never dropped
 
 
 def quick_rank(
@@ -24,51 +27,48 @@ def quick_rank(
     config: Config,
     *,
     state: Sequence[StateEntry] = (),
-    rounds: int = 7,
-    keep: float = 1.5,
+    rounds: int = 3,
     cold: bool | None = None,
     env: Mapping[str, str] | None = None,
 ) -> dict[str, float]:
     """Microseconds of each candidate from a few interleaved calls, for a search: fastest first.
 
-    A candidate slower than ``keep`` times the fastest after two rounds is timed no further; one
-    that cannot be loaded or called gets infinity. Nothing is judged here and nothing may be claimed
-    from it: the search had the machine warm and uneven.
+    After ``rounds`` calls of each the slower half is timed no further, the others get twice as many,
+    and so on (``search.halving.Race``); one that cannot be loaded or called gets infinity. What
+    compiles at its first call is compiled before, side by side. Nothing is judged here and nothing
+    may be claimed from it: the search had the machine warm and uneven.
     """
     subjects = [Subject(name, entry=path) for name, path in candidates.items()]
     plan = TimingPlan.of(spec, device, config, subjects, input_sets, state, cold, 0, env)
     times: dict[str, float] = {}
     with device_lock(device.backend, device.index, config.state_dir):
-        while plan.subjects:
-            try:
-                with plan.session() as session:
-                    times = _ranked(plan, session, rounds, keep)
-                break
-            except SubjectFailed as error:
-                plan.drop(error)
+        with prepared(plan):
+            while plan.subjects:
+                try:
+                    with plan.session() as session:
+                        times = _ranked(plan, session, rounds)
+                    break
+                except SubjectFailed as error:
+                    plan.drop(error)
     times.update(dict.fromkeys(plan.failures, float("inf")))
     return dict(sorted(times.items(), key=lambda item: item[1]))
 
 
-def _ranked(plan: TimingPlan, session: TimingSession, rounds: int, keep: float) -> dict[str, float]:
+def _ranked(plan: TimingPlan, session: TimingSession, rounds: int) -> dict[str, float]:
     session.give_inputs(plan.sets)
     rotation = Rotation(len(plan.sets), plan.seed, mixed=False)
     for subject in list(plan.subjects):
+        cache = plan.caches.get(subject.name)
         try:
-            session.load(subject, plan.state)
-            session.call(subject.name, rotation.draw())
+            session.load(subject, plan.state, cache)
+            session.call(subject.name, rotation.draw(), cache=cache)
         except SubjectFailed as error:
             if not error.alive:
                 raise
             plan.drop(error)
             session.records.pop(subject.name, None)
-    racing = list(session.records)
-    for number in range(rounds):
-        for name in racing:
-            session.record(name, rotation.draw())
-        # The least time is the steadiest estimate while samples are few.
-        best = {name: min(session.records[name].samples_us) for name in racing}
-        if number and racing:
-            fastest = min(best.values())
-            racing = [name for name in racing if best[name] <= keep * fastest]
-    return {name: median(record.samples_us) for name, record in session.records.items()}
+    race = Race(session.records, first=rounds, near=_NEAR)
+    while (name := race.ask()) is not None:
+        session.record(name, rotation.draw())
+        race.tell(name, session.records[name].samples_us[-1])
+    return race.ranking()
