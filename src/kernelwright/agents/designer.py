@@ -56,6 +56,10 @@ class BuiltinDesigner:
             raise DesignError(f"the design breaks a rule of AUL: {problems[0]}")
         return made
 
+    def designs(self, graph: Graph) -> list[Design]:
+        """``design`` and alternatives to it, the first choice first."""
+        return [self.design(graph)]
+
     def reduced_shapes(self, graph: Graph) -> dict[int, tuple[int, ...]]:
         """Position of an input -> its shape among the reduced inputs, where there are any."""
         inputs = self.reference.reduced_inputs(seed=1)

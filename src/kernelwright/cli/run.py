@@ -49,9 +49,14 @@ def run_jobs(
             display.begin(path.stem)
             try:
                 result = guarded(path, partial(job, path, display))
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as stop:
                 display.note("interrupted; what is finished is kept, the same command continues")
                 codes.append(INTERRUPTED)
+                kept = getattr(stop, "result", None)  # the best so far of a run that was tuning
+                if kept is not None:
+                    results.append(kept)
+                    if as_json:
+                        emit(json.dumps(kept.to_json()))
                 break
             results.append(result)
             codes.append(result.exit_code)

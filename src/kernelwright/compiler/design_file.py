@@ -26,7 +26,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def design_to_dict(design: Design) -> tuple[dict[str, Any], Arrays]:
-    """(data, arrays): ``data`` holds JSON values alone and names the ``arrays`` that it refers to."""
+    """(data, arrays): ``data`` holds JSON values alone and names the ``arrays`` it refers to."""
     arrays: Arrays = {}
     return {"version": VERSION, "design": _packed(design, arrays)}, arrays
 

@@ -145,6 +145,7 @@ def _python_path(kind: Kind) -> str:
 
 _spawn_queue: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
 _servers: dict[Kind, ForkServer] = {}
+_starting: dict[Kind, threading.Lock] = {}  # servers of different kinds start side by side
 _state_lock = threading.RLock()
 _owner_pid = 0  # the process that the threads and zygotes above belong to
 
@@ -171,16 +172,22 @@ def _spawner(jobs: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]]) -> 
 
 
 def serving(kind: Kind) -> ForkServer:
+    """The running server of this kind, started if there is none. Raises SandboxError."""
     global _owner_pid, _spawn_queue
     with _state_lock:
         if _owner_pid != os.getpid():  # first use, or a fork of a process that had zygotes
             _owner_pid = os.getpid()
             _servers.clear()
+            _starting.clear()
             _spawn_queue = queue.SimpleQueue()
             threading.Thread(target=_spawner, args=(_spawn_queue,), daemon=True).start()
+        starting = _starting.setdefault(kind, threading.Lock())
+    with starting:
         found = _servers.get(kind)
         if found is None or not found.alive:
-            found = _servers[kind] = ForkServer(kind)
+            found = ForkServer(kind)
+            with _state_lock:
+                _servers[kind] = found
         return found
 
 

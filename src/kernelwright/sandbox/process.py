@@ -47,6 +47,7 @@ __all__ = [
     "isolation_level",
     "shutdown",
     "start",
+    "warm_up",
 ]
 
 log = logging.getLogger(__name__)
@@ -215,9 +216,9 @@ def start(
     such level.
     """
     limits = limits or Limits()
-    chosen = isolation.checked(level) if isolated else None
+    kind = _kind(isolated, env or {}, preload, level)
+    chosen = kind.level
     paths = tuple(str(Path(p).resolve()) for p in readable)
-    kind = Kind(chosen, tuple(preload), tuple(sorted((env or {}).items())))
     zygote = serving(kind)
     owned = None
     if chosen == "bubblewrap" and not zygote.nested:
@@ -225,6 +226,24 @@ def start(
         owned = zygote = ForkServer(Kind(kind.level, kind.preload, kind.env, paths or ("/usr",)))
     home = "" if chosen == "bubblewrap" else tempfile.mkdtemp(prefix="kernelwright-job-")
     return _start_job(zygote, entry, limits, paths, home, owned)
+
+
+def warm_up(*, isolated: bool, env: Mapping[str, str], preload: Sequence[str] = ()) -> None:
+    """Starts the fork server that ``start`` with these arguments will use, in the background: it
+    imports heavy packages for seconds. What fails is said by the ``start`` that needs it."""
+
+    def work() -> None:
+        with contextlib.suppress(SandboxError, OSError):
+            serving(_kind(isolated, env, preload, None))
+
+    threading.Thread(target=work, daemon=True, name="kernelwright-warm-up").start()
+
+
+def _kind(
+    isolated: bool, env: Mapping[str, str], preload: Sequence[str], level: Level | None
+) -> Kind:
+    chosen = isolation.checked(level) if isolated else None
+    return Kind(chosen, tuple(preload), tuple(sorted(env.items())))
 
 
 def _start_job(

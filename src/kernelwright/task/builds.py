@@ -17,7 +17,10 @@ from kernelwright.schema import Candidate, TaskSpec
 from kernelwright.task.build_worker import candidate_of
 
 _PRELOAD = ("kernelwright.agents.coder", "kernelwright.compiler.design_file")
-_REFUSALS = ("CompileError", "UnsupportedError", "MissingDependencyError", "UsageError")
+_REFUSALS = (
+    *("CompileError", "UnsupportedError", "MissingDependencyError", "UsageError"),
+    "AULError",  # a setting that the design does not hold for
+)
 MOST_PROCESSES = 16
 
 

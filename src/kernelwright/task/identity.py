@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -31,10 +32,8 @@ def versions() -> dict[str, str]:
             out[name] = version(name)
         except PackageNotFoundError:
             continue
-    try:
+    with contextlib.suppress(CompileError, MissingDependencyError):
         out["c++"] = cxx.version(cxx.find_cxx())
-    except (CompileError, MissingDependencyError):
-        pass
     return out
 
 

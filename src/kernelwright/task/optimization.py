@@ -160,9 +160,7 @@ class Optimization:
         self.observer.finish()
         return designs
 
-    def first_choice(
-        self, session: Session, design: Design, names: Sequence[str]
-    ) -> list[Attempt]:
+    def first_choice(self, session: Session, design: Design, names: Sequence[str]) -> list[Attempt]:
         """The first impl_type whose kernel is right, with those that failed before it."""
         out: list[Attempt] = []
         for position, name in enumerate(names):
@@ -268,9 +266,7 @@ class Optimization:
         kept = [n for n in times if self.options.effort == "full" or times[n] <= limit_us]
         return [int(name) for name in kept]
 
-    def tune_one(
-        self, session: Session, designs: Designs, place: int, budget_s: float
-    ) -> None:
+    def tune_one(self, session: Session, designs: Designs, place: int, budget_s: float) -> None:
         attempt = self.attempts[place]
         assert attempt.candidate is not None
         key = tuning_key(self.spec, self.config, designs.all, attempt.candidate)

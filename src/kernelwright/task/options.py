@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kernelwright.errors import UsageError
-from kernelwright.verify.baselines import EAGER, check_baselines
+from kernelwright.verify.timing.baselines import EAGER, check_baselines
 
 EFFORTS = ("none", "quick", "full")
 QUICK_S, FULL_S = 60.0, 600.0

@@ -23,11 +23,16 @@ from kernelwright.errors import CaptureError, CompileError, MissingDependencyErr
 from kernelwright.frameworks._base import Value
 from kernelwright.graph.core import Graph
 from kernelwright.graph.decompose import decompose
+from kernelwright.sandbox.process import warm_up
 from kernelwright.schema import Candidate, Evaluation, Status, TaskSpec
 from kernelwright.task.progress import Observer, Silent
+from kernelwright.task.resolve import impl_types_to_try
+from kernelwright.verify.candidate.process import worker_env, worker_preloads
 from kernelwright.verify.measure import input_sets, measure_candidates, rank_candidates
 from kernelwright.verify.reference.process import ReferenceProcess
+from kernelwright.verify.timing.baselines import BASELINES, expand
 from kernelwright.verify.timing.profile import ProfileResult
+from kernelwright.verify.timing.session import timing_preloads
 from kernelwright.verify.verifier import Verifier
 
 
@@ -98,14 +103,16 @@ class Session:
     def warm_up(self, baselines: Sequence[str]) -> None:
         """Starts what verifying and measuring will need, beside what comes before them: the
         isolated processes' servers import the framework for seconds."""
-        env = self.backend.child_env(self.config.threads)
-        warm_up(
-            self.spec.framework,
-            self.spec.target.backend,
-            env,
-            any(BASELINES[name].compiles for name in expand(baselines, self.spec.framework,
-                                                            self.spec.target.backend)),
-        )
+        framework, backend = self.spec.framework, self.spec.target.backend
+        names = impl_types_to_try(self.spec)
+        compiling = any(BASELINES[b].compiles for b in expand(baselines, framework, backend))
+        for name in names:
+            env, preload = worker_env(self.child_env(name)), worker_preloads(framework, name)
+            warm_up(isolated=True, env=env, preload=preload)
+        if any(self.native(name) for name in names):
+            env = worker_env(self.backend.child_env(self.config.threads))
+            preload = timing_preloads(framework, backend, compiling)
+            warm_up(isolated=True, env=env, preload=preload)
 
     # ---- making ------------------------------------------------------------------------------
 

@@ -73,9 +73,7 @@ class Tuner:
         self.seen: dict[str, float] = {}  # a candidate's hash -> its ratio
         self.best: _Best  # also while ``improve`` is interrupted
 
-    def improve(
-        self, attempt: Attempt, *, budget_s: float, start: Point | None = None
-    ) -> Attempt:
+    def improve(self, attempt: Attempt, *, budget_s: float, start: Point | None = None) -> Attempt:
         """The best attempt found within the budget; the given one if nothing beats it. ``start``
         is a setting to begin at. An earlier search of the same that was as patient is believed."""
         assert attempt.candidate is not None
@@ -99,7 +97,7 @@ class Tuner:
         return best.attempt
 
     def confirm(self, first: Attempt) -> None:
-        """The best of many noisy times is too good: once more against the first, with more calls."""
+        """The best of many noisy times is too good: once more against the first, at length."""
         if self.best.attempt is first:
             return
         assert first.candidate is not None and self.best.attempt.candidate is not None
@@ -225,9 +223,7 @@ class _Search:
             raise TuningFailed("the best kernel so far could not be timed again")
         return {name: us / unit_us for name, us in times.items()}
 
-    def take(
-        self, number: int, point: Point, ratio: float, candidate: Candidate | None
-    ) -> float:
+    def take(self, number: int, point: Point, ratio: float, candidate: Candidate | None) -> float:
         """Makes a setting the best, once it is verified; its ratio, infinity when it is wrong."""
         tuner = self.tuner
         if candidate is None:

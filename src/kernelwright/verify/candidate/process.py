@@ -43,6 +43,18 @@ _NAME_CHARACTERS, _MOST_CALLS = 80, 64
 _FAULTS = {"dtype": Status.WRONG_DTYPE, "structure": Status.WRONG_STRUCTURE}
 
 
+def worker_env(env: Mapping[str, str]) -> dict[str, str]:
+    """What precision and timing workers alike see of an environment, so that one fork server can
+    serve both."""
+    return {"TORCHINDUCTOR_COMPILE_THREADS": "1", **env}
+
+
+def worker_preloads(framework: str, impl_type: str) -> tuple[str, ...]:
+    """What a precision worker's fork server imports."""
+    preload = PRELOADS.get(framework, ())
+    return (*preload, "triton") if impl_type == "triton" else preload
+
+
 class CandidateFault(Exception):
     """The candidate failed before any output could be judged."""
 
@@ -83,14 +95,13 @@ class CandidateProcess:
         folder = Path(self._folder.name)
         write_folder(candidate, folder)
         folder.chmod(0o755)
-        preload = PRELOADS.get(framework, ())
         self._child = start(
             "kernelwright.verify.candidate.worker:main",
             isolated=True,
             limits=limits,
             readable=[folder],
-            env=env,
-            preload=(*preload, "triton") if candidate.impl_type == "triton" else preload,
+            env=worker_env(env),
+            preload=worker_preloads(framework, candidate.impl_type),
         )
         self._header = {
             "op": "load",

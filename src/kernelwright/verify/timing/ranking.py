@@ -33,10 +33,10 @@ def quick_rank(
 ) -> dict[str, float]:
     """Microseconds of each candidate from a few interleaved calls, for a search: fastest first.
 
-    After ``rounds`` calls of each the slower half is timed no further, the others get twice as many,
-    and so on (``search.halving.Race``); one that cannot be loaded or called gets infinity. What
-    compiles at its first call is compiled before, side by side. Nothing is judged here and nothing
-    may be claimed from it: the search had the machine warm and uneven.
+    After ``rounds`` calls of each the slower half is timed no further, the others get as many
+    again, and so on (``search.halving.Race``); one that cannot be loaded or called gets infinity.
+    What compiles at its first call is compiled before, side by side. Nothing is judged here and
+    nothing may be claimed from it: the search had the machine warm and uneven.
     """
     subjects = [Subject(name, entry=path) for name, path in candidates.items()]
     plan = TimingPlan.of(spec, device, config, subjects, input_sets, state, cold, 0, env)

@@ -21,6 +21,7 @@ from kernelwright.frameworks._base import RunResult, StateEntry, Value
 from kernelwright.sandbox import isolation, process
 from kernelwright.sandbox.channel import ChannelError
 from kernelwright.schema import Evaluation, Status, TaskSpec
+from kernelwright.verify.candidate.process import worker_env
 from kernelwright.verify.candidate.untrusted import (
     LOG_CHARACTERS,
     plain_number,
@@ -41,6 +42,14 @@ _COMPILER = ("torch._dynamo", "torch._inductor.compile_fx")
 IDLE_SHARE = 0.08
 # A running thread's account is up to one scheduler tick (10 ms) late.
 _IDLE_WINDOW_S, _IDLE_MOST_S = 0.05, 0.6
+
+
+def timing_preloads(framework: str, backend: str, compiling: bool) -> tuple[str, ...]:
+    """What a timing worker's fork server imports. Most of what a compiled baseline costs on a CPU
+    is the compiler's imports. Not for a GPU: they may start CUDA in the fork server, whose children
+    could then not use it."""
+    compiler = _COMPILER if compiling and backend == "cpu" else ()
+    return (*PRELOADS.get(framework, ()), *compiler)
 
 
 class TimingSession:
@@ -65,19 +74,16 @@ class TimingSession:
         isolation.require(allow_unsandboxed=config.judge.allow_unsandboxed)
         backend = BACKENDS.get(device.backend)
         threads = config.threads
-        fixed = {**backend.child_env(threads), "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+        fixed = worker_env(backend.child_env(threads))
         self.cold = cold
         self.records: dict[str, Record] = {}
-        # Most of what a compiled baseline costs here is these imports. Not for a GPU: they may
-        # start CUDA in the fork server, whose children could then not use it.
-        compiler = _COMPILER if compiling and device.backend == "cpu" else ()
         self._torch_device = backend.torch_device(device.index)
         self._child = process.start(
             _ENTRY,
             isolated=True,
             readable=readable,
             env={**fixed, **(env or {})},
-            preload=(*PRELOADS.get(spec.framework, ()), *compiler),
+            preload=timing_preloads(spec.framework, device.backend, compiling),
         )
         flush = max(_FLUSH_MIN_BYTES, _FLUSH_CACHES * device.last_level_bytes) if cold else 0
         self.described = self._ask(
