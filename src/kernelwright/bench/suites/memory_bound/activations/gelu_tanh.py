@@ -1,0 +1,24 @@
+"""GELU by its tanh approximation."""
+
+import torch
+import torch.nn as nn
+
+SIZES = {"cpu": (8, 512, 2048), "gpu": (128, 2048, 2560), "small": (2, 3, 17)}
+batch_size, sequence, hidden = SIZES["cpu"]
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gelu = nn.GELU(approximate="tanh")
+
+    def forward(self, x):
+        return self.gelu(x)
+
+
+def get_inputs():
+    return [torch.randn(batch_size, sequence, hidden)]
+
+
+def get_init_inputs():
+    return []

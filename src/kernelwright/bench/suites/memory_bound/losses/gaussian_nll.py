@@ -1,0 +1,22 @@
+"""A Gaussian negative log likelihood with predicted variances."""
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+SIZES = {"cpu": (1024, 1024), "gpu": (16384, 8192), "small": (7, 33)}
+batch_size, dim = SIZES["cpu"]
+
+
+class Model(nn.Module):
+    def forward(self, mean, target, variance):
+        return F.gaussian_nll_loss(mean, target, variance, full=True, reduction="mean")
+
+
+def get_inputs():
+    shape = (batch_size, dim)
+    return [torch.randn(*shape), torch.randn(*shape), torch.rand(*shape) + 0.1]
+
+
+def get_init_inputs():
+    return []
