@@ -11,12 +11,13 @@ from typer.testing import CliRunner
 from kernelwright.cli.main import app
 
 COMMANDS = ["judge-calibration", "timing-honesty", "demo"]
+SUITE_COMMANDS = ["suite", "merge", "publish"]
 
 
 def test_help_names_every_benchmark() -> None:
     shown = CliRunner().invoke(app, ["bench", "--help"], env={"COLUMNS": "160"})
     assert shown.exit_code == 0
-    for name in COMMANDS:
+    for name in [*COMMANDS, *SUITE_COMMANDS]:
         assert name in shown.output
 
 
@@ -54,9 +55,33 @@ def test_calibration_as_a_table(tmp_path: Path) -> None:
         ["judge-calibration", "--only", "sofmax"],
         ["judge-calibration", "--nonsense"],
         ["timing-honesty", "--backend", "abacus"],
+        ["memory_bond"],
+        ["algebra", "--shard", "5/4"],
+        ["algebra", "--only", "no_such_*"],
+        ["--merge", "no/such/folder"],
+        ["publish", "no/such/folder"],
     ],
 )
 def test_wrong_usage_is_2(arguments: list[str], tmp_path: Path) -> None:
     shown = CliRunner().invoke(app, ["bench", *arguments])
     assert shown.exit_code == 2
     assert "Traceback" not in shown.output
+
+
+def test_a_suite_the_whole_road_and_its_merge(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    arguments = ["bench", "memory_bound", "--only", "losses/mse_mean", "--size", "small"]
+    arguments += ["--backend", "cpu", "--impl-type", "cpp", "--effort", "none"]
+    arguments += ["--baselines", "eager", "--out", str(tmp_path / "one")]
+    shown = CliRunner().invoke(app, arguments)
+    assert shown.exit_code == 0, shown.output
+    assert "losses" in shown.stdout and "report.html" in shown.stdout
+    shown = CliRunner().invoke(app, [*arguments, "--json"])
+    first = json.loads(shown.stdout)["scores"][-1]
+    assert first["correct"] == first["timed"] == first["count"] == 1
+    merged = CliRunner().invoke(
+        app,
+        ["bench", "--merge", str(tmp_path / "one"), "--out", str(tmp_path / "all"), "--json"],
+    )
+    assert merged.exit_code == 0, merged.output
+    assert json.loads(merged.stdout)["scores"][-1] == first

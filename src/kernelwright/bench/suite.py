@@ -6,8 +6,9 @@ A workload of our own suites declares its sizes in two lines near its top::
     batch_size, dim = SIZES["cpu"]
 
 The file runs alone, at the size it names; ``Workload.source`` is the same file for another size,
-with the numbers written out. A file without ``SIZES`` has one size, its own. ``DEGENERATE = "kind"``
-says that ``kernelwright audit`` is meant to find the task degenerate, and as what.
+with the numbers written out. A file without ``SIZES`` has one size, its own.
+``DEGENERATE = "kind"`` says that ``kernelwright audit`` is meant to find the task degenerate, and
+as what.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def select(
     families: Iterable[str] = (),
     shard: str = "1/1",
 ) -> list[Workload]:
-    """Those whose label (family/name) matches a pattern of ``only``, of one of ``families``, and
+    """Those whose name or label (family/name) matches a pattern of ``only``, of ``families``, and
     of shard "i/n": every n-th of each family, so that all shards are alike. Raises UsageError when
     none is left or a word is wrong."""
     patterns, wanted = list(only), set(families)
@@ -104,13 +105,14 @@ def select(
     # Spread: all of one family first would end in one shard.
     chosen = [w for i, w in enumerate(chosen) if i % count == index - 1]
     if not chosen:
-        raise UsageError(f"no workload is left by --only {','.join(patterns)} --shard {shard}")
+        given = f"--only {','.join(patterns) or '*'} --shard {shard}"
+        raise UsageError(f"no workload is left by {given}; patterns are shell's, as 'softmax_*'")
     return chosen
 
 
 def _matches(workload: Workload, patterns: Sequence[str]) -> bool:
     names = (workload.label, workload.name)
-    return any(fnmatch.fnmatchcase(n, p) or p in n for p in patterns for n in names)
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns for name in names)
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -169,9 +171,10 @@ def _assignment(tree: ast.Module, name: str) -> ast.Assign | None:
 def _use(tree: ast.Module) -> ast.Assign | None:
     """The module's ``names = SIZES["..."]``."""
     for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript):
-            if isinstance(node.value.value, ast.Name) and node.value.value.id == "SIZES":
-                return node
+        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Subscript):
+            continue
+        if isinstance(node.value.value, ast.Name) and node.value.value.id == "SIZES":
+            return node
     return None
 
 

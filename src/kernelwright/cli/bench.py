@@ -1,22 +1,44 @@
-"""``kernelwright bench``: the project's own measurements of itself, one command each.
+"""``kernelwright bench``: suites of workloads, and the project's measurements of itself.
 
-Each command's options live with its benchmark, which also runs as ``python -m``; what is here loads
-it when it is called, so that the command line stays quick.
+``kernelwright bench SUITE`` is short for ``kernelwright bench suite SUITE``. The options of the
+other measurements live with them, which also run as ``python -m``; what is here loads them when
+they are called, so that the command line stays quick.
 """
 
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
+
+from kernelwright.cli.bench_suite import COMMANDS
+
+
+class SuiteOrCommand(TyperGroup):
+    """A first word that is no command is a suite; ``--merge`` is the command merge."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] == "--merge":
+            args = ["merge", *args[1:]]
+        elif args and not args[0].startswith("-") and args[0] not in self.commands:
+            args = ["suite", *args]
+        return super().parse_args(ctx, args)
+
 
 bench = typer.Typer(
+    cls=SuiteOrCommand,
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="Measure Kernelwright itself: the judge's constants, the honesty of its times, the demo.",
-    epilog="Examples: kernelwright bench judge-calibration --quick | kernelwright bench "
-    "timing-honesty --runs 40 | kernelwright bench demo --backend cpu",
+    help="Run a SUITE of workloads side by side with eager and torch.compile (memory_bound, "
+    "algebra, or a folder of references), or measure Kernelwright itself: the judge's constants, "
+    "the honesty of its times, the demo.",
+    epilog="Examples: kernelwright bench memory_bound --backend cpu | kernelwright bench "
+    "algebra --only 'diag*' | kernelwright bench judge-calibration --quick",
 )
+for _name, _command in COMMANDS.items():
+    bench.command(_name)(_command)
 _FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 

@@ -66,6 +66,35 @@ def bound_plot(times_us: Mapping[str, float], bound_us: float) -> str:
     return _svg(figure)
 
 
+def spread_plot(
+    groups: Mapping[str, Sequence[float]],
+    middles: Mapping[str, float],
+    *,
+    label: str,
+    line: float,
+    ratio: bool = False,
+) -> str:
+    """Every value of each group as a dot on the group's row and its middle as a bar, with a line at
+    ``line``. ``ratio``: a logarithmic axis, on which twice and half as much lie equally far."""
+    axes, figure = _axes(height=0.3 * len(groups) + 0.8)
+    names = list(groups)[::-1]
+    for row, name in enumerate(names):
+        values = sorted(groups[name])
+        spread = [row + ((i * 0.618) % 1 - 0.5) * 0.45 for i in range(len(values))]
+        colors = [BOUND if v < line and ratio else CANDIDATE for v in values]
+        axes.scatter(values, spread, s=14, alpha=0.6, c=colors, linewidths=0)
+        if name in middles:
+            axes.plot([middles[name]] * 2, [row - 0.36, row + 0.36], color="#1c2024", linewidth=2)
+    axes.axvline(line, color=BOUND, linewidth=1.2, linestyle="--")
+    if ratio:
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.3g}x")
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.set_xlabel(label)
+    return _svg(figure)
+
+
 def _color(name: str) -> str:
     return CANDIDATE if name == "candidate" else BASELINE
 
