@@ -72,7 +72,8 @@ def run_suite(
     check_writable(options.out)
     # Without a source at the wanted size there is nothing to run: said before hours are spent.
     sources = [w.source(options.settled_size) for w in workloads]
-    began, rows, fresh = time.monotonic(), [], 0
+    rows: list[Row] = []
+    began, fresh = time.monotonic(), 0
     for number, (workload, source) in enumerate(zip(workloads, sources)):
         record = None if options.fresh else _finished(workload, source, options, config)
         if record is None:
