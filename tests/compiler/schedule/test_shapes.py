@@ -165,3 +165,20 @@ def test_equal_extents_that_may_differ_have_names_of_their_own() -> None:
         made, outputs=(dataclasses.replace(made.outputs[0], shape=(5, 64)),)
     )
     agree(graph(body, (5, 64), (64,)), resized)
+
+
+@pytest.mark.parametrize("axes", [(1, 0, 2), (0, 2, 1), (2, 1, 0)], ids=str)
+@pytest.mark.parametrize("target", [CPU, GPU], ids=str)
+def test_a_transposed_operand_is_tiled_along_both_of_its_sides(
+    target: Target, axes: tuple[int, ...]
+) -> None:
+    def body(b: Builder, x: Node, y: Node) -> Node:
+        return b.add(b.transpose(x, axes=axes), y)
+
+    shape = (40, 50, 70)
+    g = graph(body, shape, tuple(shape[a] for a in axes))
+    made = design(g, target, threads=2)
+    agree(g, made)
+    tiles = {d.name: d.default for d in made.program.declarations if isinstance(d, aul.Tunable)}
+    if axes[-1] != 2:  # the operand's last axis is elsewhere: whole cache lines of it in a tile
+        assert min(tiles["TM"], tiles["TN"]) >= 16

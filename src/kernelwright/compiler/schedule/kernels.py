@@ -28,6 +28,7 @@ from kernelwright.compiler.schedule.tiles import (
 from kernelwright.graph.core import is_float
 
 CORE = aul.CoreIdx()
+MIN_TRANSPOSED = 8  # a shorter contiguous run is not worth a tile of its own
 
 
 @dataclass
@@ -181,6 +182,14 @@ class RegionEmitter:
             default = block_for(dims[0].size.value, self.machine.flat, self.machine.cores)
             block = self.tunable("BLOCK", default, choices_around(self.machine.flat))
             blocks[0] = (dims[0], block)
+        elif dims and (across := self.transposed()) is not None:
+            # Both sides of such a tile are whole cache lines: what is read along one dimension is
+            # written along the other.
+            wide = block_for(dims[-1].size.value, self.machine.square, 1)
+            high = block_for(dims[across].size.value, self.machine.square, 1)
+            tn = self.tunable("TN", wide, choices_around(self.machine.square))
+            tm = self.tunable("TM", high, choices_around(self.machine.square))
+            blocks[across], blocks[-1] = (dims[across], tm), (dims[-1], tn)
         elif dims:
             wide = block_for(dims[-1].size.value, self.machine.wide, 1)
             high = block_for(dims[-2].size.value, max(1, self.machine.area // wide), 1)
@@ -188,6 +197,22 @@ class RegionEmitter:
             tm = self.tunable("TM", high, (1, 4, 16))
             blocks[-2:] = [(dims[-2], tm), (dims[-1], tn)]
         self.tiles_kernel(self.name, blocks, serial=False)
+
+    def transposed(self) -> int | None:
+        """The position of a dimension along which a tensor is contiguous that is not contiguous
+        along the last one; that of the largest such tensor."""
+        dims = self.space.dims
+        last = dims[-1].atoms[-1]
+        found: list[tuple[int, int]] = []
+        for strides in [*self.space.loads.values(), *self.space.stores]:
+            if last not in strides or strides[last].value == 1:
+                continue
+            for position, dim in enumerate(dims[:-1]):
+                step = strides.get(dim.atoms[-1])
+                if step is not None and step.value == 1 and dim.size.value >= MIN_TRANSPOSED:
+                    size = product(d.size for d in dims if d.atoms[-1] in strides).value
+                    found.append((size, position))
+        return max(found, default=(0, None))[1]
 
     # ---- rows --------------------------------------------------------------------------------
 
