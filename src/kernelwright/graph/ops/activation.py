@@ -151,6 +151,17 @@ def _mish(x: np.ndarray) -> np.ndarray:
     return x * np.tanh(np.logaddexp(scalar(x, 0), x))
 
 
+def _mish_formula(x: E) -> E:
+    """tanh(log(1 + n)) = n (n + 2) / (n (n + 2) + 2) with n = exp(x): one exponential instead of
+    three functions. For x > 0 both sides are divided by n * n, so that nothing overflows."""
+    small = (-x.abs()).exp()
+    twice = small * 2.0
+    positive = x > 0
+    above = positive.where(twice + 1.0, small * (small + 2.0))
+    rest = positive.where(small * twice, 2.0)
+    return x * (above / (above + rest))
+
+
 def _selu(x: np.ndarray) -> np.ndarray:
     """elu with the constants of self-normalising networks."""
     return _elu(x, alpha=_SELU_ALPHA, scale=_SELU_SCALE)
@@ -159,7 +170,7 @@ def _selu(x: np.ndarray) -> np.ndarray:
 OPS = (
     define("gelu", _gelu, _gelu_formula),
     define("silu", _silu, lambda x: x * x.sigmoid()),
-    define("mish", _mish, lambda x: x * _softplus_formula(x).tanh()),
+    define("mish", _mish, _mish_formula),
     define("softplus", _softplus, _softplus_formula),
     define("elu", _elu, _elu_formula),
     define("selu", _selu, lambda x: _elu_formula(x, alpha=_SELU_ALPHA, scale=_SELU_SCALE)),
