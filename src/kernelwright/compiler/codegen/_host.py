@@ -26,6 +26,7 @@ from kernelwright.aul.syntax import (
 from kernelwright.compiler.codegen._legalize import SIZE_BYTES
 from kernelwright.compiler.design import Design
 from kernelwright.compiler.loops.ir import Function, instructions
+from kernelwright.compiler.prepared import preparation
 
 
 @dataclass(frozen=True)
@@ -71,17 +72,20 @@ class Segment:
 
 @dataclass(frozen=True)
 class HostPlan:
-    """``steps`` alternate between Segments and framework calls. ``shared`` are the names behind
+    """``steps`` alternate between Segments and framework calls; ``prepare`` holds those that run
+    once, before them, and leave the workspaces ``prepared``. ``shared`` are the names behind
     ``void** buffers``; the other workspaces belong to the segment that uses them."""
 
     name: str
     buffers: Mapping[str, Buffer]
     shared: tuple[str, ...]
     steps: tuple[Segment | FrameworkCall, ...]
+    prepare: tuple[Segment | FrameworkCall, ...] = ()
+    prepared: tuple[str, ...] = ()
 
     @property
     def segments(self) -> list[Segment]:
-        return [s for s in self.steps if isinstance(s, Segment)]
+        return [s for s in (*self.prepare, *self.steps) if isinstance(s, Segment)]
 
     @property
     def functions(self) -> list[Function]:
@@ -124,6 +128,8 @@ def host_plan(design: Design, env: Mapping[str, int], evaluate: Evaluate, lower:
         buffers[p.name] = Buffer(p.name, p.dtype or "float32", shape, kind)
     parameters = list(buffers)
     groups: list[list[Call] | FrameworkCall] = []
+    early: list[list[Call] | FrameworkCall] = []
+    once = preparation(design)
     lowered: dict[tuple[str, tuple[int, ...]], Function] = {}
     for statement in host.body:
         if isinstance(statement, Workspace):
@@ -132,16 +138,28 @@ def host_plan(design: Design, env: Mapping[str, int], evaluate: Evaluate, lower:
         elif isinstance(statement, CoreNum):
             values[statement.name] = evaluate(statement.value, values)
         elif isinstance(statement, FrameworkCall):
-            groups.append(statement)
+            (early if statement in once else groups).append(statement)
         else:
             call = _launch(design.program, statement, values, buffers, lowered, evaluate, lower)
-            if not groups or isinstance(groups[-1], FrameworkCall):
-                groups.append([])
-            last = groups[-1]
-            assert isinstance(last, list)
-            last.append(call)
-    shared = parameters + _shared_workspaces(groups, buffers)
-    return HostPlan(host.name, buffers, tuple(shared), _steps(host.name, groups))
+            _append(early if statement in once else groups, call)
+    shared = parameters + _shared_workspaces([*early, *groups], buffers)
+    name, names = host.name, {k.name for k in design.program.kernels}
+    prepare_name = f"{name}_prepare"
+    while prepare_name in names:
+        prepare_name += "_"
+    return HostPlan(
+        name, buffers, tuple(shared), _steps(name, groups),
+        _steps(prepare_name, early), once.buffers,
+    )  # fmt: skip
+
+
+def _append(groups: list[list[Call] | FrameworkCall], call: Call) -> None:
+    """Adds a launch to the run of launches at the end."""
+    if not groups or isinstance(groups[-1], FrameworkCall):
+        groups.append([])
+    last = groups[-1]
+    assert isinstance(last, list)
+    last.append(call)
 
 
 def _launch(

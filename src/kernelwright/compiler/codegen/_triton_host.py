@@ -16,6 +16,7 @@ from kernelwright.aul.syntax import (
     Const,
     CoreNum,
     FrameworkCall,
+    HostStatement,
     Int,
     IntExpr,
     Launch,
@@ -32,7 +33,8 @@ from kernelwright.compiler.codegen._framework_call import (
 )
 from kernelwright.compiler.codegen._triton_index import host_text, names_in
 from kernelwright.compiler.codegen._triton_kernel import PrintedKernel
-from kernelwright.compiler.design import Binding, Design
+from kernelwright.compiler.design import Binding, Design, OutputSpec
+from kernelwright.compiler.prepared import preparation
 from kernelwright.errors import UnsupportedError
 
 LAUNCH = '''class Launch(NamedTuple):
@@ -83,6 +85,7 @@ class HostPrinter:
         self.params = {p.name: p for p in self.host.params}
         self.tensors = [p for p in self.host.params if p.name not in outputs]
         self.bindings = {b.name: b for b in design.bindings}
+        self.once = preparation(design)
         self.names = [
             d.name for d in design.program.declarations if isinstance(d, Size | Const)
         ] + [s.name for s in self.host.body if isinstance(s, CoreNum)]
@@ -113,6 +116,8 @@ class HostPrinter:
             sections.append(_constant_reader(self.design.constants))
         if self.framework == "numpy":
             sections.append(_CONVERSIONS)
+        if self.once.steps:
+            sections.append(SEEN_ARRAYS if self.framework == "numpy" else SEEN_TENSORS)
         sections.append(self.model())
         return HostText(tuple(sections), files)
 
@@ -241,6 +246,8 @@ class HostPrinter:
             head = "class ModelNew(torch.nn.Module):\n"
         else:
             head = "class ModelNew:\n"
+        if self.once.steps:
+            forward = self.prepare() + "\n" + forward
         return head + self.constructor() + "\n" + forward
 
     def constructor(self) -> str:
@@ -249,6 +256,8 @@ class HostPrinter:
             lines.append("    super().__init__()")
         elif not self.design.state:
             lines.append("    pass")
+        if self.once.steps:
+            lines.append("    self._prepared = (None,)")
         for name, shape, dtype, kind in self.design.state:
             lines += self._declare(name, shape, dtype, kind)
         return "\n".join(f"    {line}" for line in lines) + "\n"
@@ -283,33 +292,60 @@ class HostPrinter:
             lines += fixed_argument(arguments[position], position, value)
         for p in self.tensors:
             lines.append(f"{p.name} = {self._source(self.bindings[p.name], arguments)}")
-        lines += self._dtype_check()
-        on_device = self._body()
+        lines += self._dtype_check(self.tensors)
+        on_device = self._body([s for s in self.host.body if s not in self.once])
         if self.tensors:
-            first = self.tensors[0].name
             shapes = _tuple(f"tuple({p.name}.shape)" for p in self.tensors)
-            lines.append(f"shapes = {shapes}")
-            lines.append(f"device = {first}.device")
+            lines += [f"shapes = {shapes}", f"device = {self.tensors[0].name}.device"]
         else:
             lines.append("shapes = ()")
             lines.append('device = torch.device("cuda" if torch.cuda.is_available() else "cpu")')
         take = self._take_sizes(_words(on_device))
         lines += [take] if take else []
-        guard = self.tensors[0].name if self.tensors else None
-        if guard:
-            lines.append(f"with torch.cuda.device_of({guard}):  # does nothing for CPU tensors")
-            lines += [f"    {line}" for line in on_device]
-        else:
-            lines += on_device
+        lines += self._take_prepared() if self.once.steps else []
+        lines += self._on_device(on_device, self.tensors)
         lines.append(f"return {self._result()}")
         text = [f"def forward({', '.join(['self', *arguments])}):"] + [f"    {x}" for x in lines]
         if self.framework == "numpy":
             text += ["", "__call__ = forward"]
-        return "\n".join(f"    {line}" if line else "" for line in text) + "\n"
+        return _in_class(text)
 
-    def _dtype_check(self) -> list[str]:
+    def _on_device(self, lines: list[str], tensors: Sequence[Param]) -> list[str]:
+        if not tensors:
+            return lines
+        guard = f"with torch.cuda.device_of({tensors[0].name}):  # does nothing for CPU tensors"
+        return [guard, *(f"    {line}" for line in lines)]
+
+    def prepare(self) -> str:
+        """The method that computes what depends on the Model's state alone."""
+        state = [p for p in self.tensors if p.name in self.once.state]
+        constants = [p for p in self.tensors if self.bindings[p.name].source == "constant"]
+        lines = ['"""What depends on the state alone; done again when the state has changed."""']
+        for p in state:
+            lines.append(f"{p.name} = {self._attribute(self.bindings[p.name])}")
+        lines.append(f"seen = seen_state({_tuple(p.name for p in state)})")
+        for p in state:
+            lines.append(f"{p.name} = {self._source(self.bindings[p.name], ())}")
+        lines += [*self._dtype_check(state), f"device = {state[0].name}.device"]
+        lines += [f'{p.name} = constant("{self.bindings[p.name].key}", device)' for p in constants]
+        on_device = self._body(self.once.steps, allocate=[])
+        take = self._take_sizes(_words(on_device))
+        lines += ["shapes = SHAPES", *([take] if take else [])]
+        lines += self._on_device(on_device, state)
+        lines.append(f"self._prepared = (*seen, {', '.join(self.once.buffers)})")
+        lines.append("return self._prepared")
+        return _in_class(["def prepare(self):", *(f"    {line}" for line in lines)])
+
+    def _take_prepared(self) -> list[str]:
+        """The prepared buffers as names, made anew when the state is not as it was."""
+        held = [self._attribute(self.bindings[n]) for n in self.once.state]
+        lines = [f"state = {_tuple(held)}", "prepared = self._prepared"]
+        lines += ["if changed(state, prepared):", "    prepared = self.prepare()"]
+        return [*lines, f"{_tuple(self.once.buffers, bare=True)} = prepared[2:]"]
+
+    def _dtype_check(self, tensors: Sequence[Param]) -> list[str]:
         """Refuses dtypes that the kernels were not made for, of arguments and of state."""
-        given = [p for p in self.tensors if self.bindings[p.name].source != "constant"]
+        given = [p for p in tensors if self.bindings[p.name].source != "constant"]
         if not given:
             return []
         have = _tuple(f"{p.name}.dtype" for p in given)
@@ -338,36 +374,53 @@ class HostPrinter:
             else:
                 device = 'torch.device("cuda" if torch.cuda.is_available() else "cpu")'
             return f'constant("{binding.key}", {device})'
-        key = str(binding.key)
-        if self.framework == "numpy":
-            return f"tensor(self.{key})"
-        kinds = {name: kind for name, _, _, kind in self.design.state}
-        if all(part.isidentifier() for part in key.split(".")):
-            return f"self.{key}.contiguous()"
-        getter = "get_parameter" if kinds.get(key, "parameter") == "parameter" else "get_buffer"
-        return f'self.{getter}("{key}").contiguous()'
+        text = self._attribute(binding)
+        return f"tensor({text})" if self.framework == "numpy" else f"{text}.contiguous()"
 
-    def _body(self) -> list[str]:
-        """Allocations, launches and framework calls, in order."""
-        made_by_call = {d for s in self.host.body if isinstance(s, FrameworkCall) for d in s.dst}
-        lines, number = [], 0
-        for o in self.design.outputs:
-            if o.name not in made_by_call:
+    def _attribute(self, binding: Binding) -> str:
+        """A parameter or buffer, as the Model holds it."""
+        key = str(binding.key)
+        kinds = {name: kind for name, _, _, kind in self.design.state}
+        if self.framework == "numpy" or all(part.isidentifier() for part in key.split(".")):
+            return f"self.{key}"
+        getter = "get_parameter" if kinds.get(key, "parameter") == "parameter" else "get_buffer"
+        return f'self.{getter}("{key}")'
+
+    def _body(
+        self, statements: Iterable[HostStatement], allocate: Sequence[OutputSpec] | None = None
+    ) -> list[str]:
+        """Allocations (of the outputs, unless others are given), launches and calls, in order."""
+        statements = list(statements)
+        called = {d for s in self.host.body if isinstance(s, FrameworkCall) for d in s.dst}
+        lines = []
+        for o in self.design.outputs if allocate is None else allocate:
+            if o.name not in called:
                 lines.append(self._allocate(o.name, self.params[o.name].shape or (), o.dtype))
-        if any(isinstance(s, Launch) for s in self.host.body):
+        launches = [s for s in self.host.body if isinstance(s, Launch)]
+        if any(isinstance(s, Launch) for s in statements):
             lines.append("run = launches(shapes)")
-        for s in self.host.body:
-            if isinstance(s, Workspace) and s.name not in made_by_call:
-                lines.append(self._allocate(s.name, s.shape, s.dtype))
-            elif isinstance(s, FrameworkCall):
+        lines += self._workspaces(statements, called)
+        for s in statements:
+            if isinstance(s, FrameworkCall):
                 lines += self._call(s)
             elif isinstance(s, Launch):
+                number = next(i for i, other in enumerate(launches) if other is s)
                 tensors = ", ".join(s.args)
                 lines.append(
                     f"{s.kernel}[run[{number}].grid]({tensors}, **run[{number}].arguments)"
                 )
-                number += 1
         return lines or ["pass"]
+
+    def _workspaces(self, statements: Sequence[HostStatement], called: set[str]) -> list[str]:
+        """Memory for what these statements' launches need beside what stands already."""
+        used = {a for s in statements if isinstance(s, Launch) for a in s.args}
+        first = any(s in self.once for s in statements)
+        ready = set() if first else set(self.once.buffers)
+        return [
+            self._allocate(s.name, s.shape, s.dtype)
+            for s in self.host.body
+            if isinstance(s, Workspace) and s.name in used - called - ready
+        ]
 
     def _allocate(self, name: str, shape: Sequence[IntExpr], dtype: str) -> str:
         text = _tuple(host_text(e) for e in shape)
@@ -414,6 +467,36 @@ def array(made):
         return made.cpu().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
     return made.cpu().numpy()
 '''
+
+
+SEEN_TENSORS = '''def seen_state(state):
+    """What tells whether tensors are as they were: addresses, versions and shapes; and their
+    memory, which is kept from being freed and given to others."""
+    try:
+        key = tuple(x for t in state for x in (t.data_ptr(), t._version, t.shape))
+    except RuntimeError:  # tensors of inference mode count no versions
+        key = None
+    return key, [t.detach() for t in state]
+
+
+def changed(state, prepared):
+    key = prepared[0]
+    return key is None or seen_state(state)[0] != key
+'''
+
+SEEN_ARRAYS = '''def seen_state(state):
+    """What tells whether arrays are as they were: identities, and some of their bytes."""
+    samples = [a.reshape(-1)[:: max(1, a.size // 256)].tobytes() for a in state]
+    return [id(a) for a in state] + samples, state
+
+
+def changed(state, prepared):
+    return seen_state(state)[0] != prepared[0]
+'''
+
+
+def _in_class(lines: Iterable[str]) -> str:
+    return "\n".join(f"    {line}" if line else "" for line in lines) + "\n"
 
 
 def _constant_files(constants: Mapping[str, np.ndarray]) -> Iterable[tuple[str, bytes]]:

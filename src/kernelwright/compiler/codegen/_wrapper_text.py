@@ -41,6 +41,9 @@ def _results(made):
     return made if isinstance(made, (tuple, list)) else (made,)"""
 
 
+SEEN_FIELDS = 3  # of what _seen returns
+
+
 @dataclass(frozen=True)
 class FrameworkTexts:
     """How one framework says the things that kernel.py needs."""
@@ -52,6 +55,10 @@ class FrameworkTexts:
     check: str
     state: str
     through_torch: str
+    seen: str  # _seen([(tensor, first byte, bytes), ...]): how the state was
+    now: Callable[[list[str]], list[str]]  # lines that set ``now`` as _seen()[0] was set
+    changed: Callable[[int, int, int, int], str] | None  # (index, of how many, first byte, bytes)
+    dtype: Callable[[str], str]
     test: str  # true for an input that does not fit
     empty: str
     empty_like: str  # "" where ``empty`` is as fast
@@ -73,6 +80,25 @@ def _of_object(name: str, kind: str) -> str:
     for part in name.split("."):
         text = f"{text}.{part}" if part.isidentifier() else f"getattr({text}, {part!r})"
     return text
+
+
+def _versions(names: list[str]) -> list[str]:
+    fields = [f"{n}.{field}" for n in names for field in ("data_ptr()", "_version", "shape")]
+    return [
+        "try:",
+        f"    now = ({', '.join(fields)})",
+        "except RuntimeError:  # tensors of inference mode count no versions",
+        "    now = ()",
+    ]
+
+
+def _bytes_differ(index: int, count: int, first: int, size: int) -> str:
+    offset = f" + {first}" if first else ""
+    return f"_memcmp(now[{3 * index}]{offset}, prepared[1][{index}], {size})"
+
+
+def _identities(names: list[str]) -> list[str]:
+    return [f"now = ({''.join(f'id({n}), _sample({n}), ' for n in names).rstrip(' ')})"]
 
 
 TORCH_TEXTS = FrameworkTexts(
@@ -108,6 +134,24 @@ def _add_state(module, name, shape, dtype, kind):
     else:
         module.register_buffer(leaf, value)""",
     through_torch="",
+    seen='''\
+_memcmp = ctypes.CDLL(None).memcmp
+_memcmp.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t]
+
+
+def _seen(parts):
+    """What tells whether tensors are as they were: addresses, versions and shapes; some of their
+    bytes, for writes that torch does not count; and their memory, which is kept from being freed
+    and given to others. Of tensors that cannot be told so, nothing that ever compares equal."""
+    tensors = [t for t, _, _ in parts]
+    if not all(t.is_contiguous() and not t.is_inference() for t in tensors):
+        return float("nan"), None, None
+    key = tuple(x for t in tensors for x in (t.data_ptr(), t._version, t.shape))
+    samples = [ctypes.string_at(t.data_ptr() + first, size) for t, first, size in parts]
+    return key, samples, [t.detach() for t in tensors]''',
+    now=_versions,
+    changed=_bytes_differ,
+    dtype=lambda name: f"torch.{name}",
     test=(
         "not isinstance({name}, torch.Tensor) or {name}.shape != {shape} "
         "or {name}.dtype is not {dtype} or not {name}.is_cpu"
@@ -154,6 +198,21 @@ def _through_torch(op, *arguments, **kwargs):
     if isinstance(result, torch.Tensor):
         return result.numpy()
     return tuple(t.numpy() for t in result)''',
+    seen='''\
+def _sample(array):
+    """Some of the bytes of an array, from everywhere in it."""
+    return array.reshape(-1)[:: max(1, array.size // 256)].tobytes()
+
+
+def _seen(parts):
+    """What tells whether arrays are as they were: identities, and some of their bytes."""
+    arrays = [a for a, _, _ in parts]
+    return tuple(x for a in arrays for x in (id(a), _sample(a))), None, arrays''',
+    now=_identities,
+    changed=None,
+    dtype=lambda name: (
+        "ml_dtypes.bfloat16" if name == "bfloat16" else f"np.{'bool_' if name == 'bool' else name}"
+    ),
     test="not isinstance({name}, np.ndarray) or {name}.shape != {shape} or {name}.dtype != {dtype}",
     empty="np.empty",
     empty_like="",

@@ -84,7 +84,7 @@ class Scheduler:
             name = self.unique(f"{base}_kernel{suffix}")
             emitted = RegionEmitter(step.region, self.machine, name, self.names, suffix).run()
             kernels.extend(emitted.kernels)
-            tunables.extend(emitted.tunables)
+            tunables.extend(map(settled, emitted.tunables) if step.once else emitted.tunables)
             host.extend(emitted.host)
         params = [self.host_param(n, name, False) for n, name in inputs]
         params += [self.host_param(n, name, True) for n, name in zip(self.graph.outputs, outputs)]
@@ -181,6 +181,11 @@ class Scheduler:
             tuple(self.names[n.id] for n in step.inputs),
             call_attributes(step),
         )
+
+
+def settled(tunable: aul.Tunable) -> aul.Tunable:
+    """``tunable`` with its default as the only choice: no time goes into tuning what runs once."""
+    return aul.Tunable(tunable.name, tunable.default, (tunable.default,))
 
 
 def identifier(text: str) -> str:

@@ -12,6 +12,7 @@ from kernelwright.compiler.schedule.region import Cut, JoinRefused, Region
 from kernelwright.compiler.schedule.symbols import SizeTable
 from kernelwright.graph.core import Graph, Node
 from kernelwright.graph.ops import op_definition
+from kernelwright.graph.parameter_only import prepared
 
 MAX_STREAMS = 12  # loads and stores of one kernel; more cost registers and prefetch streams
 COLUMNS = 64
@@ -20,7 +21,10 @@ JOIN_WINDOW = 6  # how many of the latest kernels a new root may join
 
 @dataclass(eq=False)
 class KernelStep:
+    """``once``: it depends on the Model's state alone and runs once for all calls."""
+
     region: Region
+    once: bool = False
 
 
 @dataclass(eq=False)
@@ -51,8 +55,15 @@ class Planner:
         self.steps: list[Step] = []
         self.producer: dict[int, int] = {}  # node id -> index of the step that stores it
         self.stored_nodes: dict[int, Node] = {}
+        self.first = 0  # the steps before it run once, for all calls
 
     def run(self) -> list[Step]:
+        for node in prepared(self.graph):
+            self.materialise(node)
+        self.first = len(self.steps)
+        for step in self.steps:
+            if isinstance(step, KernelStep):
+                step.once = True
         for node in self.graph.nodes():
             if self.is_call(node):
                 self.materialise(node)
@@ -100,7 +111,7 @@ class Planner:
 
     def place(self, node: Node) -> None:
         """Joins ``node`` to a recent kernel that shares its data, or makes a new one."""
-        first = max(0, len(self.steps) - JOIN_WINDOW)
+        first = max(self.first, len(self.steps) - JOIN_WINDOW)
         for index in reversed(range(first, len(self.steps))):
             step = self.steps[index]
             if isinstance(step, KernelStep) and self.join(step, index, node):

@@ -124,7 +124,13 @@ class SizeTable:
 
     def shape(self, node: Node) -> tuple[Symbol, ...]:
         """The extents of a tensor that stands in memory."""
-        return self.known.get(node.id) or tuple(self.symbol(e) for e in node.shape)
+        extent = self.fixed if node.op in ("parameter", "constant") else self.symbol
+        return self.known.get(node.id) or tuple(extent(e) for e in node.shape)
+
+    def fixed(self, extent: int) -> Symbol:
+        """An extent of the Model's state: never one that differs among the inputs' sizes."""
+        name = self.names.get((extent, extent))
+        return Symbol(extent, aul.Name(name)) if name else Symbol.of(extent)
 
     def declarations(self) -> tuple[aul.Declaration, ...]:
         return tuple(aul.Size(name, value) for (value, _), name in self.names.items())
