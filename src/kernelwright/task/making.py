@@ -8,6 +8,7 @@ from typing import Protocol
 
 from kernelwright.compiler.design import Design
 from kernelwright.errors import DesignError
+from kernelwright.graph.core import Graph
 from kernelwright.task.session import Session
 from kernelwright.task.stopwatch import Stopwatch
 
@@ -29,6 +30,9 @@ class DesignSource(Protocol):
         """``checked``: an earlier run with the same key has checked them already. Raises
         CaptureError, UnsupportedError, DesignError or ReferenceBroken."""
 
+    def simplified(self) -> Graph | None:
+        """The computation that the bound is made of, where it is known without capturing."""
+
 
 class Scheduled:
     """The builtin Designer's, each interpreted against the reference."""
@@ -44,6 +48,9 @@ class Scheduled:
             return Designs(tuple(made))
         with watch.stage("check"):
             return check_all(session, made)
+
+    def simplified(self) -> Graph | None:
+        return None
 
 
 def check_all(session: Session, made: Sequence[Design]) -> Designs:

@@ -111,7 +111,11 @@ class Optimization:
         try:
             with self.watch.stage("start"):
                 session = Session(
-                    self.spec, self.config, observer=self.observer, reproducers=self.out
+                    self.spec,
+                    self.config,
+                    observer=self.observer,
+                    reproducers=self.out,
+                    simplified=self.source.simplified(),
                 )
             with session:
                 session.warm_up(self.options.baselines)
@@ -154,7 +158,8 @@ class Optimization:
         before = self.found("design")
         designs = self.source.designs(session, self.watch, checked=before is not None)
         if before is None:
-            detail = {"note": designs.note, "graph": session.graph_text()[:20000]}
+            graph = session.simplified
+            detail = {"note": designs.note, "graph": str(graph)[:20000]}
             self.store.add(self.run_id, "design", detail)
         self.notes.append(str((self.found("design") or {}).get("note", "")))
         self.observer.finish()

@@ -37,7 +37,8 @@ from kernelwright.verify.verifier import Verifier
 
 
 class Session:
-    """A context manager. Raises ReferenceBroken when the task file itself is at fault."""
+    """A context manager. ``simplified`` is the computation that the bound is made of, where it is
+    known already. Raises ReferenceBroken when the task file itself is at fault."""
 
     def __init__(
         self,
@@ -47,9 +48,11 @@ class Session:
         observer: Observer | None = None,
         reproducers: Path | None = None,
         device: int = 0,
+        simplified: Graph | None = None,
     ) -> None:
         self.spec, self.config, self.device_index = spec, config, device
         self.observer = observer or Silent()
+        self._simplified = simplified
         self.backend = BACKENDS.get(spec.target.backend)
         self.device = self.find_device(device)
         self.reference = ReferenceProcess(
@@ -92,13 +95,6 @@ class Session:
     def graph(self) -> Graph:
         """The reference as a Graph, for its own inputs' shapes; raises CaptureError."""
         return self.reference.capture()
-
-    def graph_text(self) -> str:
-        """The Graph for people; says so where there is none."""
-        try:
-            return str(self.graph)
-        except CaptureError as error:
-            return f"not captured: {error}"
 
     def warm_up(self, baselines: Sequence[str]) -> None:
         """Starts what verifying and measuring will need, beside what comes before them: the
@@ -239,6 +235,8 @@ class Session:
     @cached_property
     def simplified(self) -> Graph | None:
         """The computation that the bound is made of; None when the Model cannot be captured."""
+        if self._simplified is not None:
+            return self._simplified
         try:
             return decompose(self.graph)
         except CaptureError:
