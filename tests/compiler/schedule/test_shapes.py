@@ -182,3 +182,19 @@ def test_a_transposed_operand_is_tiled_along_both_of_its_sides(
     tiles = {d.name: d.default for d in made.program.declarations if isinstance(d, aul.Tunable)}
     if axes[-1] != 2:  # the operand's last axis is elsewhere: whole cache lines of it in a tile
         assert min(tiles["TM"], tiles["TN"]) >= 16
+
+
+@pytest.mark.parametrize("target", [CPU, GPU], ids=str)
+def test_one_index_along_two_axes(target: Target) -> None:
+    """An index that stands for rows and, reshaped, for columns counts along each of them."""
+
+    def body(b: Builder, x: Node) -> Node:
+        index = b.make("iota", [], shape=(9,), axis=0, dtype="int64")
+        same = b.make("eq", [index, b.reshape(index, shape=(9, 1))])
+        row = b.reshape(x, shape=(2, 1, 9))
+        return b.where(b.reshape(same, shape=(1, 9, 9)), row, b.constant(0.0, "float32"))
+
+    g = graph(body, (2, 9))
+    made = design(g, target, threads=2)
+    assert kernels(made) == 1
+    agree(g, made)

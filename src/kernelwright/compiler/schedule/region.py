@@ -303,7 +303,8 @@ class Region:
         except DimConflict:
             self.dims = saved
             return False
-        if any(self.repeats(axes) for axes in self.axes_seen):
+        result = self.common_axes(args, rank)
+        if self.repeats(result) or any(self.repeats(axes) for axes in self.axes_seen):
             self.dims = saved
             return False
         return True
