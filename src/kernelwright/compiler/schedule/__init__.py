@@ -165,7 +165,7 @@ class Scheduler:
 
     def workspaces(self, step: KernelStep | CallStep) -> list[aul.HostStatement]:
         """Memory for the tensors of a step that are no outputs of the program."""
-        nodes = step.nodes if isinstance(step, CallStep) else [r.node for r in step.region.roots]
+        nodes = step.nodes if isinstance(step, CallStep) else [r.buffer for r in step.region.roots]
         out: list[aul.HostStatement] = []
         for node in nodes:
             if node.id not in self.names:

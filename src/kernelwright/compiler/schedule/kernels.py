@@ -117,13 +117,13 @@ class RegionEmitter:
         self.out.host.append(aul.Launch(name, cores.expr, args))
 
     def write_roots(self, writer: TileWriter) -> None:
-        for root, strides in zip(self.region.roots, self.space.stores):
+        for number, (root, strides) in enumerate(zip(self.region.roots, self.space.stores)):
             value = root.value
             while value.op == "alias":
                 value = value.args[0]
             direct = value.kind == "load" and id(value) not in writer.tiles
             ref = writer.load(value) if direct else writer.operand(root.value)
-            writer.store(ref, root, strides)
+            writer.store(ref, root, strides, self.space.store_offset(number))
 
     def tiles_kernel(
         self, name: str, blocks: Sequence[tuple[LoopDim, Symbol | None]], serial: bool

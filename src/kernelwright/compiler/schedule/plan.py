@@ -9,7 +9,7 @@ from math import prod
 from typing import Any
 
 from kernelwright.compiler.schedule.region import Cut, JoinRefused, Region
-from kernelwright.compiler.schedule.symbols import SizeTable
+from kernelwright.compiler.schedule.symbols import SizeTable, Symbol
 from kernelwright.graph.core import Graph, Node
 from kernelwright.graph.ops import op_definition
 from kernelwright.graph.parameter_only import prepared
@@ -54,8 +54,9 @@ class Planner:
         self.graph, self.table, self.limits = graph, table, limits
         self.steps: list[Step] = []
         self.producer: dict[int, int] = {}  # node id -> index of the step that stores it
-        self.stored_nodes: dict[int, Node] = {}
         self.first = 0  # the steps before it run once, for all calls
+        # (concatenation, position in it) -> index of the step that stores this part
+        self.placed: dict[tuple[int, tuple[int, ...]], int] = {}
 
     def run(self) -> list[Step]:
         for node in prepared(self.graph):
@@ -73,7 +74,7 @@ class Planner:
 
     @staticmethod
     def is_call(node: Node) -> bool:
-        return op_definition(node.op).kind in ("call", "movement")
+        return op_definition(node.op).kind == "call"
 
     def is_leaf(self, node: Node) -> bool:
         return node.op in ("input", "parameter", "constant")
@@ -87,12 +88,32 @@ class Planner:
                 waiting.pop()
                 continue
             try:
-                self.call(current) if self.is_call(current) else self.place(current)
+                self.store(current)
                 waiting.pop()
             except Cut as cut:
                 if cut.node is current or cut.node.id in self.producer:
                     raise AssertionError(f"no schedule for {current!r}") from None
                 waiting.append(cut.node)
+
+    def store(self, node: Node) -> None:
+        """Adds the step or steps that store ``node``; raises Cut for what must be there first."""
+        if self.is_call(node):
+            self.call(node)
+        elif node.op == "concat":
+            self.concat(node)
+        else:
+            self.producer[node.id] = self.place(node)
+
+    def concat(self, node: Node) -> None:
+        """Every part is stored by its own kernel, where it belongs."""
+        if node.id not in self.table.known:
+            self.table.known[node.id] = concat_shape(self.table, node)
+        for part, starts in parts_of(self.table, node):
+            key = (node.id, tuple(s.value for s in starts))
+            if key not in self.placed:
+                self.placed[key] = self.place(part, node, starts)
+        steps = [step for (target, _), step in self.placed.items() if target == node.id]
+        self.producer[node.id] = max(steps)
 
     def call(self, node: Node) -> None:
         for operand in node.inputs:
@@ -109,27 +130,38 @@ class Planner:
         self.producer[node.id] = len(self.steps)
         self.steps.append(CallStep(target, [node], node.inputs, arguments))
 
-    def place(self, node: Node) -> None:
-        """Joins ``node`` to a recent kernel that shares its data, or makes a new one."""
+    def place(
+        self, node: Node, target: Node | None = None, starts: tuple[Symbol, ...] = ()
+    ) -> int:
+        """Joins ``node`` to a recent kernel that shares its data, or makes a new one; returns the
+        step's index."""
         first = max(self.first, len(self.steps) - JOIN_WINDOW)
         for index in reversed(range(first, len(self.steps))):
             step = self.steps[index]
-            if isinstance(step, KernelStep) and self.join(step, index, node):
-                return
+            if isinstance(step, KernelStep) and self.join(step, index, node, target, starts):
+                return index
         region = Region(self.table, self.may_read(len(self.steps)), self.big)
-        region.add_root(node)
-        self.table.known[node.id] = region.root_shape(region.roots[-1])
-        self.producer[node.id] = len(self.steps)
+        region.add_root(node, target, starts)
+        if target is None:
+            self.table.known[node.id] = region.root_shape(region.roots[-1])
         self.steps.append(KernelStep(region))
+        return len(self.steps) - 1
 
-    def join(self, step: KernelStep, index: int, node: Node) -> bool:
+    def join(
+        self,
+        step: KernelStep,
+        index: int,
+        node: Node,
+        target: Node | None,
+        starts: tuple[Symbol, ...],
+    ) -> bool:
         trial = step.region.copy()
         trial.stored = self.may_read(index)
         before = len(trial.loads)
         had_reductions = bool(trial.reductions())
         had_dims = trial.all_dims()
         try:
-            trial.add_root(node)
+            trial.add_root(node, target, starts)
         except (Cut, JoinRefused):
             return False
         alone = self.alone(node, len(self.steps))
@@ -144,8 +176,8 @@ class Planner:
         if not had_reductions and trial.reductions():
             return False
         step.region = trial
-        self.table.known[node.id] = trial.root_shape(trial.roots[-1])
-        self.producer[node.id] = index
+        if target is None:
+            self.table.known[node.id] = trial.root_shape(trial.roots[-1])
         return True
 
     def alone(self, node: Node, index: int) -> Region | None:
@@ -192,14 +224,33 @@ def call_target(node: Node) -> tuple[str, Any]:
     tensors = [{"input": i} for i in range(len(node.inputs))]
     if node.op == "matmul":
         return "aten.matmul.default", positional(*tensors)
-    if node.op == "concat":
-        return "aten.cat.default", positional(tensors, node.attrs["axis"])
-    if node.op == "pad":
-        widths: list[int] = []
-        for low, high in reversed(list(zip(node.attrs["low"], node.attrs["high"]))):
-            widths += [low, high]
-        return "aten.constant_pad_nd.default", positional(tensors[0], widths, node.attrs["value"])
     raise Cut(node)
+
+
+def concat_shape(table: SizeTable, node: Node) -> tuple[Symbol, ...]:
+    """A concatenation's extents: along its axis the sum of the parts'."""
+    axis = node.attrs["axis"]
+    shapes = [
+        concat_shape(table, n) if n.op == "concat" else table.shape(n) for n in node.inputs
+    ]
+    total = shapes[0][axis]
+    for shape in shapes[1:]:
+        total = total + shape[axis]
+    return (*shapes[0][:axis], total, *shapes[0][axis + 1 :])
+
+
+def parts_of(table: SizeTable, node: Node) -> list[tuple[Node, tuple[Symbol, ...]]]:
+    """What is stored where for a concatenation: its parts and those of concatenations in it."""
+    axis, out = node.attrs["axis"], []
+    start = Symbol.of(0)
+    for part in node.inputs:
+        zero = (Symbol.of(0),) * len(node.shape)
+        inner = parts_of(table, part) if part.op == "concat" else [(part, zero)]
+        for piece, starts in inner:
+            out.append((piece, (*starts[:axis], starts[axis] + start, *starts[axis + 1 :])))
+        extent = concat_shape(table, part) if part.op == "concat" else table.shape(part)
+        start = start + extent[axis]
+    return out
 
 
 def positional(*args: Any) -> Any:

@@ -13,8 +13,10 @@ from typing import Any
 
 from kernelwright.compiler.schedule.dims import Axes, Axis, DimConflict, Dims
 from kernelwright.compiler.schedule.symbols import SizeTable, Symbol, product
+from kernelwright.compiler.schedule.windows import WINDOW_OPS, window_of
 from kernelwright.graph.core import Node
 from kernelwright.graph.ops import op_definition
+from kernelwright.graph.ops.window import inside
 
 
 class Cut(Exception):
@@ -31,12 +33,16 @@ class JoinRefused(Exception):
 
 @dataclass(frozen=True)
 class View:
-    """A strided window on a stored tensor: one stride (in elements) an axis, and an offset."""
+    """A strided window on a stored tensor: one stride (in elements) an axis, and the offset of
+    index 0. ``inside`` has the half-open range of each axis that lies in the tensor; elsewhere the
+    view is ``fill`` and nothing is read."""
 
     buffer: Node
     shape: tuple[Symbol, ...]
     strides: tuple[Symbol, ...]
     offset: Symbol
+    inside: tuple[tuple[Symbol, Symbol], ...]
+    fill: float | int | bool = 0
 
     def key(self) -> tuple[object, ...]:
         return (
@@ -44,32 +50,51 @@ class View:
             tuple(e.value for e in self.shape),
             tuple(s.value for s in self.strides),
             self.offset.value,
+            tuple((low.value, high.value) for low, high in self.inside),
+            repr(self.fill) if self.bounded() else "",
+        )
+
+    def bounded(self) -> bool:
+        """Whether some of it lies outside of the tensor."""
+        return any(
+            (low.value, high.value) != (0, extent.value)
+            for (low, high), extent in zip(self.inside, self.shape)
         )
 
 
 def contiguous(buffer: Node, shape: Sequence[Symbol]) -> View:
     """The whole tensor, row-major."""
     strides = tuple(product(shape[i + 1 :]) for i in range(len(shape)))
-    return View(buffer, tuple(shape), strides, Symbol.of(0))
+    whole = tuple((Symbol.of(0), extent) for extent in shape)
+    return View(buffer, tuple(shape), strides, Symbol.of(0), whole)
 
 
-def sliced(view: View, node: Node, table: SizeTable) -> View:
-    """``view`` seen through a "slice" or "flip" node."""
-    strides, offset = list(view.strides), view.offset
-    if node.op == "slice":
-        for i, (start, step) in enumerate(zip(node.attrs["starts"], node.attrs["steps"])):
-            offset = offset + table.symbol(start) * strides[i] if start else offset
-            strides[i] = strides[i] * Symbol.of(step)
-    else:
-        for axis in node.attrs["axes"]:
-            last = view.shape[axis] - Symbol.of(1)
-            offset = offset + last * strides[axis]
-            strides[axis] = strides[axis] * Symbol.of(-1)
+def windowed(view: View, node: Node, table: SizeTable) -> View | None:
+    """``view`` seen through a "slice", "flip", "pad" or "window" node; None where the two have
+    different values outside."""
+    window = window_of(node)
+    reaches = any(window.outside(a, n) for a, n in enumerate(node.inputs[0].shape))
+    if reaches and view.bounded() and repr(view.fill) != repr(window.value):
+        return None
+    strides, offset, ranges = list(view.strides), view.offset, []
     shape = tuple(
         before if before.value == extent else table.symbol(extent)
         for before, extent in zip(view.shape, node.shape)
     )
-    return View(view.buffer, shape, tuple(strides), offset)
+    for i, (start, step) in enumerate(zip(window.starts, window.steps)):
+        size = view.shape[i].value
+        if step < 0 and start == size - 1:
+            offset = offset + (view.shape[i] - Symbol.of(1)) * strides[i]
+        elif start:
+            offset = offset + (table.symbol(start) if start > 0 else Symbol.of(start)) * strides[i]
+        strides[i] = strides[i] * Symbol.of(step)
+        low, high = (end.value for end in view.inside[i])
+        ends = inside(start - low, step, shape[i].value, high - low)
+        ranges.append(
+            (Symbol.of(ends[0]), shape[i] if ends[1] == shape[i].value else Symbol.of(ends[1]))
+        )
+    fill = window.value if reaches and window.value is not None else view.fill
+    return View(view.buffer, shape, tuple(strides), offset, tuple(ranges), fill)
 
 
 @dataclass(eq=False)
@@ -89,11 +114,18 @@ class Value:
 
 @dataclass(eq=False)
 class Root:
+    """``value`` is stored as ``node``; with ``target``, as the part of it that begins at
+    ``starts``."""
+
     node: Node
     value: Value
+    target: Node | None = None
+    starts: tuple[Symbol, ...] = ()
 
-
-WINDOWS = ("slice", "flip")
+    @property
+    def buffer(self) -> Node:
+        """What stands in memory."""
+        return self.target or self.node
 
 
 class Region:
@@ -124,11 +156,15 @@ class Region:
 
     # ---- growing -----------------------------------------------------------------------------
 
-    def add_root(self, node: Node) -> None:
-        """Computes ``node`` in this region; raises Cut or JoinRefused."""
+    def add_root(
+        self, node: Node, target: Node | None = None, starts: tuple[Symbol, ...] = ()
+    ) -> None:
+        """Computes ``node`` in this region, to be stored in ``target``; raises Cut or
+        JoinRefused."""
         value = self.build(node, self.memo, self.loads)
-        self.roots.append(Root(node, value))
+        self.roots.append(Root(node, value, target, starts))
         self.check_reductions()
+        self.check_windows()
 
     def root_shape(self, root: Root) -> tuple[Symbol, ...]:
         """A root's extents, by the dimensions that it runs over."""
@@ -155,17 +191,31 @@ class Region:
         """A view of memory that gives ``node`` without computing, if there is one."""
         chain = []
         base = node
-        while base.op in WINDOWS and not self.is_stored(base):
+        while base.op in WINDOW_OPS and not self.is_stored(base):
             chain.append(base)
             base = base.inputs[0]
-        if not self.is_stored(base):
-            if chain:
-                raise Cut(base)
-            return None
-        view = contiguous(base, self.table.shape(base))
+        if not chain:
+            return contiguous(base, self.table.shape(base)) if self.is_stored(base) else None
+        view = self.whole(base)
+        if view is None:
+            raise Cut(base)
         for step in reversed(chain):
-            view = sliced(view, step, self.table)
+            through = windowed(view, step, self.table)
+            if through is None:
+                raise Cut(step.inputs[0])
+            view = through
         return view
+
+    def whole(self, node: Node) -> View | None:
+        """A stored tensor, or one under another shape if a window is wanted of it."""
+        if self.is_stored(node):
+            return contiguous(node, self.table.shape(node))
+        base = node
+        while base.op == "reshape" and not self.is_stored(base):
+            base = base.inputs[0]
+        if base is node or not self.is_stored(base):
+            return None
+        return contiguous(base, [self.table.symbol(e) for e in node.shape])
 
     def is_stored(self, node: Node) -> bool:
         if node.op == "constant":
@@ -381,6 +431,20 @@ class Region:
             self.check_scans()
         if any(self.big(r.node) for r in found):
             self.check_streaming(found, sets[0])
+
+    def check_windows(self) -> None:
+        """An axis with a part outside may only be split where that part is whole rows."""
+        for value in self.live():
+            if value.view is None or not value.view.bounded():
+                continue
+            for axis, ends, extent in zip(value.axes, value.view.inside, value.view.shape):
+                if (ends[0].value, ends[1].value) == (0, extent.value):
+                    continue
+                inner = product(self.dims.size[d] for d in self.dims.resolve(axis)[1:]).value
+                if ends[0].value % inner or ends[1].value % inner:
+                    if any(r.node is value.node for r in self.roots):
+                        raise JoinRefused
+                    raise Cut(value.node)
 
     def separate(self, one: Value, two: Value) -> None:
         """Two reductions over different dimensions: the inner one goes to memory."""

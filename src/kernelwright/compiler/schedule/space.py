@@ -31,8 +31,24 @@ def strides_of(region: Region, view: View, value: Value) -> Strides:
     return out
 
 
+Ranges = dict[int, tuple[Symbol, Symbol]]  # atomic dimension -> the part inside of the tensor
+
+
+def ranges_of(region: Region, view: View, value: Value) -> Ranges:
+    """The half-open range of every atomic dimension of which a part lies outside."""
+    out: Ranges = {}
+    for axis, (low, high), extent in zip(value.axes, view.inside, view.shape):
+        if (low.value, high.value) == (0, extent.value):
+            continue
+        first, *rest = region.dims.resolve(axis)
+        inner = product(region.dims.size[d] for d in rest)
+        out[first] = (low.floordiv(inner), high.floordiv(inner))
+    return out
+
+
 class Space:
-    """``dims``: the LoopDims, slowest first; ``loads`` and ``stores``: strides of every access."""
+    """``dims``: the LoopDims, slowest first; ``loads`` and ``stores``: strides of every access;
+    ``ranges``: which loads reach outside of their tensor, and where."""
 
     def __init__(self, region: Region) -> None:
         self.region = region
@@ -40,13 +56,35 @@ class Space:
         self.reduced = region.reduced_dims()
         self.presence = {id(v): region.presence(v) for v in self.values}
         self.loads = {id(v): strides_of(region, v.view, v) for v in self.values if v.view}
+        self.ranges = {id(v): ranges_of(region, v.view, v) for v in self.values if v.view}
         self.stores = [self.store_strides(i) for i in range(len(region.roots))]
         self.dims = self.merged(self.order())
 
     def store_strides(self, index: int) -> Strides:
         root = self.region.roots[index]
-        view = contiguous(root.node, self.region.root_shape(root))
+        if root.target is None:
+            view = contiguous(root.node, self.region.root_shape(root))
+        else:
+            view = contiguous(root.target, self.region.table.shape(root.target))
         return strides_of(self.region, view, root.value)
+
+    def store_offset(self, index: int) -> Symbol:
+        """Where a root's first element goes in its buffer."""
+        root = self.region.roots[index]
+        offset = Symbol.of(0)
+        if root.target is not None:
+            view = contiguous(root.target, self.region.table.shape(root.target))
+            for start, stride in zip(root.starts, view.strides):
+                offset = offset + start * stride
+        return offset
+
+    def range(self, value: Value, dim: LoopDim) -> tuple[Symbol, Symbol] | None:
+        """The part of a LoopDim for which a load lies in its tensor; None: all of it."""
+        ends = self.ranges[id(value)].get(dim.atoms[0])
+        if ends is None:
+            return None
+        inner = product(self.region.dims.size[a] for a in dim.atoms[1:])
+        return ends[0] * inner, ends[1] * inner
 
     def order(self) -> list[int]:
         """Atomic dimensions, slowest first: as the largest store lays them out, with the others
@@ -83,6 +121,8 @@ class Space:
         for value in self.values:
             if value.kind == "iota" and outer in self.presence[id(value)]:
                 return False
+        if any(inner in ranges for ranges in self.ranges.values()):
+            return False
         for strides in [*self.loads.values(), *self.stores]:
             if (outer in strides) != (inner in strides):
                 return False

@@ -173,11 +173,18 @@ class TileWriter:
 
     # ---- memory ------------------------------------------------------------------------------
 
-    def place(self, name: str, strides: Strides, offset: Symbol, dtype: str, output: bool) -> (
-        tuple[aul.Place, bool]
-    ):  # fmt: skip
+    def place(
+        self,
+        name: str,
+        strides: Strides,
+        offset: Symbol,
+        dtype: str,
+        output: bool,
+        value: Value | None = None,
+    ) -> tuple[aul.Place, bool]:
         """Where a tile stands in a buffer, and whether the slice may pass the buffer's end. Adds
-        the kernel parameter: one dimension a LoopDim of the access."""
+        the kernel parameter: one dimension a LoopDim of the access. ``value`` is the load, whose
+        window may reach outside."""
         shape: list[Symbol] = []
         steps: list[Symbol] = []
         index: list[aul.IntExpr | aul.Slice] = []
@@ -188,18 +195,26 @@ class TileWriter:
             tile = tiled.get(dim)
             if not here and tile is None:
                 continue
-            shape.append(dim.size if here else Symbol.of(1))
+            size, low = dim.size, Symbol.of(0)
+            ends = self.space.range(value, dim) if value is not None and here else None
+            if ends is not None:
+                low, size = ends[0], ends[1] - ends[0]
+                offset = offset + low * strides[dim.atoms[-1]]
+                partial = True
+            shape.append(size if here else Symbol.of(1))
             steps.append(strides[dim.atoms[-1]] if here else Symbol.of(1))
             if tile is None:
-                index.append(self.index[dim])
+                index.append(less(self.index[dim], low))
             elif not here:
                 index.append(aul.Slice(aul.Int(0), aul.Int(1)))
             elif tile.start is None:
-                index.append(aul.Slice(aul.Int(0), dim.size.expr))
+                start = less(aul.Int(0), low)
+                stop = dim.size.expr if not low.value else aul.Binary("+", start, dim.size.expr)
+                index.append(aul.Slice(start, stop))
             else:
                 partial = True
-                stop = aul.Binary("+", tile.start, tile.extent.expr)
-                index.append(aul.Slice(tile.start, stop))
+                start = less(tile.start, low)
+                index.append(aul.Slice(start, aul.Binary("+", start, tile.extent.expr)))
         if not self.tiled:
             shape.append(Symbol.of(1))
             steps.append(Symbol.of(1))
@@ -242,21 +257,23 @@ class TileWriter:
         assert isinstance(view, View)
         name = self.names[view.buffer.id]
         strides = self.space.loads[id(value)]
-        place, partial = self.place(name, strides, view.offset, view.buffer.dtype, False)
-        ref = self.new_tile("x", self.present(value), view.buffer.dtype)
-        pad = 0.0 if partial else None
+        dtype = view.buffer.dtype
+        place, partial = self.place(name, strides, view.offset, dtype, False, value)
+        ref = self.new_tile("x", self.present(value), dtype)
+        fill = rounded(view.fill, dtype) if view.bounded() else 0.0
+        pad = fill if partial else None
         self.body.append(aul.Copy(aul.Place(ref.name), place, pad))
         return ref
 
-    def store(self, ref: TileRef, root: Root, strides: Strides) -> None:
+    def store(self, ref: TileRef, root: Root, strides: Strides, offset: Symbol) -> None:
         """Writes a root's tile, broadcast and rounded to the tensor's dtype."""
         wanted = tuple(t.dim.atoms[0] in strides for t in self.tiled)
         if ref.present != wanted:
             ref = self.emit("vbroadcast_op", "", self.new_tile("b", wanted, ref.dtype), ref)
         if ref.dtype != root.node.dtype:
             ref = self.emit("vcast_op", "", self.new_tile("c", wanted, root.node.dtype), ref)
-        name = self.names[root.node.id]
-        place, partial = self.place(name, strides, Symbol.of(0), root.node.dtype, True)
+        name = self.names[root.buffer.id]
+        place, partial = self.place(name, strides, offset, root.node.dtype, True)
         self.body.append(aul.Copy(place, aul.Place(ref.name), None, partial))
 
     # ---- values ------------------------------------------------------------------------------
@@ -483,6 +500,25 @@ def constant_number(node: Node) -> float | int | bool:
     if is_float(node.dtype):
         return float(node.attrs.get("exact", number))
     return int(number)
+
+
+def less(index: aul.IntExpr, low: Symbol) -> aul.IntExpr:
+    """``index - low``."""
+    if low.literal and low.value == 0:
+        return index
+    if low.literal and isinstance(index, aul.Int):
+        return aul.Int(index.value - low.value)
+    if low.literal and low.value < 0:
+        return aul.Binary("+", index, aul.Int(-low.value))
+    return aul.Binary("-", index, low.expr)
+
+
+def rounded(value: float | int | bool, dtype: str) -> float | int:
+    """A fill value as the tensor holds it."""
+    if not is_float(dtype):
+        return int(value)
+    with np.errstate(over="ignore"):
+        return float(np.asarray(value).astype(DTYPES[dtype]))
 
 
 def aul_number(symbol: Symbol) -> Any:

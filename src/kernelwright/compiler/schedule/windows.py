@@ -1,0 +1,425 @@
+"""Windows (slices, flips, pads, pooling taps) brought down to the tensors that they read, and
+concatenations brought up to where their parts can be stored.
+
+A window on a stored tensor costs nothing: it is an address, and a mask where it reaches outside.
+So a window of an elementwise op becomes the op on windows, as long as computing the op once for
+every window is cheaper than storing it. A concatenation is stored part by part, each by its own
+kernel; so an elementwise op on one becomes a concatenation of ops.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kernelwright.graph.core import DTYPES, Builder, Graph, Node, is_float
+from kernelwright.graph.ops import op_definition
+from kernelwright.graph.ops.window import inside
+
+WINDOW_OPS = ("slice", "flip", "pad", "window")
+MAX_PARTS = 8  # of a concatenation that elementwise ops are repeated for
+REPEAT_BUDGET = 24  # operations that may be repeated an element instead of storing the operand
+_CHEAP = frozenset(
+    "add sub mul neg abs relu maximum minimum where cast square eq ne lt le gt ge sign floor ceil "
+    "round trunc logical_and logical_or logical_not logical_xor isnan isinf isfinite bitwise_and "
+    "bitwise_or bitwise_xor bitwise_not".split()
+)
+
+
+@dataclass(frozen=True)
+class Window:
+    """``out[i] = x[start + step * i]`` an axis, ``value`` outside (None: nothing is outside)."""
+
+    starts: tuple[int, ...]
+    steps: tuple[int, ...]
+    shape: tuple[int, ...]
+    value: float | int | bool | None
+
+    def outside(self, axis: int, size: int) -> bool:
+        """Whether a part of this axis of the window lies outside of a tensor axis of ``size``."""
+        extent = self.shape[axis]
+        return inside(self.starts[axis], self.steps[axis], extent, size) != (0, extent)
+
+    def whole(self, shape: Sequence[int]) -> bool:
+        plain = not any(self.starts) and all(s == 1 for s in self.steps)
+        return plain and self.shape == tuple(shape)
+
+    def picked(self, axes: Sequence[int | None], sizes: Sequence[int]) -> Window:
+        """The window with one of its axes an axis of another tensor (None: an axis of size 1)."""
+        return Window(
+            tuple(0 if a is None else self.starts[a] for a in axes),
+            tuple(1 if a is None else self.steps[a] for a in axes),
+            tuple(n if a is None else self.shape[a] for a, n in zip(axes, sizes)),
+            self.value,
+        )
+
+
+def window_of(node: Node) -> Window:
+    """The window that a slice, flip, pad or window node is."""
+    x, attrs = node.inputs[0].shape, node.attrs
+    if node.op == "slice":
+        return Window(tuple(attrs["starts"]), tuple(attrs["steps"]), node.shape, None)
+    if node.op == "flip":
+        flipped = [i in attrs["axes"] for i in range(len(x))]
+        starts = tuple(n - 1 if f else 0 for n, f in zip(x, flipped))
+        return Window(starts, tuple(-1 if f else 1 for f in flipped), node.shape, None)
+    if node.op == "pad":
+        starts = tuple(-low for low in attrs["low"])
+        return Window(starts, (1,) * len(x), node.shape, attrs["value"])
+    return Window(
+        tuple(attrs["starts"]), tuple(attrs["steps"]), tuple(attrs["shape"]), attrs["value"]
+    )
+
+
+def lower_windows(graph: Graph) -> Graph:
+    """``graph`` with windows on what is stored only, and concatenations as late as they can be."""
+    return _Lowering(graph).run()
+
+
+class _Lowering:
+    def __init__(self, graph: Graph) -> None:
+        self.graph, self.builder = graph, Builder()
+        self.new: dict[int, Node] = {}
+        self.wanted: dict[int, int] = defaultdict(int)  # elements of all windows on a node
+        self.memo: dict[tuple[int, Window], Node] = {}
+        self.blocked: set[int] = set()  # nodes that a reduction follows
+
+    def run(self) -> Graph:
+        nodes = self.graph.nodes()
+        for node in nodes:
+            if node.op in WINDOW_OPS:
+                self.wanted[node.inputs[0].id] += node.type.size
+        for node in reversed(nodes):
+            kind = op_definition(node.op).kind
+            if kind == "reduction" or (
+                kind in ("elementwise", "view", "movement") and node.id in self.blocked
+            ):
+                self.blocked.update(n.id for n in node.inputs)
+        for node in nodes:
+            self.new[node.id] = self.rewritten(node)
+        outputs = [self.new[n.id] for n in self.graph.outputs]
+        return dataclasses.replace(self.graph, outputs=outputs)
+
+    def rewritten(self, node: Node) -> Node:
+        operands = [self.new[n.id] for n in node.inputs]
+        if node.op in WINDOW_OPS:
+            original = node.inputs[0]
+            ratio = self.wanted[original.id] / max(1, original.type.size)
+            return self.windowed(window_of(node), operands[0], ratio)
+        if node.op == "concat":
+            return self.concat(operands, node.attrs["axis"])
+        elementwise = op_definition(node.op).kind == "elementwise"
+        if elementwise and node.id not in self.blocked:
+            lifted = self.lifted(node, operands)
+            if lifted is not None:
+                return lifted
+        if all(a is b for a, b in zip(operands, node.inputs)):
+            return node
+        return Node(node.op, tuple(operands), node.attrs, node.type)
+
+    # ---- windows -----------------------------------------------------------------------------
+
+    def windowed(self, window: Window, x: Node, ratio: float) -> Node:
+        """``window`` of ``x``, whose windows have ``ratio`` times its elements together."""
+        if window.whole(x.shape):
+            return x
+        key = (x.id, window)
+        if key not in self.memo:
+            self.memo[key] = self.sunk(window, x, ratio) or self.made(window, x)
+        return self.memo[key]
+
+    def made(self, window: Window, x: Node) -> Node:
+        value = window.value
+        if value is None:
+            value = False if x.dtype == "bool" else 0
+        node = self.builder.make(
+            "window", [x], starts=window.starts, steps=window.steps, shape=window.shape, value=value
+        )
+        ranges = [inside(*one) for one in zip(window.starts, window.steps, window.shape, x.shape)]
+        if node.type.size and any(low == high for low, high in ranges):
+            return self.builder.expand(
+                self.builder.constant(value, x.dtype), shape=window.shape
+            )
+        return node
+
+    def sunk(self, window: Window, x: Node, ratio: float) -> Node | None:
+        """The window moved through ``x`` toward its operands; None where it cannot be."""
+        if x.op == "transpose":
+            axes = x.attrs["axes"]
+            inner = window.picked([axes.index(a) for a in range(len(axes))], x.inputs[0].shape)
+            return self.builder.transpose(self.windowed(inner, x.inputs[0], ratio), axes=axes)
+        if x.op in ("window", "slice"):
+            return self.composed(window, x, ratio)
+        if x.op == "concat":
+            return self.of_concat(window, x, ratio)
+        if x.op == "reshape":
+            return self.of_reshape(window, x, ratio)
+        broken = [a for a, n in enumerate(x.shape) if window.outside(a, n)]
+        if x.op == "expand":
+            return self.of_expand(window, x, ratio, broken)
+        if x.op == "iota" or (x.op == "constant" and x.type.size == 1):
+            return self.of_leaf(window, x, broken)
+        if op_definition(x.op).kind != "elementwise":
+            return None
+        if ratio > 1.2 and ratio * self.cost(x) > REPEAT_BUDGET:
+            return None
+        return self.of_elementwise(window, x, ratio, broken)
+
+    def cost(self, x: Node) -> int:
+        """Operations an element to compute ``x`` from what is stored."""
+        total, stack, seen = 0, [x], set()
+        while stack and total <= REPEAT_BUDGET:
+            node = stack.pop()
+            if node.id in seen:
+                continue
+            seen.add(node.id)
+            kind = op_definition(node.op).kind
+            if kind == "elementwise":
+                total += 1 if node.op in _CHEAP else 12
+            if kind in ("elementwise", "view"):
+                stack.extend(node.inputs)
+            if kind == "reduction":
+                return REPEAT_BUDGET + 1
+        return total
+
+    def composed(self, window: Window, x: Node, ratio: float) -> Node:
+        """A window of a window is one window, masked where the fill values differ."""
+        inner, base = window_of(x), x.inputs[0]
+        starts = tuple(s + t * w for s, t, w in zip(inner.starts, inner.steps, window.starts))
+        steps = tuple(t * w for t, w in zip(inner.steps, window.steps))
+        broken = [a for a, n in enumerate(x.shape) if window.outside(a, n)]
+        reaches = [a for a, n in enumerate(base.shape) if inner.outside(a, n)]
+        one_fill = not (broken and reaches) or inner.value == window.value
+        masked = []
+        for axis in broken:  # what is outside of the inner window may be inside of the tensor
+            extent = window.shape[axis]
+            ours = inside(window.starts[axis], window.steps[axis], extent, x.shape[axis])
+            its = inside(starts[axis], steps[axis], extent, base.shape[axis])
+            if not one_fill or its[0] < ours[0] or its[1] > ours[1]:
+                masked.append(axis)
+        fill = window.value if broken and one_fill else inner.value
+        joined = Window(starts, steps, window.shape, fill)
+        return self.masked(window, x, self.windowed(joined, base, ratio), masked)
+
+    def of_reshape(self, window: Window, x: Node, ratio: float) -> Node | None:
+        """Through axes of size 1 that come or go; a reshape of an elementwise op goes below it."""
+        base = x.inputs[0]
+        if [n for n in x.shape if n != 1] == [n for n in base.shape if n != 1]:
+            long = [a for a, n in enumerate(x.shape) if n != 1]
+            if any(not _trivial(window, a) for a, n in enumerate(x.shape) if n == 1):
+                return None
+            rest = iter(long)
+            axes = [None if n == 1 else next(rest) for n in base.shape]
+            inner = self.windowed(window.picked(axes, base.shape), base, ratio)
+            return self.builder.reshape(inner, shape=window.shape)
+        if op_definition(base.op).kind == "elementwise" and all(
+            n.shape == base.shape or n.type.size == 1 for n in base.inputs
+        ):
+            if ratio > 1.2 and ratio * self.cost(base) > REPEAT_BUDGET:
+                return None
+            ones = (1,) * len(x.shape)
+            operands = [
+                self.reshaped(n, x.shape if n.shape == base.shape else ones) for n in base.inputs
+            ]
+            return self.windowed(window, self.builder.make(base.op, operands, **base.attrs), ratio)
+        return None
+
+    def reshaped(self, x: Node, shape: tuple[int, ...]) -> Node:
+        if x.shape == shape:
+            return x
+        return self.builder.reshape(x.inputs[0] if x.op == "reshape" else x, shape=shape)
+
+    def of_expand(
+        self, window: Window, x: Node, ratio: float, broken: Sequence[int]
+    ) -> Node | None:
+        (base,) = x.inputs
+        missing = len(x.shape) - len(base.shape)
+        repeated = [a for a in broken if a < missing or base.shape[a - missing] == 1]
+        axes = [
+            None if n == 1 and x.shape[a + missing] != 1 else a + missing
+            for a, n in enumerate(base.shape)
+        ]
+        if base.type.size == 1 and base.op == "constant":
+            axes = [None] * len(base.shape)
+            repeated = list(broken)
+        inner = self.windowed(window.picked(axes, base.shape), base, ratio)
+        spread = self.builder.expand(inner, shape=window.shape)
+        return self.masked(window, x, spread, repeated)
+
+    def of_leaf(self, window: Window, x: Node, broken: Sequence[int]) -> Node:
+        """Of an index or a number: both are computed."""
+        if x.op == "constant":
+            value = self.builder.expand(x, shape=window.shape)
+        else:
+            axis = x.attrs["axis"]
+            value = self.builder.make(
+                "iota", [], shape=window.shape, axis=axis, dtype=x.dtype
+            )
+            if window.steps[axis] != 1:
+                step = self.builder.constant(window.steps[axis], x.dtype)
+                value = self.builder.mul(value, step)
+            if window.starts[axis]:
+                start = self.builder.constant(window.starts[axis], x.dtype)
+                value = self.builder.add(value, start)
+        return self.masked(window, x, value, broken)
+
+    def of_elementwise(
+        self, window: Window, x: Node, ratio: float, broken: Sequence[int]
+    ) -> Node:
+        fill = self.fill_of(window, x, broken) if broken else None
+        operands = []
+        for operand in x.inputs:
+            missing = len(x.shape) - len(operand.shape)
+            axes = [
+                None if n == 1 and x.shape[a + missing] != 1 else a + missing
+                for a, n in enumerate(operand.shape)
+            ]
+            zero = False if operand.dtype == "bool" else 0
+            inner = dataclasses.replace(
+                window.picked(axes, operand.shape), value=zero if fill is None else fill
+            )
+            operands.append(self.windowed(inner, operand, ratio))
+        value = self.builder.make(x.op, operands, **x.attrs)
+        if value.shape != window.shape:
+            value = self.builder.expand(value, shape=window.shape)
+        return value if fill is not None else self.masked(window, x, value, broken)
+
+    def fill_of(self, window: Window, x: Node, broken: Sequence[int]) -> Any:
+        """What the operands must be outside so that ``x`` is the window's value there; None if
+        that cannot be known."""
+        if not is_float(x.dtype) or any(not is_float(n.dtype) for n in x.inputs):
+            return None
+        fixed: list[np.ndarray | None] = []
+        for operand in x.inputs:
+            missing = len(x.shape) - len(operand.shape)
+            scalar = operand.op == "constant" and operand.type.size == 1
+            follows = all(a >= missing and operand.shape[a - missing] != 1 for a in broken)
+            if not scalar and not follows:
+                return None
+            fixed.append(operand.attrs["value"].reshape(()) if scalar else None)
+        value = np.asarray(window.value).astype(DTYPES[x.dtype])
+        for candidate in (window.value, 0.0, -math.inf, math.inf):
+            kinds = [DTYPES[n.dtype] for n in x.inputs]
+            arrays = [
+                np.asarray(candidate).astype(kind) if one is None else one
+                for one, kind in zip(fixed, kinds)
+            ]
+            with np.errstate(all="ignore"):
+                found = np.asarray(op_definition(x.op).meaning(*arrays, **x.attrs))
+            if found.tobytes() == value.tobytes():
+                return candidate
+        return None
+
+    def masked(
+        self, window: Window, x: Node, value: Node, axes: Sequence[int]
+    ) -> Node:
+        """``value`` inside along ``axes``, the window's fill outside."""
+        holds: Node | None = None
+        b = self.builder
+        for axis in axes:
+            extent = window.shape[axis]
+            low, high = inside(
+                window.starts[axis], window.steps[axis], extent, x.shape[axis]
+            )
+            shape = tuple(extent if a == axis else 1 for a in range(len(window.shape)))
+            index = b.make("iota", [], shape=shape, axis=axis, dtype="int32")
+            for test, limit in (("ge", low), ("lt", high)):
+                if (test, limit) in (("ge", 0), ("lt", extent)):
+                    continue
+                one = b.make(test, [index, b.constant(limit, "int32")])
+                holds = one if holds is None else b.logical_and(holds, one)
+        if holds is None:
+            return value
+        fill = window.value
+        if fill is None:
+            fill = False if x.dtype == "bool" else 0
+        return b.where(holds, value, b.constant(fill, x.dtype))
+
+    # ---- concatenations ----------------------------------------------------------------------
+
+    def concat(self, parts: Sequence[Node], axis: int) -> Node:
+        """The parts end to end, those of inner concatenations on the same axis among them."""
+        flat: list[Node] = []
+        for part in parts:
+            same = part.op == "concat" and part.attrs["axis"] == axis
+            flat.extend(part.inputs if same else [part])
+        flat = [p for p in flat if p.shape[axis]] or flat[:1]
+        return flat[0] if len(flat) == 1 else self.builder.concat(*flat, axis=axis)
+
+    def of_concat(self, window: Window, x: Node, ratio: float) -> Node | None:
+        """A window that stays inside, as the windows of the parts that it meets."""
+        axis = x.attrs["axis"]
+        if any(window.outside(a, n) for a, n in enumerate(x.shape)) or window.steps[axis] < 0:
+            return None
+        if not x.type.size or not math.prod(window.shape):
+            return None
+        start, step, extent = window.starts[axis], window.steps[axis], window.shape[axis]
+        pieces: list[Node] = []
+        before = 0
+        for part in x.inputs:
+            size = part.shape[axis]
+            low, high = inside(start - before, step, extent, size)
+            if low < high:
+                piece = Window(
+                    _with(window.starts, axis, start - before + step * low),
+                    window.steps,
+                    _with(window.shape, axis, high - low),
+                    None,
+                )
+                pieces.append(self.windowed(piece, part, ratio))
+            before += size
+        if len(pieces) > MAX_PARTS:
+            return None
+        return self.concat(pieces, axis)
+
+    def lifted(self, node: Node, operands: Sequence[Node]) -> Node | None:
+        """f(concat(a, b), y) = concat(f(a, y's first part), f(b, y's second part))."""
+        chosen = next((n for n in operands if n.op == "concat" and len(n.shape) == len(node.shape)
+                       and n.shape[n.attrs["axis"]] == node.shape[n.attrs["axis"]]), None)  # fmt: skip
+        if chosen is None or len(chosen.inputs) > MAX_PARTS:
+            return None
+        axis, before = chosen.attrs["axis"], 0
+        parts: list[Node] = []
+        for part in chosen.inputs:
+            size = part.shape[axis]
+            window = Window(
+                _with((0,) * len(node.shape), axis, before), (1,) * len(node.shape),
+                _with(node.shape, axis, size), None,
+            )  # fmt: skip
+            mine = [self.part_of(n, node, window, axis) for n in operands]
+            parts.append(self.piece(node, mine, window.shape))
+            before += size
+        return self.concat(parts, axis)
+
+    def part_of(self, operand: Node, node: Node, window: Window, axis: int) -> Node:
+        missing = len(node.shape) - len(operand.shape)
+        if axis < missing or operand.shape[axis - missing] == 1:
+            return operand
+        sizes = operand.shape
+        picked: list[int | None] = [
+            axis if a + missing == axis else None for a in range(len(sizes))
+        ]
+        return self.windowed(window.picked(picked, sizes), operand, 1.0)
+
+    def piece(self, node: Node, operands: Sequence[Node], shape: tuple[int, ...]) -> Node:
+        """``node`` on the parts of its operands, themselves perhaps concatenations."""
+        made = self.builder.make(node.op, operands, **node.attrs)
+        if made.shape != shape:
+            made = self.builder.expand(made, shape=shape)
+        return self.lifted(made, operands) or made if made.op == node.op else made
+
+
+def _trivial(window: Window, axis: int) -> bool:
+    one = (window.starts[axis], window.steps[axis], window.shape[axis])
+    return one[0] == 0 and one[2] == 1
+
+
+def _with(values: Sequence[int], position: int, value: int) -> tuple[int, ...]:
+    return (*values[:position], value, *values[position + 1 :])
+

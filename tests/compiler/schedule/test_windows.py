@@ -1,0 +1,160 @@
+"""Pads, shifts, concatenations and pooling as native kernels: right, and fused."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kernelwright.aul import check, interpret
+from kernelwright.aul.syntax import FrameworkCall, Launch
+from kernelwright.compiler.codegen import PRINTERS
+from kernelwright.compiler.design import Design
+from kernelwright.compiler.schedule import design
+from kernelwright.frameworks import FRAMEWORKS
+from kernelwright.runtime.library import load_host
+from kernelwright.schema import Target
+from kernelwright.testing.interpreted import Case, InterpreterError, run_interpreted
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from model_corpus import torch_source
+
+pytest.importorskip("torch")
+
+IMAGE = "torch.randn(2, 3, 9, 11)"
+LINE = "torch.randn(3, 2, 29)"
+TWO = "torch.randn(2, 3, 9, 11), torch.randn(2, 4, 9, 11)"
+
+# name -> (arguments, last line of forward, inputs, kernels that the design may launch)
+CASES: dict[str, tuple[str, str, str, int]] = {
+    "pad": ("x", "F.pad(x, (1, 2, 3, 0)) + 1", IMAGE, 1),
+    "pad_chain": ("x", "F.pad(torch.relu(x * 2 + 1), (2, 1), value=0.5).abs()", LINE, 1),
+    "pad_sum": ("x", "F.pad(x, (1, 2)).sum(-1)", IMAGE, 1),
+    "pad_outer": ("x", "F.pad(x, (0, 0, 0, 0, 1, 2))", IMAGE, 1),
+    "pad_crop": ("x", "F.pad(x, (-1, 2, 3, -4))", IMAGE, 1),
+    "pad_twice": ("x", "F.pad(F.pad(x, (1, 1)), (2, 2), value=3.0)", IMAGE, 1),
+    "pad_reshape": ("x", "F.pad(x, (0, 1, 0, 1)).reshape(2, 3, 5, 2, 12).sum(3)", IMAGE, 2),
+    "pad_bool": ("x", "F.pad(x > 0, (1, 1), value=True)", LINE, 1),
+    "pad_int": ("x", "F.pad(x, (1, 0), value=7)", "torch.randint(0, 9, (4, 5))", 1),
+    "pad_half": ("x", "F.pad(x, (3, 1)) * 2", "torch.randn(3, 21).half()", 1),
+    "cat": ("x, y", "torch.cat([x, y * 2], 1)", TWO, 2),
+    "cat_chain": ("x, y", "torch.relu(torch.cat([x, y * 2], 1)) * 3", TWO, 2),
+    "cat_gate": ("x", "y = torch.cat([x, -x], -1)\ny * torch.sigmoid(y)", IMAGE, 2),
+    "cat_window": ("x, y", "torch.cat([x, y], 1)[:, 2:5] * 2", TWO, 2),
+    "cat_softmax": ("x, y", "torch.softmax(torch.cat([x, y], 1), 1)", TWO, 3),
+    "stack_of_means": ("x", "torch.stack([x.mean(1), x.amax(1)], 1)", IMAGE, 1),
+    "roll": ("x", "torch.roll(x, (2, -3), (2, 3)) + x", IMAGE, 4),
+    "rotate_half": ("x", "torch.cat([-x[..., 5:10], x[..., :5]], -1) * x[..., 1:]", IMAGE, 2),
+    "flip_step": ("x", "x[:, ::2, 1:8:3] * 2 + x.flip(3)[:, ::2, 1:8:3]", IMAGE, 1),
+    "max_2d": ("x", "F.max_pool2d(x, 2)", IMAGE, 1),
+    "max_relu_padded": ("x", "F.max_pool2d(torch.relu(x), 3, 2, 1) + 1", IMAGE, 1),
+    "max_of_dear": ("x", "F.max_pool2d(F.gelu(x), 3, 1, 1)", IMAGE, 2),
+    "max_dilated_ceil": ("x", "F.max_pool2d(x, 3, 2, 1, 2, ceil_mode=True)", IMAGE, 1),
+    "max_indices": ("x", "F.max_pool2d(x, 3, 2, 1, return_indices=True)", IMAGE, 1),
+    "max_1d": ("x", "F.max_pool1d(x, 4, 3, 2)", LINE, 1),
+    "max_3d": ("x", "F.max_pool3d(x, (1, 3, 2), (1, 2, 3), (0, 1, 1))", IMAGE, 1),
+    "max_long": ("x", "F.max_pool1d(x.flatten(1), 40, 3, 5)", LINE, 2),
+    "avg_2d": ("x", "F.avg_pool2d(x, 3, 2, 1, ceil_mode=True)", IMAGE, 1),
+    "avg_exclude": ("x", "F.avg_pool2d(x, 3, 2, 1, count_include_pad=False) * 2", IMAGE, 1),
+    "avg_divisor": ("x", "F.avg_pool2d(x, (2, 3), divisor_override=5)", IMAGE, 1),
+    "avg_long": ("x", "F.avg_pool1d(x.flatten(1), 37, 1, 18)", LINE, 3),
+    "avg_wide": ("x", "F.avg_pool2d(x, 7, 2, 3)", IMAGE, 2),
+    "avg_3d": ("x", "F.avg_pool3d(x, (1, 2, 2), 2)", IMAGE, 1),
+    "avg_side_by_side": ("x", "F.avg_pool1d(x.flatten(2), 9, 9)", IMAGE, 1),
+    "adaptive": ("x", "F.adaptive_avg_pool2d(x, (3, 1)), F.adaptive_max_pool2d(x, (1, 11))", IMAGE, 2),
+    "lp": ("x", "F.lp_pool2d(x, 2, 3)", IMAGE, 1),
+    "pool_of_pool": ("x", "F.avg_pool2d(F.max_pool2d(x, 3, 1, 1), 2)", IMAGE, 1),
+    "pool_of_cat": ("x, y", "F.max_pool2d(torch.cat([x, y], 1), 3, 2, 1)", TWO, 3),
+    "one_wide": ("x", "F.max_pool2d(F.pad(x, (1, 1)), (1, 3))", "torch.randn(1, 1, 1, 1)", 1),
+    "empty_batch": ("x", "F.max_pool2d(F.pad(x, (1, 1)), 2)", "torch.randn(0, 3, 4, 5)", 1),
+}  # fmt: skip
+NATIVE = ("pad_chain", "cat_gate", "roll", "max_relu_padded", "avg_exclude", "max_indices", "avg_long")
+
+
+@cache
+def loaded(name: str) -> tuple[list[np.ndarray], list[np.ndarray], Any]:
+    """Inputs, torch's outputs in float64, the captured Graph."""
+    arguments, body, inputs, _ = CASES[name]
+    model = FRAMEWORKS.get("torch").load(torch_source(arguments, body, inputs), f"{name}.py")
+    arrays = model.make_inputs(3)
+    truth = [np.asarray(a) for a in model.truth(arrays).outputs]
+    return [np.asarray(a) for a in arrays], truth, model.capture(arrays)
+
+
+def designed(name: str, target: Target) -> Design:
+    return design(loaded(name)[2], target, threads=2)
+
+
+CPU, CUDA = Target("cpu", "x86_64"), Target("cuda", "sm_90")
+
+
+def assert_near(outputs: list[np.ndarray], name: str) -> None:
+    truth = loaded(name)[1]
+    assert [o.shape for o in outputs] == [t.shape for t in truth]
+    for output, wanted in zip(outputs, truth):
+        loose = 1e-2 if output.dtype == np.float16 else 2e-5
+        np.testing.assert_allclose(output.astype(wanted.dtype), wanted, rtol=loose, atol=loose)
+
+
+def bound(made: Design, name: str) -> list[np.ndarray]:
+    inputs = loaded(name)[0]
+    return [
+        inputs[int(b.key)] if b.source == "input" else np.asarray(made.constants[str(b.key)])
+        for b in made.bindings
+    ]
+
+
+@pytest.mark.parametrize("target", (CPU, CUDA), ids=str)
+@pytest.mark.parametrize("name", CASES)
+def test_design(name: str, target: Target) -> None:
+    made = designed(name, target)
+    assert [d for d in check(made.program) if d.severity == "error"] == []
+    assert_near(interpret(made.program, bound(made, name)), name)
+    body = made.program.host.body
+    assert not [s for s in body if isinstance(s, FrameworkCall)]
+    assert sum(isinstance(s, Launch) for s in body) <= CASES[name][3]
+
+
+@pytest.mark.parametrize("impl_type", ("cpp", "mlir"))
+@pytest.mark.parametrize("name", NATIVE)
+def test_native(name: str, impl_type: str, tmp_path: Path) -> None:
+    made = designed(name, CPU)
+    candidate = PRINTERS.get(impl_type).print(made, CPU, "numpy", {})
+    library = next(n for n in candidate.files if n.endswith(".so"))
+    (tmp_path / library).write_bytes(candidate.files[library])
+    outputs = [np.full(spec.shape, 77, loaded(name)[1][i].dtype if False else _kind(spec.dtype))
+               for i, spec in enumerate(made.outputs)]  # fmt: skip
+    host = load_host(tmp_path / library, made.program.host.name)
+    host([np.ascontiguousarray(a) for a in bound(made, name)] + outputs)
+    assert_near(outputs, name)
+
+
+def _kind(dtype: str) -> np.dtype:
+    from kernelwright.graph.core import DTYPES
+
+    return DTYPES[dtype]
+
+
+TRITON = ("pad_chain", "pad_bool", "cat_gate", "max_relu_padded", "avg_exclude", "max_indices")
+
+
+@pytest.fixture(scope="module")
+def triton_results() -> dict[str, list[np.ndarray] | InterpreterError]:
+    pytest.importorskip("triton")
+    cases = {
+        name: Case(PRINTERS.get("triton").print(designed(name, CUDA), CUDA, "torch", {}),
+                   loaded(name)[0])
+        for name in TRITON
+    }  # fmt: skip
+    return run_interpreted(cases)
+
+
+@pytest.mark.parametrize("name", TRITON)
+def test_triton(name: str, triton_results: dict[str, Any]) -> None:
+    outputs = triton_results[name]
+    assert not isinstance(outputs, InterpreterError), outputs
+    assert_near(outputs, name)
