@@ -33,6 +33,13 @@ def _reduction(dtypes: tuple[str, ...], **more: Any) -> list[Case]:
     return cases + _same(dtypes[:2], (2, 3, 4), axes=(0, 2), keepdims=True, **more)
 
 
+def _pools(dtypes: tuple[str, ...], shape: tuple[int, ...] = (2, 8, 7), **attrs: Any) -> list[Case]:
+    window = {"kernel": (3, 2), "stride": (2, 1), "padding": (1, 0), "out": (4, 6)}
+    if "kernel" in attrs and "padding" not in attrs:
+        window["padding"] = (0,) * len(attrs["kernel"])
+    return _same(dtypes, shape, **{**window, **attrs})
+
+
 def _unary_cases() -> dict[str, list[Case]]:
     floats = [
         "exp",
@@ -145,6 +152,15 @@ def _layout_cases() -> dict[str, list[Case]]:
         "slice": _same(ANY, cube, starts=(0, 1, 0), stops=(2, 3, 4), steps=(1, 1, 3)),
         "flip": _same(ANY, cube, axes=(0, 2)),
         "concat": _same(ANY, (2, 3), (2, 1), (2, 4), axis=1),
+        "window": _same(ANY, (4, 5), starts=(-1, 4), steps=(2, -1), shape=(3, 6), value=1),
+        "max_pool": _pools(NUMBERS, dilation=(2, 1))
+        + _pools(("float32",), kernel=(7, 6), stride=(7, 6), out=(1, 1), dilation=(1, 1)),
+        "max_pool_indices": _pools(NUMBERS, dilation=(2, 1)),
+        "avg_pool": _pools(FLOATS, include_pad=True, divisor=None)
+        + _pools(FLOATS[:2], include_pad=False, divisor=None)
+        + _pools(FLOATS[:2], include_pad=False, divisor=7)
+        + _pools(FLOATS[:2], (2, 3, 90), kernel=(37,), stride=(5,), padding=(4,), out=(13,),
+                 include_pad=True, divisor=None),
         "pad": _same(ANY, (2, 3), low=(1, 0), high=(0, 2), value=1),
         "constant": [([], {"value": np.ones((2, 3), DTYPES[d])}) for d in ANY],
         "iota": [([], {"shape": (2, 3), "axis": 1, "dtype": d}) for d in NUMBERS],

@@ -18,6 +18,7 @@ from kernelwright.frameworks import (
     _torch_aten_linalg,
     _torch_aten_losses,
     _torch_aten_nn,
+    _torch_aten_pooling,
     _torch_aten_reductions,
     _torch_aten_scans,
     _torch_aten_views,
@@ -33,6 +34,7 @@ _FAMILIES = (
     _torch_aten_linalg,
     _torch_aten_losses,
     _torch_aten_nn,
+    _torch_aten_pooling,
     _torch_aten_reductions,
     _torch_aten_scans,
     _torch_aten_views,
@@ -139,6 +141,7 @@ class Reader:
             self.notes.append(f"{target} is kept as a call: {error}")
             raise NotConvertible(str(error)) from error
         self._check(target, result, outs)
+        _check_used(node, result)
         return result
 
     def _bound(self, node: torch.fx.Node, target: Any) -> dict[str, Any]:
@@ -186,6 +189,15 @@ class Reader:
             for index, out in enumerate(outs)
         )
         return nodes[0] if single else nodes
+
+
+def _check_used(node: torch.fx.Node, result: Any) -> None:
+    """An output that a converter has no value for must be one that nobody reads."""
+    if not isinstance(result, tuple):
+        return
+    for user in node.users:
+        if user.target is operator.getitem and user.users and result[user.args[1]] is None:
+            raise NotConvertible(f"output {user.args[1]} of {node.target} is read")
 
 
 def _accepted(target: Any, given: dict[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from kernelwright.graph.core import Graph, Node
 from kernelwright.graph.ops import op_definition
 from kernelwright.graph.parameter_only import prepared
 
-MAX_STREAMS = 12  # loads and stores of one kernel; more cost registers and prefetch streams
+MAX_STREAMS = 12  # tensors read and written by one kernel; more cost registers and prefetch streams
 COLUMNS = 64
 JOIN_WINDOW = 6  # how many of the latest kernels a new root may join
 
@@ -166,7 +166,8 @@ class Planner:
             return False
         alone = self.alone(node, len(self.steps))
         shares = alone is not None and len(trial.loads) - before < len(alone.loads)
-        if not shares or len(trial.loads) + len(trial.roots) > MAX_STREAMS:
+        buffers = {v.view.buffer.id for v in trial.loads.values() if v.view}
+        if not shares or len(buffers) + len(trial.roots) > MAX_STREAMS:
             return False
         # A root that lacks one of the kernel's dimensions would be stored by every core.
         if alone is None or len(alone.all_dims()) != len(trial.all_dims()):

@@ -25,6 +25,7 @@ from kernelwright.graph.ops.window import inside
 WINDOW_OPS = ("slice", "flip", "pad", "window")
 MAX_PARTS = 8  # of a concatenation that elementwise ops are repeated for
 REPEAT_BUDGET = 24  # operations that may be repeated an element instead of storing the operand
+LONGEST = 200  # operations of one window's operand, however few windows there are
 _CHEAP = frozenset(
     "add sub mul neg abs relu maximum minimum where cast square eq ne lt le gt ge sign floor ceil "
     "round trunc logical_and logical_or logical_not logical_xor isnan isinf isfinite bitwise_and "
@@ -167,14 +168,19 @@ class _Lowering:
             return self.of_leaf(window, x, broken)
         if op_definition(x.op).kind != "elementwise":
             return None
-        if ratio > 1.2 and ratio * self.cost(x) > REPEAT_BUDGET:
+        if self.dear(x, ratio):
             return None
         return self.of_elementwise(window, x, ratio, broken)
 
+    def dear(self, x: Node, ratio: float) -> bool:
+        """Whether storing ``x`` is cheaper than computing it in every window."""
+        cost = self.cost(x)
+        return cost > LONGEST or (ratio > 1.2 and ratio * cost > REPEAT_BUDGET)
+
     def cost(self, x: Node) -> int:
-        """Operations an element to compute ``x`` from what is stored."""
+        """Operations and loads an element to compute ``x`` from what is stored."""
         total, stack, seen = 0, [x], set()
-        while stack and total <= REPEAT_BUDGET:
+        while stack and total <= LONGEST:
             node = stack.pop()
             if node.id in seen:
                 continue
@@ -184,8 +190,10 @@ class _Lowering:
                 total += 1 if node.op in _CHEAP else 12
             if kind in ("elementwise", "view"):
                 stack.extend(node.inputs)
-            if kind == "reduction":
-                return REPEAT_BUDGET + 1
+            elif kind == "reduction":
+                return LONGEST + 1
+            elif node.op != "constant":
+                total += 1
         return total
 
     def composed(self, window: Window, x: Node, ratio: float) -> Node:
@@ -221,7 +229,7 @@ class _Lowering:
         if op_definition(base.op).kind == "elementwise" and all(
             n.shape == base.shape or n.type.size == 1 for n in base.inputs
         ):
-            if ratio > 1.2 and ratio * self.cost(base) > REPEAT_BUDGET:
+            if self.dear(base, ratio):
                 return None
             ones = (1,) * len(x.shape)
             operands = [

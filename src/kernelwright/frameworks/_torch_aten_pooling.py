@@ -1,0 +1,126 @@
+"""ATen pooling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from kernelwright.frameworks._torch_aten_context import (
+    Context,
+    Converter,
+    NotConvertible,
+    recorder,
+)
+from kernelwright.graph.core import Node, is_float
+
+CONVERTERS: dict[str, Converter] = {}
+aten = recorder(CONVERTERS)
+
+MAX_INDEXED_TAPS = 64  # of a pooling whose indices are wanted: its taps are compared one by one
+
+
+def _each(value: int | Sequence[int], count: int) -> tuple[int, ...]:
+    listed = [value] if isinstance(value, int) else list(value)
+    return tuple(listed * count if len(listed) == 1 else listed)
+
+
+def _window(
+    c: Context, dims: int, kernel: Any, stride: Any, padding: Any
+) -> dict[str, tuple[int, ...]]:
+    sizes = _each(kernel, dims)
+    return {
+        "kernel": sizes,
+        "stride": _each(stride, dims) if stride else sizes,
+        "padding": _each(padding, dims),
+        "out": c.out.shape[len(c.out.shape) - dims :],
+    }
+
+
+def _max(dims: int, indices: bool) -> Converter:
+    def convert(
+        c: Context,
+        x: Node,
+        kernel_size: Any,
+        stride: Any = (),
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+    ) -> Any:
+        window = _window(c, dims, kernel_size, stride, padding)
+        window["dilation"] = _each(dilation, dims)
+        value = c.make("max_pool", x, **window)
+        if not indices:
+            return value
+        if math.prod(window["kernel"]) > MAX_INDEXED_TAPS:
+            return value, None
+        return value, c.make("max_pool_indices", x, **window)
+
+    return convert
+
+
+def _average(dims: int) -> Converter:
+    def convert(
+        c: Context,
+        x: Node,
+        kernel_size: Any,
+        stride: Any = (),
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> Node:
+        if not is_float(x.dtype):
+            raise NotConvertible("average of integers")
+        window = _window(c, dims, kernel_size, stride, padding)
+        return c.make(
+            "avg_pool", x, **window, include_pad=count_include_pad, divisor=divisor_override
+        )
+
+    return convert
+
+
+for _dims in (1, 2, 3):
+    aten(f"max_pool{_dims}d")(_max(_dims, False))
+    aten(f"max_pool{_dims}d_with_indices")(_max(_dims, True))
+    aten(f"avg_pool{_dims}d")(_average(_dims))
+
+
+def _adaptive(c: Context, x: Node, dims: int) -> dict[str, tuple[int, ...]]:
+    """The window of an adaptive pooling whose output divides its input."""
+    sizes, out = x.shape[len(x.shape) - dims :], c.out.shape[len(c.out.shape) - dims :]
+    if any(not o or n % o or not n for n, o in zip(sizes, out)):
+        raise NotConvertible("windows of different lengths")
+    kernel = tuple(n // o for n, o in zip(sizes, out))
+    return {"kernel": kernel, "stride": kernel, "padding": (0,) * dims, "out": out}
+
+
+def _adaptive_average(dims: int) -> Converter:
+    def convert(c: Context, x: Node, output_size: Any) -> Node:
+        if not is_float(x.dtype):
+            raise NotConvertible("average of integers")
+        window = _adaptive(c, x, dims)
+        if all(n == 1 for n in window["out"]):
+            axes = tuple(range(len(x.shape) - dims, len(x.shape)))
+            return c.make("mean", x, axes=axes, keepdims=True)
+        return c.make("avg_pool", x, **window, include_pad=True, divisor=None)
+
+    return convert
+
+
+def _adaptive_max(dims: int) -> Converter:
+    def convert(c: Context, x: Node, output_size: Any) -> Any:
+        window = {**_adaptive(c, x, dims), "dilation": (1,) * dims}
+        value = c.make("max_pool", x, **window)
+        if math.prod(window["kernel"]) > MAX_INDEXED_TAPS:
+            return value, None
+        return value, c.make("max_pool_indices", x, **window)
+
+    return convert
+
+
+for _dims in (1, 2, 3):
+    aten(f"adaptive_avg_pool{_dims}d")(_adaptive_average(_dims))
+    aten(f"adaptive_max_pool{_dims}d")(_adaptive_max(_dims))
+aten("_adaptive_avg_pool2d")(_adaptive_average(2))
+aten("_adaptive_avg_pool3d")(_adaptive_average(3))
