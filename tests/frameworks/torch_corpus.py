@@ -249,7 +249,6 @@ CALLS: dict[str, tuple[str, ...]] = {
     "conv2d": ("conv2d",),
     "conv1d_half": ("conv1d",),
     "attention": ("scaled_dot_product_attention",),
-    "pooling": ("adaptive_avg_pool2d", "avg_pool2d", "max_pool2d"),
     "sort": ("sort", "topk"),
     "embedding": ("embedding",),
     "indexing": ("gather", "index", "index_select"),

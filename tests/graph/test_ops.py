@@ -159,8 +159,16 @@ def _layout_cases() -> dict[str, list[Case]]:
         "avg_pool": _pools(FLOATS, include_pad=True, divisor=None)
         + _pools(FLOATS[:2], include_pad=False, divisor=None)
         + _pools(FLOATS[:2], include_pad=False, divisor=7)
-        + _pools(FLOATS[:2], (2, 3, 90), kernel=(37,), stride=(5,), padding=(4,), out=(13,),
-                 include_pad=True, divisor=None),
+        + _pools(
+            FLOATS[:2],
+            (2, 3, 90),
+            kernel=(37,),
+            stride=(5,),
+            padding=(4,),
+            out=(13,),
+            include_pad=True,
+            divisor=None,
+        ),
         "pad": _same(ANY, (2, 3), low=(1, 0), high=(0, 2), value=1),
         "constant": [([], {"value": np.ones((2, 3), DTYPES[d])}) for d in ANY],
         "iota": [([], {"shape": (2, 3), "axis": 1, "dtype": d}) for d in NUMBERS],

@@ -56,13 +56,15 @@ def compute_dtype(dtype: str) -> str:
 @dataclass
 class Context:
     """``out`` is the type of the op's (first) output; ``outs`` those of all of them.
-    ``result_type(a, b)`` is torch's promotion of two nodes or numbers, as a dtype name."""
+    ``result_type(a, b)`` is torch's promotion of two nodes or numbers, as a dtype name. ``read``:
+    which outputs anything takes, of an op with several."""
 
     builder: Builder
     out: TensorType
     outs: Sequence[TensorType | None]
     result_type: Callable[[Any, Any], str]
     notes: list[str] = field(default_factory=list)
+    read: frozenset[int] = frozenset()
 
     def make(self, op: str, *inputs: Node, **attrs: Any) -> Node:
         return self.builder.make(op, inputs, **attrs)

@@ -50,13 +50,18 @@ def _max(dims: int, indices: bool) -> Converter:
         window = _window(c, dims, kernel_size, stride, padding)
         window["dilation"] = _each(dilation, dims)
         value = c.make("max_pool", x, **window)
-        if not indices:
-            return value
-        if math.prod(window["kernel"]) > MAX_INDEXED_TAPS:
-            return value, None
-        return value, c.make("max_pool_indices", x, **window)
+        return (value, _indices(c, x, window)) if indices else value
 
     return convert
+
+
+def _indices(c: Context, x: Node, window: dict[str, tuple[int, ...]]) -> Node | None:
+    """The second output, where anything reads it."""
+    if 1 not in c.read:
+        return None
+    if math.prod(window["kernel"]) > MAX_INDEXED_TAPS:
+        raise NotConvertible("indices into long windows")
+    return c.make("max_pool_indices", x, **window)
 
 
 def _average(dims: int) -> Converter:
@@ -111,10 +116,7 @@ def _adaptive_average(dims: int) -> Converter:
 def _adaptive_max(dims: int) -> Converter:
     def convert(c: Context, x: Node, output_size: Any) -> Any:
         window = {**_adaptive(c, x, dims), "dilation": (1,) * dims}
-        value = c.make("max_pool", x, **window)
-        if math.prod(window["kernel"]) > MAX_INDEXED_TAPS:
-            return value, None
-        return value, c.make("max_pool_indices", x, **window)
+        return c.make("max_pool", x, **window), _indices(c, x, window)
 
     return convert
 

@@ -134,14 +134,13 @@ class Reader:
         wanted = inspect.signature(convert).parameters
         if not any(p.kind is p.VAR_KEYWORD for p in wanted.values()):
             given = _accepted(target, given, wanted)
-        context = Context(self.builder, outs[0], outs, _result_type, self.notes)
+        context = Context(self.builder, outs[0], outs, _result_type, self.notes, _read(node))
         try:
             result = convert(context, **given)
         except ValueError as error:
             self.notes.append(f"{target} is kept as a call: {error}")
             raise NotConvertible(str(error)) from error
         self._check(target, result, outs)
-        _check_used(node, result)
         return result
 
     def _bound(self, node: torch.fx.Node, target: Any) -> dict[str, Any]:
@@ -191,13 +190,10 @@ class Reader:
         return nodes[0] if single else nodes
 
 
-def _check_used(node: torch.fx.Node, result: Any) -> None:
-    """An output that a converter has no value for must be one that nobody reads."""
-    if not isinstance(result, tuple):
-        return
-    for user in node.users:
-        if user.target is operator.getitem and user.users and result[user.args[1]] is None:
-            raise NotConvertible(f"output {user.args[1]} of {node.target} is read")
+def _read(node: torch.fx.Node) -> frozenset[int]:
+    """Which outputs of an op with several anything takes."""
+    users = [u for u in node.users if u.target is operator.getitem and u.users]
+    return frozenset(int(u.args[1]) for u in users)  # type: ignore[arg-type]
 
 
 def _accepted(target: Any, given: dict[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:

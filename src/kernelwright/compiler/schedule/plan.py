@@ -130,9 +130,7 @@ class Planner:
         self.producer[node.id] = len(self.steps)
         self.steps.append(CallStep(target, [node], node.inputs, arguments))
 
-    def place(
-        self, node: Node, target: Node | None = None, starts: tuple[Symbol, ...] = ()
-    ) -> int:
+    def place(self, node: Node, target: Node | None = None, starts: tuple[Symbol, ...] = ()) -> int:
         """Joins ``node`` to a recent kernel that shares its data, or makes a new one; returns the
         step's index."""
         first = max(self.first, len(self.steps) - JOIN_WINDOW)
@@ -231,9 +229,7 @@ def call_target(node: Node) -> tuple[str, Any]:
 def concat_shape(table: SizeTable, node: Node) -> tuple[Symbol, ...]:
     """A concatenation's extents: along its axis the sum of the parts'."""
     axis = node.attrs["axis"]
-    shapes = [
-        concat_shape(table, n) if n.op == "concat" else table.shape(n) for n in node.inputs
-    ]
+    shapes = [concat_shape(table, n) if n.op == "concat" else table.shape(n) for n in node.inputs]
     total = shapes[0][axis]
     for shape in shapes[1:]:
         total = total + shape[axis]

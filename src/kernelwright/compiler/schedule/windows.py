@@ -26,11 +26,12 @@ WINDOW_OPS = ("slice", "flip", "pad", "window")
 MAX_PARTS = 8  # of a concatenation that elementwise ops are repeated for
 REPEAT_BUDGET = 24  # operations that may be repeated an element instead of storing the operand
 LONGEST = 200  # operations of one window's operand, however few windows there are
-_CHEAP = frozenset(
-    "add sub mul neg abs relu maximum minimum where cast square eq ne lt le gt ge sign floor ceil "
-    "round trunc logical_and logical_or logical_not logical_xor isnan isinf isfinite bitwise_and "
-    "bitwise_or bitwise_xor bitwise_not".split()
-)
+_CHEAP_NAMES = """
+    add sub mul neg abs relu maximum minimum where cast square eq ne lt le gt ge sign floor ceil
+    round trunc logical_and logical_or logical_not logical_xor isnan isinf isfinite bitwise_and
+    bitwise_or bitwise_xor bitwise_not
+"""
+_CHEAP = frozenset(_CHEAP_NAMES.split())
 
 
 @dataclass(frozen=True)
@@ -144,9 +145,7 @@ class _Lowering:
         )
         ranges = [inside(*one) for one in zip(window.starts, window.steps, window.shape, x.shape)]
         if node.type.size and any(low == high for low, high in ranges):
-            return self.builder.expand(
-                self.builder.constant(value, x.dtype), shape=window.shape
-            )
+            return self.builder.expand(self.builder.constant(value, x.dtype), shape=window.shape)
         return node
 
     def sunk(self, window: Window, x: Node, ratio: float) -> Node | None:
@@ -266,9 +265,7 @@ class _Lowering:
             value = self.builder.expand(x, shape=window.shape)
         else:
             axis = x.attrs["axis"]
-            value = self.builder.make(
-                "iota", [], shape=window.shape, axis=axis, dtype=x.dtype
-            )
+            value = self.builder.make("iota", [], shape=window.shape, axis=axis, dtype=x.dtype)
             if window.steps[axis] != 1:
                 step = self.builder.constant(window.steps[axis], x.dtype)
                 value = self.builder.mul(value, step)
@@ -277,9 +274,7 @@ class _Lowering:
                 value = self.builder.add(value, start)
         return self.masked(window, x, value, broken)
 
-    def of_elementwise(
-        self, window: Window, x: Node, ratio: float, broken: Sequence[int]
-    ) -> Node:
+    def of_elementwise(self, window: Window, x: Node, ratio: float, broken: Sequence[int]) -> Node:
         fill = self.fill_of(window, x, broken) if broken else None
         operands = []
         for operand in x.inputs:
@@ -324,17 +319,13 @@ class _Lowering:
                 return candidate
         return None
 
-    def masked(
-        self, window: Window, x: Node, value: Node, axes: Sequence[int]
-    ) -> Node:
+    def masked(self, window: Window, x: Node, value: Node, axes: Sequence[int]) -> Node:
         """``value`` inside along ``axes``, the window's fill outside."""
         holds: Node | None = None
         b = self.builder
         for axis in axes:
             extent = window.shape[axis]
-            low, high = inside(
-                window.starts[axis], window.steps[axis], extent, x.shape[axis]
-            )
+            low, high = inside(window.starts[axis], window.steps[axis], extent, x.shape[axis])
             shape = tuple(extent if a == axis else 1 for a in range(len(window.shape)))
             index = b.make("iota", [], shape=shape, axis=axis, dtype="int32")
             for test, limit in (("ge", low), ("lt", high)):
@@ -388,8 +379,7 @@ class _Lowering:
 
     def lifted(self, node: Node, operands: Sequence[Node]) -> Node | None:
         """f(concat(a, b), y) = concat(f(a, y's first part), f(b, y's second part))."""
-        chosen = next((n for n in operands if n.op == "concat" and len(n.shape) == len(node.shape)
-                       and n.shape[n.attrs["axis"]] == node.shape[n.attrs["axis"]]), None)  # fmt: skip
+        chosen = next((n for n in operands if _cuts(n, node)), None)
         if chosen is None or len(chosen.inputs) > MAX_PARTS:
             return None
         axis, before = chosen.attrs["axis"], 0
@@ -423,6 +413,14 @@ class _Lowering:
         return self.lifted(made, operands) or made if made.op == node.op else made
 
 
+def _cuts(operand: Node, node: Node) -> bool:
+    """Whether ``operand`` is a concatenation along an axis that ``node`` has in full."""
+    if operand.op != "concat" or len(operand.shape) != len(node.shape):
+        return False
+    axis = operand.attrs["axis"]
+    return operand.shape[axis] == node.shape[axis]
+
+
 def _trivial(window: Window, axis: int) -> bool:
     one = (window.starts[axis], window.steps[axis], window.shape[axis])
     return one[0] == 0 and one[2] == 1
@@ -430,4 +428,3 @@ def _trivial(window: Window, axis: int) -> bool:
 
 def _with(values: Sequence[int], position: int, value: int) -> tuple[int, ...]:
     return (*values[:position], value, *values[position + 1 :])
-

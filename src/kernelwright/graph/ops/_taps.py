@@ -40,8 +40,13 @@ class Fold:
 
 
 def tap_window(
-    builder: Builder, x: Node, axes: Sequence[int], taps: Sequence[Taps], at: Sequence[int], fill: float | int | bool
-) -> Node:  # fmt: skip
+    builder: Builder,
+    x: Node,
+    axes: Sequence[int],
+    taps: Sequence[Taps],
+    at: Sequence[int],
+    fill: float | int | bool,
+) -> Node:
     """The elements that tap ``at`` (one index an axis of ``axes``) sees, one an output."""
     starts, steps, shape = [0] * len(x.shape), [1] * len(x.shape), list(x.shape)
     for axis, tap, k in zip(axes, taps, at):
@@ -72,9 +77,7 @@ def fold_taps(
 def _apart(tap: Taps, size: int) -> bool:
     """Whether the windows lie side by side, inside of the tensor."""
     side_by_side = tap.stride == tap.kernel or tap.out == 1
-    return (
-        side_by_side and not tap.padding and tap.dilation == 1 and tap.out * tap.kernel <= size
-    )
+    return side_by_side and not tap.padding and tap.dilation == 1 and tap.out * tap.kernel <= size
 
 
 def _unrolled(
@@ -137,7 +140,5 @@ def _along(builder: Builder, x: Node, axis: int, tap: Taps, fold: Fold) -> Node:
     if rest:
         after = tap.padding - whole * run * tap.dilation
         tail = Taps(rest, tap.stride, after, tap.dilation, tap.out)
-        total = builder.make(
-            fold.pair, [total, fold_taps(builder, x, [axis], [tail], fold)]
-        )
+        total = builder.make(fold.pair, [total, fold_taps(builder, x, [axis], [tail], fold)])
     return total

@@ -208,9 +208,7 @@ def _index_of(builder: Builder, x: Node, axes: Sequence[int], taps: Sequence[Tap
     return builder.add(total, builder.constant(constant, "int64"))
 
 
-def _line(
-    builder: Builder, x: Node, axis: int, taps: Sequence[Taps], axes: Sequence[int]
-) -> Node:
+def _line(builder: Builder, x: Node, axis: int, taps: Sequence[Taps], axes: Sequence[int]) -> Node:
     """The output's index along ``axis``, of the output's rank."""
     shape = [1] * len(x.shape)
     shape[axis] = taps[axes.index(axis)].out

@@ -4,6 +4,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__AVX512BW__)
+#include <immintrin.h>
+#endif
+
 typedef float f32x16 __attribute__((vector_size(64)));
 typedef int32_t i32x16 __attribute__((vector_size(64)));
 
@@ -19,17 +23,82 @@ template <class V, class T> static inline void store(T* p, const V& v) {
   memcpy(p, &v, sizeof v);
 }
 
+// Masked moves of the machine. Elsewhere plain copies: some compilers get conditional ones wrong
+// when they vectorise the loop around them.
+template <class V> static inline uint64_t first_lanes(int64_t count) {
+  const int64_t n = count < 0 ? 0 : count < lanes<V> ? count : lanes<V>;
+  return n < 64 ? ((uint64_t)1 << n) - 1 : ~(uint64_t)0;
+}
+
 // The first `count` lanes; the others are zero.
 template <class V, class T> static inline V load_first(const T* p, int64_t count) {
   V v = {};
-  for (int l = 0; l < (int)lanes<V>; ++l)
-    if (l < (int)count) v[l] = p[l];
+#if defined(__AVX512VL__) && defined(__AVX512BW__)
+  const uint64_t m = first_lanes<V>(count);
+  constexpr size_t bytes = sizeof v, each = sizeof(T);
+  if constexpr (bytes == 64) {
+    __m512i r;
+    if constexpr (each == 8) r = _mm512_maskz_loadu_epi64(m, p);
+    if constexpr (each == 4) r = _mm512_maskz_loadu_epi32(m, p);
+    if constexpr (each == 2) r = _mm512_maskz_loadu_epi16(m, p);
+    if constexpr (each == 1) r = _mm512_maskz_loadu_epi8(m, p);
+    memcpy(&v, &r, bytes);
+    return v;
+  } else if constexpr (bytes == 32) {
+    __m256i r;
+    if constexpr (each == 8) r = _mm256_maskz_loadu_epi64(m, p);
+    if constexpr (each == 4) r = _mm256_maskz_loadu_epi32(m, p);
+    if constexpr (each == 2) r = _mm256_maskz_loadu_epi16(m, p);
+    if constexpr (each == 1) r = _mm256_maskz_loadu_epi8(m, p);
+    memcpy(&v, &r, bytes);
+    return v;
+  } else if constexpr (bytes <= 16) {
+    __m128i r;
+    if constexpr (each == 8) r = _mm_maskz_loadu_epi64(m, p);
+    if constexpr (each == 4) r = _mm_maskz_loadu_epi32(m, p);
+    if constexpr (each == 2) r = _mm_maskz_loadu_epi16(m, p);
+    if constexpr (each == 1) r = _mm_maskz_loadu_epi8(m, p);
+    memcpy(&v, &r, bytes);
+    return v;
+  }
+#endif
+  const int64_t n = count < 0 ? 0 : count < lanes<V> ? count : lanes<V>;
+  memcpy(&v, p, n * sizeof(T));
   return v;
 }
 
 template <class V, class T> static inline void store_first(T* p, const V& v, int64_t count) {
-  for (int l = 0; l < (int)lanes<V>; ++l)
-    if (l < (int)count) p[l] = v[l];
+#if defined(__AVX512VL__) && defined(__AVX512BW__)
+  const uint64_t m = first_lanes<V>(count);
+  constexpr size_t bytes = sizeof v, each = sizeof(T);
+  if constexpr (bytes == 64) {
+    __m512i r;
+    memcpy(&r, &v, bytes);
+    if constexpr (each == 8) _mm512_mask_storeu_epi64(p, m, r);
+    if constexpr (each == 4) _mm512_mask_storeu_epi32(p, m, r);
+    if constexpr (each == 2) _mm512_mask_storeu_epi16(p, m, r);
+    if constexpr (each == 1) _mm512_mask_storeu_epi8(p, m, r);
+    return;
+  } else if constexpr (bytes == 32) {
+    __m256i r;
+    memcpy(&r, &v, bytes);
+    if constexpr (each == 8) _mm256_mask_storeu_epi64(p, m, r);
+    if constexpr (each == 4) _mm256_mask_storeu_epi32(p, m, r);
+    if constexpr (each == 2) _mm256_mask_storeu_epi16(p, m, r);
+    if constexpr (each == 1) _mm256_mask_storeu_epi8(p, m, r);
+    return;
+  } else if constexpr (bytes <= 16) {
+    __m128i r = _mm_setzero_si128();
+    memcpy(&r, &v, bytes);
+    if constexpr (each == 8) _mm_mask_storeu_epi64(p, m, r);
+    if constexpr (each == 4) _mm_mask_storeu_epi32(p, m, r);
+    if constexpr (each == 2) _mm_mask_storeu_epi16(p, m, r);
+    if constexpr (each == 1) _mm_mask_storeu_epi8(p, m, r);
+    return;
+  }
+#endif
+  const int64_t n = count < 0 ? 0 : count < lanes<V> ? count : lanes<V>;
+  memcpy(p, &v, n * sizeof(T));
 }
 
 template <class V, class T> static inline V splat(T x) { return x - V{}; }
