@@ -373,7 +373,7 @@ class HostPrinter:
                 device = f"{near.name}.device"
             else:
                 device = 'torch.device("cuda" if torch.cuda.is_available() else "cpu")'
-            return f'constant("{binding.key}", {device})'
+            return f'stored_array("{binding.key}", {device})'
         text = self._attribute(binding)
         return f"tensor({text})" if self.framework == "numpy" else f"{text}.contiguous()"
 
@@ -514,7 +514,7 @@ def _constant_reader(constants: Mapping[str, np.ndarray]) -> str:
     )
     return (
         "@functools.lru_cache(maxsize=None)\n"
-        "def constant(name, device):\n"
+        "def stored_array(name, device):\n"
         '    """A constant of the Model, from the file beside this one."""\n'
         "    folder = os.path.dirname(os.path.abspath(__file__))\n"
         '    path = os.path.join(folder, f"constant_{name}.npy")\n'

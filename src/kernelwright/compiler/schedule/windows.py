@@ -99,7 +99,7 @@ class _Lowering:
                 self.wanted[node.inputs[0].id] += node.type.size
         for node in reversed(nodes):
             kind = op_definition(node.op).kind
-            if kind == "reduction" or (
+            if kind in ("reduction", "scan") or (
                 kind in ("elementwise", "view", "movement") and node.id in self.blocked
             ):
                 self.blocked.update(n.id for n in node.inputs)
@@ -165,6 +165,8 @@ class _Lowering:
             return self.of_expand(window, x, ratio, broken)
         if x.op == "iota" or (x.op == "constant" and x.type.size == 1):
             return self.of_leaf(window, x, broken)
+        if op_definition(x.op).kind == "scan" and not broken:
+            return self.of_scan(window, x, ratio)
         if op_definition(x.op).kind != "elementwise":
             return None
         if self.dear(x, ratio):
@@ -189,7 +191,7 @@ class _Lowering:
                 total += 1 if node.op in _CHEAP else 12
             if kind in ("elementwise", "view"):
                 stack.extend(node.inputs)
-            elif kind == "reduction":
+            elif kind in ("reduction", "scan"):
                 return LONGEST + 1
             elif node.op != "constant":
                 total += 1
@@ -241,6 +243,19 @@ class _Lowering:
         if x.shape == shape:
             return x
         return self.builder.reshape(x.inputs[0] if x.op == "reshape" else x, shape=shape)
+
+    def of_scan(self, window: Window, x: Node, ratio: float) -> Node | None:
+        """A flip of a scan is the scan from the other end; the elements that a scan visits first
+        are a scan of as many."""
+        axis, attrs = x.attrs["axis"], dict(x.attrs)
+        reverse, size = bool(attrs.pop("reverse", False)), x.shape[axis]
+        start, step, extent = window.starts[axis], window.steps[axis], window.shape[axis]
+        if step == -1 and (start, extent) == (size - 1, size):
+            reverse = not reverse
+        elif step != 1 or (start + extent != size if reverse else start):
+            return None
+        inner = self.windowed(window, x.inputs[0], ratio)
+        return self.builder.make(x.op, [inner], **attrs, **({"reverse": True} if reverse else {}))
 
     def of_expand(
         self, window: Window, x: Node, ratio: float, broken: Sequence[int]
@@ -373,8 +388,8 @@ class _Lowering:
                 )
                 pieces.append(self.windowed(piece, part, ratio))
             before += size
-        if len(pieces) > MAX_PARTS:
-            return None
+        if len(pieces) > (MAX_PARTS if ratio <= 1 else 1):
+            return None  # windows that overlap read the stored whole
         return self.concat(pieces, axis)
 
     def lifted(self, node: Node, operands: Sequence[Node]) -> Node | None:
