@@ -327,7 +327,9 @@ class HostPrinter:
         for p in state:
             lines.append(f"{p.name} = {self._source(self.bindings[p.name], ())}")
         lines += [*self._dtype_check(state), f"device = {state[0].name}.device"]
-        lines += [f'{p.name} = constant("{self.bindings[p.name].key}", device)' for p in constants]
+        lines += [
+            f'{p.name} = stored_array("{self.bindings[p.name].key}", device)' for p in constants
+        ]
         on_device = self._body(self.once.steps, allocate=[])
         take = self._take_sizes(_words(on_device))
         lines += ["shapes = SHAPES", *([take] if take else [])]

@@ -223,15 +223,14 @@ def _first_index(builder: Builder, x: Node, axes: Sequence[int], taps: Sequence[
             next((s for s in range(i, i + tap.kernel * tap.dilation, tap.dilation) if s >= 0), 0)
             for i in range(-tap.padding, tap.out * tap.stride - tap.padding, tap.stride)
         ]
-        shape = [1] * len(x.shape)
-        shape[axis] = tap.out
-        term: Node
+        inner = math.prod(x.shape[axis + 1 :])
         if tap.padding:
-            term = b.constant(np.reshape(starts, shape), "int64")
+            shape = [1] * len(x.shape)
+            shape[axis] = tap.out
+            term = b.constant(np.reshape(starts, shape) * inner, "int64")
         else:
             line = _line(b, x, axis, taps, axes)
-            term = b.mul(line, b.constant(tap.stride, "int64"))
-        term = b.mul(term, b.constant(math.prod(x.shape[axis + 1 :]), "int64"))
+            term = b.mul(line, b.constant(tap.stride * inner, "int64"))
         total = term if total is None else b.add(total, term)
     assert total is not None
     return total
