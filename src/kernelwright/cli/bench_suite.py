@@ -82,16 +82,17 @@ def suite(
     from kernelwright.bench.suite import find_suite, select
     from kernelwright.cli.progress import Display
     from kernelwright.config import resolve
+    from kernelwright.task.optimize import Options
 
     with told("bench"):
         optimize: dict[str, Any] = {
             "backend": backend, "arch": arch, "impl_type": impl_type, "effort": effort,
-            "baselines": names(baselines), "budget_s": budget,
+            "baselines": names(baselines), "budget_s": budget, "timing_s": timing,
         }  # fmt: skip
+        # Wrong options are said before the first workload, not with each.
+        Options(**optimize)
         flags = {"judge.strict_ieee": strict_ieee, "judge.allow_unsandboxed": allow_unsandboxed}
-        told_config: dict[str, Any] = {key: True for key, given in flags.items() if given}
-        optimize["timing_s"] = timing
-        config = resolve(told_config)
+        config = resolve({key: True for key, given in flags.items() if given})
         chosen = select(
             [w for name in suites for w in find_suite(name)],
             only=names(only),
@@ -102,7 +103,11 @@ def suite(
         options = RunOptions(out, optimize, size, wall_s, fresh, command_line())
         with Display(Console(stderr=True), len(chosen)) as display:
             rows, ended = run_suite(
-                chosen, options, config, partial(job, optimize, config, display), display
+                chosen,
+                options,
+                config,
+                partial(job, {**optimize, "keep_tuning": not fresh}, config, display),
+                display,
             )
         concluded(out, rows, as_json)
         if ended:
@@ -123,11 +128,11 @@ def job(
     display.begin(path.stem)
     from kernelwright.task.optimize import optimize_file
 
-    given = {key: value for key, value in optimize.items() if value is not None}
-
     def work() -> Any:
         # What has no record of its own is measured now: all sides in one run.
-        return optimize_file(path, out=out, observer=observer, config=config, fresh=True, **given)
+        return optimize_file(
+            path, out=out, observer=observer, config=config, fresh=True, **optimize
+        )
 
     return guarded(path, work)
 

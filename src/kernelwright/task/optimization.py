@@ -30,7 +30,7 @@ from kernelwright.task.measurement import (
     profile_of,
     timed,
 )
-from kernelwright.task.options import TIMING_S, Options
+from kernelwright.task.options import Options
 from kernelwright.task.output import read_candidate, write_candidate, write_result
 from kernelwright.task.progress import Observer
 from kernelwright.task.resolve import impl_types_to_try
@@ -78,7 +78,8 @@ class Optimization:
         self.spec, self.out, self.options, self.config = spec, out, options, config
         self.store, self.observer = store, observer
         self.source = source or Scheduled()
-        settled = {k: v for k, v in dataclasses.asdict(options).items() if k != "fresh"}
+        apart = ("fresh", "keep_tuning")
+        settled = {k: v for k, v in dataclasses.asdict(options).items() if k not in apart}
         self.key = run_key(spec, config, {**settled, **(asked or {})})
         self.run_id = 0
         self.watch = Stopwatch()
@@ -278,7 +279,7 @@ class Optimization:
         record = TuningRecord(self.store, key, self.spec.op_name)
         tuner = Tuner(
             session, designs.all, partial(self.judged, session), record, self.observer,
-            believed=not self.options.fresh,
+            believed=self.options.keep_tuning or not self.options.fresh,
         )  # fmt: skip
         try:
             tuner.improve(attempt, budget_s=budget_s, start=self.best_setting())
@@ -314,8 +315,9 @@ class Optimization:
         self.observer.start("measure")
         with self.watch.stage("measure"):
             if known is None:
-                budget = TIMING_S[self.options.effort]
-                profiled = session.measure(chosen, self.options.baselines, budget_s=budget)
+                profiled = session.measure(
+                    chosen, self.options.baselines, budget_s=self.options.measuring_s
+                )
                 self.store.add(self.run_id, step, profile_detail(profiled))
             else:
                 profiled = profile_of(known)

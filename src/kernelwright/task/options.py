@@ -18,7 +18,9 @@ _STARTING_S, _COMPILING_S = 8.0, 12.0
 @dataclass(frozen=True)
 class Options:
     """``effort``: none (the scheduler's first choice), quick (tuning, up to 60 s a task), full
-    (tuning, up to ``budget_s``). ``fresh``: do not continue an earlier run. Raises UsageError."""
+    (tuning, up to ``budget_s``). ``timing_s``: of measuring each candidate, by ``effort`` when
+    None. ``fresh``: do not continue an earlier run; with ``keep_tuning`` what an earlier search has
+    found is believed all the same. Raises UsageError."""
 
     framework: str = "auto"
     backend: str = "auto"
@@ -28,7 +30,9 @@ class Options:
     effort: str = "quick"
     baselines: tuple[str, ...] = ("eager",)
     budget_s: float | None = None
+    timing_s: float | None = None
     fresh: bool = False
+    keep_tuning: bool = False
 
     def __post_init__(self) -> None:
         if self.effort not in EFFORTS:
@@ -36,6 +40,8 @@ class Options:
         object.__setattr__(self, "baselines", check_baselines(self.baselines))
         if self.budget_s is not None and not self.budget_s > 0:
             raise UsageError(f"--budget must be more than 0 seconds, not {self.budget_s:g}")
+        if self.timing_s is not None and not self.timing_s > 0:
+            raise UsageError(f"--timing must be more than 0 seconds, not {self.timing_s:g}")
         if self.budget_s is not None and self.effort != "full":
             raise UsageError(f"--budget goes with --effort full, not {self.effort}")
 
@@ -43,10 +49,15 @@ class Options:
     def tunes(self) -> bool:
         return self.effort != "none" and self.task_type == "profile"
 
+    @property
+    def measuring_s(self) -> float:
+        """Seconds of measuring each candidate."""
+        return TIMING_S[self.effort] if self.timing_s is None else self.timing_s
+
     def tuning_ends_s(self, candidates: int) -> float:
         """Seconds after the run's start at which tuning ends, so that measuring so many candidates
         still fits into the whole: that of ``effort``, in which all before tuning counts too."""
         whole_s = {"none": 0.0, "quick": QUICK_S, "full": self.budget_s or FULL_S}[self.effort]
         timed = candidates + (candidates > 1)  # the fastest of several is timed once more, alone
         compiling_s = _COMPILING_S if self.baselines != (EAGER,) else 0.0
-        return whole_s - timed * TIMING_S[self.effort] - _STARTING_S - compiling_s
+        return whole_s - timed * self.measuring_s - _STARTING_S - compiling_s
