@@ -82,7 +82,7 @@ def test_losses_come_misses_first_then_the_worst() -> None:
 
 
 def test_remarks_name_weak_families_and_the_producers_cost() -> None:
-    stages = {"load and capture": 1.0, "design": 0.5, "code cpp": 0.25, "verify cpp": 9.0}
+    stages = {"capture": 1.0, "design": 0.5, "code": 0.25, "verify": 9.0}
     rows = [row("slow", 0.5, stages_s=stages), row("quick", 2.0, family="g")]
     said = "\n".join(remarks(rows, scores(rows)))
     assert "below 0.95: f 0.50x" in said and "1 of 2 workloads (50.0 %) below 1.0" in said

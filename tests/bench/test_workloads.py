@@ -18,6 +18,7 @@ from kernelwright.task.session import Session
 torch = pytest.importorskip("torch")
 
 ALL = [w for name in suite_names() for w in find_suite(name)]
+MASKS = ("attention_bias",)  # their outputs hold infinities by intent
 SHARDS = 8
 # By the whole road by default: one of each suite, one of them degenerate on purpose.
 SPREAD = ("algebra/reductions/max_of_max", "memory_bound/dtypes/int8_quantize_rows")
@@ -42,7 +43,7 @@ def test_it_loads_and_runs(shard: int) -> None:
         for a, b in zip(first, again):
             np.testing.assert_array_equal(a, b, err_msg=_id(workload))
         finite = [np.isfinite(a.astype(np.float64)).all() for a in first if a.dtype.kind != "b"]
-        assert all(finite) or workload.name in ("segment_decay",), _id(workload)
+        assert all(finite) or workload.name in MASKS, _id(workload)
         moved = any(a.shape != b.shape or (a != b).any() for a, b in zip(first, other))
         assert moved == (workload.degenerate is None), _id(workload)
 

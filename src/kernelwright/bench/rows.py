@@ -118,7 +118,7 @@ def row_of(record: Mapping[str, Any]) -> Row:
         reduced=bool(result["reduced"]),
         library_calls=tuple(evaluation.get("library_calls") or ()),
         notes=tuple(record.get("notes") or ()),
-        stages_s=dict(record.get("stages_s") or {}),
+        stages_s=dict(result.get("stages_s") or {}),
         wall_s=record["wall_s"],
         date=record["date"],
         device=measured.get("device") or context.get("device") or "",

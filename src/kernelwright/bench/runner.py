@@ -117,9 +117,8 @@ def _measured(
     place = Path(f"{workload.suite}-{options.backend}-{options.settled_size}") / workload.family
     reference = options.out / "references" / place / f"{workload.name}.py"
     write_file(reference, source.encode())
-    stages = Stages(observer)
     began = time.monotonic()
-    result = job(reference, options.out / "kernels" / place / workload.name, stages)
+    result = job(reference, options.out / "kernels" / place / workload.name, observer)
     record = {
         "format": FORMAT,
         "key": run_key(workload, source, options, config),
@@ -131,7 +130,6 @@ def _measured(
         "degenerate": workload.degenerate,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "wall_s": round(time.monotonic() - began, 2),
-        "stages_s": {n: round(s, 3) for n, s in stages.seconds.items()},
         "options": dict(options.optimize),
         "command": options.command,
         "code": code_digest(),
@@ -200,27 +198,3 @@ def code_digest() -> str:
         if name.parts[0] not in apart:
             digest.update(f"{name}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
-
-
-class Stages:
-    """An Observer that passes everything on and keeps the seconds of each step by its name."""
-
-    def __init__(self, inner: Observer) -> None:
-        self.inner = inner
-        self.seconds: dict[str, float] = {}
-        self._step, self._began = "", 0.0
-
-    def start(self, step: str, total: int = 1) -> None:
-        self._step, self._began = step, time.monotonic()
-        self.inner.start(step, total)
-
-    def advance(self, detail: str = "") -> None:
-        self.inner.advance(detail)
-
-    def finish(self, detail: str = "") -> None:
-        spent = time.monotonic() - self._began
-        self.seconds[self._step] = self.seconds.get(self._step, 0.0) + spent
-        self.inner.finish(detail)
-
-    def note(self, text: str) -> None:
-        self.inner.note(text)

@@ -7,7 +7,7 @@ of all workloads whose kernel is right and more than p times as fast as the fast
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
@@ -17,7 +17,7 @@ from kernelwright.bench.rows import Row
 OVERALL = "all"
 FAMILY_BAR = 0.95  # no family's mean of the producer alone may lie below it
 NEAR_BOUND = 100 / 1.5  # percent: within 1.5 times the bound
-PRODUCER_STAGES = ("load and capture", "design")  # and all that start with "code "
+PRODUCER_STAGES = ("capture", "design", "code")  # as the main job's stopwatch names them
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,9 @@ def geometric_mean(values: Iterable[float]) -> float:
 
 def producer_seconds(row: Row) -> float | None:
     """Capture, rewriting, scheduling and printing; None where the run did not get so far."""
-    stages: Mapping[str, float] = row.stages_s
-    spent = [
-        seconds
-        for name, seconds in stages.items()
-        if name in PRODUCER_STAGES or name.startswith("code ")
-    ]
-    return sum(spent) if len(spent) > len(PRODUCER_STAGES) else None
+    if not set(PRODUCER_STAGES) <= set(row.stages_s):
+        return None
+    return sum(row.stages_s[name] for name in PRODUCER_STAGES)
 
 
 def remarks(rows: Sequence[Row], found: Sequence[Score]) -> list[str]:
