@@ -39,7 +39,7 @@ class Scripted:
         self.speedup, self.before = speedup, before
         self.seen: list[str] = []
 
-    def __call__(self, path: Path, out: Path, observer: Any) -> OptimizeResult:
+    def __call__(self, workload: Workload, path: Path, out: Path, observer: Any) -> OptimizeResult:
         if self.before is not None:
             self.before(path.stem)
         self.seen.append(path.stem)
@@ -111,7 +111,7 @@ def test_out_of_time_starts_nothing_more(workloads: list[Workload], tmp_path: Pa
 def test_a_failure_is_a_miss_and_ours_is_tried_again(
     workloads: list[Workload], tmp_path: Path
 ) -> None:
-    def job(path: Path, out: Path, observer: Any) -> OptimizeResult:
+    def job(workload: Workload, path: Path, out: Path, observer: Any) -> OptimizeResult:
         status = Status.INFRA_ERROR if path.stem == "a" else Status.WRONG_VALUE
         return failed(path.stem, out, status, "some_check", "because")
 

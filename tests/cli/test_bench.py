@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from kernelwright.cli.main import app
 
 COMMANDS = ["judge-calibration", "timing-honesty", "demo"]
-SUITE_COMMANDS = ["suite", "merge", "publish"]
+SUITE_COMMANDS = ["suite", "plan", "merge", "publish"]
 
 
 def test_help_names_every_benchmark() -> None:
@@ -85,3 +85,20 @@ def test_a_suite_the_whole_road_and_its_merge(tmp_path: Path) -> None:
     )
     assert merged.exit_code == 0, merged.output
     assert json.loads(merged.stdout)["scores"][-1] == first
+
+
+def test_a_suite_planned_here_and_measured_there(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    chosen = ["memory_bound", "--only", "activations/relu", "--size", "small"]
+    made = ["--backend", "cpu", "--impl-type", "cpp", "--out", str(tmp_path / "plan")]
+    shown = CliRunner().invoke(app, ["bench", "plan", *chosen, *made])
+    assert shown.exit_code == 0, shown.output
+    run = ["--plan", str(tmp_path / "plan"), "--out", str(tmp_path / "out"), "--json"]
+    run += ["--effort", "none", "--baselines", "eager"]
+    shown = CliRunner().invoke(app, ["bench", *chosen, *run])
+    assert shown.exit_code == 0, shown.output
+    assert json.loads(shown.stdout)["scores"][-1]["timed"] == 1
+    other = ["bench", "memory_bound", "--only", "activations/relu", "--size", "cpu", *run]
+    shown = CliRunner().invoke(app, other)
+    assert shown.exit_code == 1, shown.output
+    assert "another size" in json.loads(shown.stdout)["losses"][0]["why"]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kernelwright.backends import BACKENDS
+from kernelwright.bench.planned import plan_backend, plan_digest
 from kernelwright.bench.rows import FORMAT, Row, raw_path, read_record, row_of
 from kernelwright.bench.scores import geometric_mean
 from kernelwright.bench.suite import SIZE_OF_BACKEND, Workload
@@ -29,13 +30,14 @@ from kernelwright.task.progress import Observer
 from kernelwright.task.resolve import guess_backend
 from kernelwright.task.result import OptimizeResult
 
-Job = Callable[[Path, Path, Observer], OptimizeResult]
+Job = Callable[[Workload, Path, Path, Observer], OptimizeResult]
 
 
 @dataclass(frozen=True)
 class RunOptions:
     """What a run varies. ``optimize`` are options of the main job (backend, effort, baselines ...);
-    ``size`` names the workloads' sizes, ``wall_s`` ends the starting of new workloads."""
+    ``size`` names the workloads' sizes, ``wall_s`` ends the starting of new workloads, ``plan`` is
+    a folder whose designs are used in place of capturing and scheduling here."""
 
     out: Path
     optimize: Mapping[str, Any]
@@ -43,10 +45,13 @@ class RunOptions:
     wall_s: float | None = None
     fresh: bool = False
     command: str = ""
+    plan: Path | None = None
 
     @property
     def backend(self) -> str:
-        """The backend's name, "auto" settled by what is there."""
+        """The backend's name, "auto" settled by the plan or by what is there."""
+        if self.plan is not None:
+            return plan_backend(self.plan)
         name = str(self.optimize.get("backend", "auto"))
         return guess_backend() if name == "auto" else name
 
@@ -66,8 +71,8 @@ def run_suite(
     """The rows of all workloads that are finished, and why the run ended: "" (all are done),
     "interrupted" or "out of time".
 
-    ``job(reference, out, observer)`` optimises one file and never raises but for Ctrl-C. Raises
-    UsageError when ``options.out`` cannot be written to.
+    ``job(workload, reference, out, observer)`` optimises one reference file and never raises but
+    for Ctrl-C. Raises UsageError when ``options.out`` cannot be written to.
     """
     check_writable(options.out)
     # Without a source at the wanted size there is nothing to run: said before hours are spent.
@@ -118,7 +123,7 @@ def _measured(
     reference = options.out / "references" / place / f"{workload.name}.py"
     write_file(reference, source.encode())
     began = time.monotonic()
-    result = job(reference, options.out / "kernels" / place / workload.name, observer)
+    result = job(workload, reference, options.out / "kernels" / place / workload.name, observer)
     record = {
         "format": FORMAT,
         "key": run_key(workload, source, options, config),
@@ -175,7 +180,8 @@ def run_key(workload: Workload, source: str, options: RunOptions, config: Config
     """Covers what decides a workload's outcome, Kernelwright's own code included."""
     parts = [
         workload.suite, workload.label, source, dict(options.optimize), options.backend,
-        versions(), code_digest(), _devices(options.backend), config.threads,
+        plan_digest(options.plan, workload) if options.plan else "", versions(),
+        code_digest(), _devices(options.backend), config.threads,
         asdict(config.judge), asdict(config.timing),
     ]  # fmt: skip
     text = json.dumps(parts, sort_keys=True, default=str)

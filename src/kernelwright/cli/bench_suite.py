@@ -12,7 +12,17 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from kernelwright.cli.run import INTERRUPTED, emit, guarded
+from kernelwright.cli.options import (
+    Budget,
+    Effort,
+    ImplType,
+    Json,
+    Strict,
+    Unsandboxed,
+    config_of,
+    names,
+)
+from kernelwright.cli.run import INTERRUPTED, emit, guarded, run_jobs
 from kernelwright.errors import KernelwrightError
 
 OUT = Path("kernelwright-out") / "bench"
@@ -24,30 +34,31 @@ Out = Annotated[
 ]
 
 
+Suites = Annotated[
+    list[str],
+    typer.Argument(metavar="SUITE", help="memory_bound, algebra, or a folder of references"),
+]
+Only = Annotated[
+    str, typer.Option(metavar="LIST", help="names or patterns, as 'softmax_*,losses/mse_mean'")
+]
+Families = Annotated[str, typer.Option(metavar="LIST", help="families, as scans,losses")]
+Shard = Annotated[str, typer.Option(metavar="I/N", help="every n-th workload of each family")]
+Size = Annotated[str, typer.Option(metavar="NAME", help="cpu, gpu, small; auto: the backend's")]
+Backend = Annotated[str, typer.Option(metavar="NAME", help="cpu, cuda, or auto (what is there)")]
+Arch = Annotated[str, typer.Option(metavar="NAME", help="such as sm_90, or auto")]
+
+
 def suite(
-    suites: Annotated[
-        list[str],
-        typer.Argument(metavar="SUITE", help="memory_bound, algebra, or a folder of references"),
-    ],
-    backend: Annotated[str, typer.Option(metavar="NAME", help="cpu, cuda or auto")] = "auto",
-    arch: Annotated[str, typer.Option(metavar="NAME", help="such as sm_90, or auto")] = "auto",
-    impl_type: Annotated[
-        str, typer.Option(metavar="NAME", help="mlir, cpp, triton, or auto (the fastest wins)")
-    ] = "auto",
-    only: Annotated[
-        str, typer.Option(metavar="LIST", help="names or patterns, as softmax_*,losses/mse_mean")
-    ] = "",
-    families: Annotated[str, typer.Option(metavar="LIST", help="families, as scans,losses")] = "",
-    shard: Annotated[str, typer.Option(metavar="I/N", help="every n-th workload")] = "1/1",
-    size: Annotated[
-        str, typer.Option(metavar="NAME", help="cpu, gpu or small; auto: the backend's")
-    ] = "auto",
-    effort: Annotated[
-        str, typer.Option(metavar="LEVEL", help="none, quick or full, as in optimize")
-    ] = "quick",
-    budget: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="a workload's tuning with --effort full")
-    ] = None,
+    suites: Suites,
+    backend: Backend = "auto",
+    arch: Arch = "auto",
+    impl_type: ImplType = "auto",
+    only: Only = "",
+    families: Families = "",
+    shard: Shard = "1/1",
+    size: Size = "auto",
+    effort: Effort = "quick",
+    budget: Budget = None,
     timing: Annotated[
         float | None,
         typer.Option(metavar="SECONDS", help="of timing each kernel; by --effort when not given"),
@@ -58,13 +69,17 @@ def suite(
     baselines: Annotated[
         str, typer.Option(metavar="LIST", help="of eager, compile, max-autotune, cudagraph")
     ] = "eager,compile",
+    plan: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="use the designs of this plan (kernelwright bench plan)"),
+    ] = None,
     out: Out = OUT,
-    fresh: Annotated[bool, typer.Option("--fresh", help="measure again what has a record")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print the summary as JSON")] = False,
-    strict_ieee: Annotated[
-        bool, typer.Option("--strict-ieee", help="as in optimize: no licence for finite inputs")
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="tune and measure again what has a record")
     ] = False,
-    allow_unsandboxed: Annotated[bool, typer.Option("--allow-unsandboxed")] = False,
+    as_json: Json = False,
+    strict_ieee: Strict = False,
+    allow_unsandboxed: Unsandboxed = False,
 ) -> None:
     """Optimise every workload of SUITE side by side with its baselines, and score the kernels.
 
@@ -79,9 +94,7 @@ def suite(
         kernelwright bench my_models/ --only "softmax*" --baselines eager,compile,max-autotune
     """
     from kernelwright.bench.runner import RunOptions, run_suite
-    from kernelwright.bench.suite import find_suite, select
     from kernelwright.cli.progress import Display
-    from kernelwright.config import resolve
     from kernelwright.task.optimize import Options
 
     with told("bench"):
@@ -91,22 +104,16 @@ def suite(
         }  # fmt: skip
         # Wrong options are said before the first workload, not with each.
         Options(**optimize)
-        flags = {"judge.strict_ieee": strict_ieee, "judge.allow_unsandboxed": allow_unsandboxed}
-        config = resolve({key: True for key, given in flags.items() if given})
-        chosen = select(
-            [w for name in suites for w in find_suite(name)],
-            only=names(only),
-            families=names(families),
-            shard=shard,
-        )
+        config = config_of(allow_unsandboxed, strict_ieee)
+        chosen = chosen_workloads(suites, only, families, shard)
         wall_s = None if minutes is None else 60 * minutes
-        options = RunOptions(out, optimize, size, wall_s, fresh, command_line())
+        options = RunOptions(out, optimize, size, wall_s, fresh, command_line(), plan)
         with Display(Console(stderr=True), len(chosen)) as display:
             rows, ended = run_suite(
                 chosen,
                 options,
                 config,
-                partial(job, {**optimize, "keep_tuning": not fresh}, config, display),
+                partial(job, {**optimize, "keep_tuning": not fresh}, config, display, plan),
                 display,
             )
         concluded(out, rows, as_json)
@@ -122,19 +129,91 @@ def suite(
 
 
 def job(
-    optimize: dict[str, Any], config: Any, display: Any, path: Path, out: Path, observer: Any
+    optimize: dict[str, Any],
+    config: Any,
+    display: Any,
+    plan: Path | None,
+    workload: Any,
+    path: Path,
+    out: Path,
+    observer: Any,
 ) -> Any:
-    """One workload through the main job; what goes wrong is a result with a status."""
+    """One workload through the main job; what goes wrong is a result with a status. What has no
+    record of its own is measured now, all sides in one run."""
     display.begin(path.stem)
-    from kernelwright.task.optimize import optimize_file
 
     def work() -> Any:
-        # What has no record of its own is measured now: all sides in one run.
-        return optimize_file(
-            path, out=out, observer=observer, config=config, fresh=True, **optimize
-        )
+        from kernelwright.task.optimize import optimize_file
+
+        more = {"out": out, "observer": observer, "config": config, "fresh": True}
+        if plan is None:
+            return optimize_file(path, **optimize, **more)
+        from kernelwright.bench.planned import planned_folder
+        from kernelwright.task.tune_folder import tune_workload
+
+        folder = planned_folder(plan, workload, path.read_text(encoding="utf-8"))
+        settled = {k: v for k, v in optimize.items() if k not in ("backend", "arch")}
+        return tune_workload(folder, **settled, **more)
 
     return guarded(path, work)
+
+
+def plan(
+    suites: Suites,
+    backend: Backend = "auto",
+    arch: Arch = "auto",
+    impl_type: ImplType = "auto",
+    only: Only = "",
+    families: Families = "",
+    shard: Shard = "1/1",
+    size: Size = "auto",
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="the plan's folder, made or added to")
+    ] = Path("kernelwright-plan"),
+    fresh: Annotated[bool, typer.Option("--fresh", help="plan again what is there")] = False,
+    as_json: Json = False,
+) -> None:
+    """Plan every workload of SUITE for a machine that need not be here, for `bench SUITE --plan`.
+
+    Example:
+
+        kernelwright bench plan memory_bound --backend cuda --arch sm_90 --out plan
+    """
+    from kernelwright.bench.planned import is_planned, plan_name
+    from kernelwright.bench.runner import RunOptions
+    from kernelwright.cli.plan import plan_remarks, plan_table
+    from kernelwright.task.output import write_file
+    from kernelwright.task.plan import plan_file
+
+    labels: dict[Path, str] = {}
+    with told("bench plan"):
+        options = RunOptions(out, {"backend": backend}, size)
+        for workload in chosen_workloads(suites, only, families, shard):
+            source = workload.source(options.settled_size)
+            if fresh or not is_planned(out, workload, source):
+                path = out / "references" / plan_name(workload) / f"{workload.name}.py"
+                write_file(path, source.encode())
+                labels[path] = plan_name(workload)
+
+    def planned(path: Path, observer: Any) -> Any:
+        return plan_file(
+            path, out=out, name=labels[path], backend=options.backend, arch=arch,
+            impl_type=impl_type, observer=observer,
+        )  # fmt: skip
+
+    run_jobs(list(labels), planned, as_json, table=plan_table, remarks=plan_remarks)
+
+
+def chosen_workloads(suites: Sequence[str], only: str, families: str, shard: str) -> list[Any]:
+    """The workloads that the command line names."""
+    from kernelwright.bench.suite import find_suite, select
+
+    return select(
+        [w for name in suites for w in find_suite(name)],
+        only=names(only),
+        families=names(families),
+        shard=shard,
+    )
 
 
 def merge(
@@ -142,7 +221,7 @@ def merge(
         list[Path], typer.Argument(metavar="DIR", help="the --out folders of several runs")
     ],
     out: Out = OUT,
-    as_json: Annotated[bool, typer.Option("--json", help="print the summary as JSON")] = False,
+    as_json: Json = False,
 ) -> None:
     """Join the raw records of several runs (shards, machines) and score them as one.
 
@@ -251,14 +330,14 @@ class told:
             raise typer.Exit(error.exit_code) from error
 
 
-def names(text: str) -> tuple[str, ...]:
-    """A comma list as a tuple."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
 def command_line() -> str:
     """What was typed, for the record."""
     return shlex.join(["kernelwright", *sys.argv[1:]])
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"suite": suite, "merge": merge, "publish": publish}
+COMMANDS: dict[str, Callable[..., None]] = {
+    "suite": suite,
+    "plan": plan,
+    "merge": merge,
+    "publish": publish,
+}

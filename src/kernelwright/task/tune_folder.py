@@ -69,7 +69,9 @@ def tune_workload(
     effort: str = "quick",
     baselines: Sequence[str] = ("eager",),
     budget_s: float | None = None,
+    timing_s: float | None = None,
     fresh: bool = False,
+    keep_tuning: bool = False,
     task_type: str = "profile",
     observer: Observer | None = None,
     config: Config | None = None,
@@ -83,7 +85,8 @@ def tune_workload(
     options: dict[str, Any] = {
         "framework": planned.spec.framework, "backend": target.backend, "arch": target.arch,
         "impl_type": impl_type, "effort": effort, "baselines": tuple(baselines),
-        "budget_s": budget_s, "fresh": fresh, "task_type": task_type,
+        "budget_s": budget_s, "timing_s": timing_s, "fresh": fresh, "keep_tuning": keep_tuning,
+        "task_type": task_type,
     }  # fmt: skip
     settings = Options(**options)
     if impl_type != "auto" and impl_type not in planned.impl_types:
