@@ -155,10 +155,10 @@ def test_faults_of_get_inputs(new: str, check: str, message: str) -> None:
     ("new", "check", "message"),
     [
         ("raise ValueError('odd')", "forward_raises", "ValueError: odd .at task.py:14"),
-        ("return None", "outputs_not_tensors", "NoneType is not an array"),
-        ("return {'a': x}", "outputs_not_tensors", "dict is not an array"),
-        ("return [x, 1.0]", "outputs_not_tensors", "float is not an array"),
-        ("return ()", "outputs_not_tensors", "nothing is returned"),
+        ("return None", "outputs_not_tensors", "not None without any"),
+        ("return {'a': object()}", "outputs_not_tensors", "is a object, no tensor"),
+        ("return 1.0", "outputs_not_tensors", "a float without any"),
+        ("return ()", "outputs_not_tensors", "a tuple without any"),
         ("return x.astype(complex)", "outputs_not_tensors", "complex128"),
     ],
 )
@@ -228,8 +228,9 @@ def test_flatten_keeps_the_structure() -> None:
     assert NUMPY.flatten(x)[1] == "tensor"
     assert NUMPY.flatten((x, x))[1] == "tuple"
     assert NUMPY.flatten([x])[1] == "list"
+    assert NUMPY.flatten((x, {"b": [x, None], "a": 2})) == ([x, x], "(_, {'a': 2, 'b': [_, None]})")
     with pytest.raises(TypeError):
-        NUMPY.flatten((x, [x]))
+        NUMPY.flatten((x, object()))
 
 
 def test_threads_of_blas() -> None:

@@ -74,9 +74,13 @@ BROKEN = {
     ),
     "forward_raises": (_file("return x @ torch.ones(4)"), "forward_raises", "task.py:7"),
     "forward_arguments": (_file("return x", "torch.ones(2), 3"), "forward_raises", "TypeError"),
-    "outputs_dict": (_file("return {'y': x}"), "outputs_not_tensors", "dict"),
+    "outputs_dict": (_file("return {'y': object()}"), "outputs_not_tensors", "object"),
     "outputs_none": (_file("x + 1"), "outputs_not_tensors", "None"),
-    "outputs_nested": (_file("return x, [x]"), "outputs_not_tensors", "element 1"),
+    "outputs_nested": (
+        _file("return x, [x, {1}]"),
+        "outputs_not_tensors",
+        "element 1 of element 1",
+    ),
     "outputs_number": (_file("return x.sum().item()"), "outputs_not_tensors", "float"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 
 import ml_dtypes
@@ -11,9 +12,11 @@ import pytest
 
 pytest.importorskip("torch")
 
+from kernelwright.aul.syntax import FrameworkCall
+from kernelwright.compiler.codegen._framework_call import call_text
 from kernelwright.errors import CaptureError
 from kernelwright.frameworks import FRAMEWORKS
-from kernelwright.frameworks._torch_capture_call import call_source, numpy_calls
+from kernelwright.frameworks._torch_capture_call import numpy_calls
 from kernelwright.graph.core import Graph
 from kernelwright.graph.evaluate import evaluate
 
@@ -108,11 +111,9 @@ def test_unused_inputs_and_numbers_keep_their_places() -> None:
     [
         ("x", "x + torch.rand(3, 5)", "", "non-deterministic"),
         ("x", "self.d(x)", "self.d = nn.Dropout(0.5)", "eval mode"),
-        ("x", "x.add_(1)\nx * 2", "", "writes to its input"),
         ("x", "x if x.sum() > 0 else -x", "", "values of tensors"),
+        ("x", "x, object()", "", "object"),
         ("x", "x[x > 0]", "", "depends on"),
-        ("x", "torch.fft.fft(x).abs()", "", "complex64"),
-        ("x", "(x, (x, x))", "", "nested"),
     ],
 )
 def test_what_cannot_be_captured_says_why(arguments: str, body: str, init: str, said: str) -> None:
@@ -142,9 +143,10 @@ def test_the_printed_call_computes_the_same(name: str) -> None:
             for i in node.inputs
         ]
         target, arguments = node.attrs["target"], node.attrs["arguments"]
-        names = [f"t{i}" for i in range(len(arrays))]
+        names = tuple(f"t{i}" for i in range(len(arrays)))
         scope = {"torch": torch, **{n: torch.from_numpy(a) for n, a in zip(names, arrays)}}
-        printed = eval(call_source(target, arguments, names), scope)
+        call = FrameworkCall(target, ("made",), names, json.dumps({"arguments": arguments}))
+        printed = eval(call_text(call, "torch"), scope)
         outputs = [printed] if isinstance(printed, torch.Tensor) else list(printed)
         wanted = numpy_calls(model.capture(inputs))[target](arrays, node.attrs)
         assert len(outputs) == len(wanted)

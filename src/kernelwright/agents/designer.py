@@ -97,7 +97,7 @@ class BuiltinDesigner:
             outputs = interpret(design.program, arrays, calls=self.framework_call)
         except AULError as error:
             return str(error)
-        reference, truths = self.reference.run_and_truth(inputs)
+        reference, truths = self.reference.run_and_truth(inputs, written=design.writes)
         verdict = judge_outputs(truths, reference, Outputs(outputs, reference.structure))
         return None if verdict.passed else f"{verdict.check}: {verdict.reason}"
 

@@ -38,16 +38,27 @@ class Design:
     every parameter and buffer of the Model as (name, shape, dtype, "parameter" | "buffer"), used or
     not, in state-dict order: a candidate must offer exactly these names. ``input_count`` is the
     number of positional arguments of the call, used or not. ``fixed``: those that are no tensors,
-    by position; the kernel holds for these values only. ``assumes``: see Graph.
+    by position; the kernel holds for these values only. ``assumes``, ``writes``: see Graph.
     """
 
     program: Program
     bindings: tuple[Binding, ...]
     outputs: tuple[OutputSpec, ...]
-    structure: str  # "tensor" | "tuple" | "list"
+    structure: str  # see graph.structure
     input_count: int
     state: tuple[tuple[str, tuple[int, ...], str, str], ...] = ()
     constants: Mapping[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     fixed: Mapping[int, Any] = field(default_factory=dict)
     assumes: tuple[str, ...] = ()
+    writes: tuple[int, ...] = ()
+
+
+def returned(design: Design) -> tuple[OutputSpec, ...]:
+    """The outputs that the call gives back."""
+    return design.outputs[: len(design.outputs) - len(design.writes)]
+
+
+def written(design: Design) -> list[tuple[int, OutputSpec]]:
+    """(position of an input that the call changes, the output with its values after the call)."""
+    return list(zip(design.writes, design.outputs[len(returned(design)) :]))

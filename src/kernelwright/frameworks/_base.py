@@ -30,8 +30,8 @@ class StateEntry:
 
 @dataclass(frozen=True)
 class RunResult:
-    """``outputs`` flattened in order; ``structure`` is "tensor", "tuple" or "list". Of a reference
-    also: ``written``, the inputs that the call changed, by position, with their values after it,
+    """``outputs`` flattened in order; ``structure`` as in ``graph.structure``. Of a reference also:
+    ``written``, the inputs that the call changed, by position, with their values after it,
     and ``aliased``, the outputs that share memory with an input."""
 
     outputs: list[np.ndarray]

@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 
 from kernelwright.frameworks._base import StateEntry, StateMismatch, Value
+from kernelwright.graph import structure
 
 # NumPy (through ml_dtypes) and torch know these dtypes by the same name, but neither converts
 # them to the other's: the bits pass through an integer of the same width.
@@ -65,22 +66,19 @@ def to_numpy(tensor: Any) -> np.ndarray:
 
 
 def flatten(result: Any) -> tuple[list[Any], str]:
-    """A native result as (tensors in order, "tensor" | "tuple" | "list"). Raises TypeError for a
-    dict, a nested sequence, or an element that is no tensor."""
+    """A native result as (tensors in order, structure), see ``graph.structure``; complex tensors
+    come as real pairs. Raises TypeError for what is neither a tensor nor surrounds tensors."""
+    return structure.flatten(result, _leaf)
+
+
+def _leaf(value: Any) -> tuple[Any, str] | None:
     import torch
 
-    if isinstance(result, torch.Tensor):
-        return [result], "tensor"
-    if not isinstance(result, tuple | list):
-        raise TypeError(f"a tensor, or a tuple or list of tensors, is needed, not {_kind(result)}")
-    for index, item in enumerate(result):
-        if not isinstance(item, torch.Tensor):
-            raise TypeError(f"element {index} of {_kind(result)} is {_kind(item)}, no tensor")
-    return list(result), "list" if isinstance(result, list) else "tuple"
-
-
-def _kind(value: Any) -> str:
-    return "None" if value is None else f"a {type(value).__name__}"
+    if not isinstance(value, torch.Tensor):
+        return None
+    if type(value) in (torch.Tensor, torch.nn.Parameter) and value.is_complex():
+        return torch.view_as_real(value.resolve_conj()), f"{structure.PAIR}(_)"
+    return value, "_"
 
 
 def clones(values: Sequence[Any]) -> list[Any]:

@@ -2,8 +2,11 @@
 
 ``target`` is the op's name as torch prints it ("aten.conv2d.default"). ``arguments`` is JSON-ready:
 {"args": [...], "kwargs": {...}}, where a tensor is {"input": i}, a dtype {"dtype": "float32"}, a
-memory format {"memory_format": "channels_last"}, a device {"device": null} (that of the inputs) and
-a float that JSON lacks {"float": "inf"}.
+memory format {"memory_format": "channels_last"}, a layout {"layout": "strided"}, a device
+{"device": null} (that of the inputs), a float that JSON lacks {"float": "inf"} and a complex number
+{"complex": ["1.0", "-2.0"]}.
+
+The target "torch.program" stands for several ops in a row, see ``_torch_islands``.
 """
 
 from __future__ import annotations
@@ -19,12 +22,32 @@ from kernelwright.errors import CaptureError
 from kernelwright.frameworks._torch_arrays import dtype_text, to_native, to_numpy
 from kernelwright.graph.core import Graph, Node
 
+PROGRAM = "torch.program"
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What step number ``step`` of a program gave, or the output at ``position`` of it."""
+
+    step: int
+    position: int | None
+
 
 def encode(target: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Node], dict]:
     """(the tensors among the arguments, each once; ``arguments``). Raises CaptureError for a value
     that cannot be written down."""
     tensors: list[Node] = []
-    arguments = {
+    step = encode_step(target, args, kwargs, tensors)
+    return tensors, {"args": step["args"], "kwargs": step["kwargs"]}
+
+
+def encode_step(
+    target: str, args: Sequence[Any], kwargs: Mapping[str, Any], tensors: list[Node]
+) -> dict[str, Any]:
+    """One op with its target, as ``encode`` writes it; ``tensors`` are those known so far, new ones
+    are appended."""
+    return {
+        "target": target,
         "args": [_encoded(v, tensors, target) for v in args],
         "kwargs": {
             k: _encoded(v, tensors, target)
@@ -32,7 +55,6 @@ def encode(target: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple
             if k not in ("layout", "pin_memory")
         },
     }
-    return tensors, arguments
 
 
 def _encoded(value: Any, tensors: list[Node], target: str) -> Any:
@@ -43,6 +65,10 @@ def _encoded(value: Any, tensors: list[Node], target: str) -> Any:
         if not known:
             tensors.append(value)
         return {"input": known[0] if known else len(tensors) - 1}
+    if isinstance(value, StepResult):
+        return {"step": [value.step, value.position]}
+    if isinstance(value, torch.layout):
+        return {"layout": dtype_text(value)}
     if isinstance(value, torch.dtype):
         return {"dtype": dtype_text(value)}
     if isinstance(value, torch.memory_format):
@@ -51,6 +77,8 @@ def _encoded(value: Any, tensors: list[Node], target: str) -> Any:
         return {"device": None}
     if isinstance(value, float) and not math.isfinite(value):
         return {"float": str(value)}
+    if isinstance(value, complex):
+        return {"complex": [repr(value.real), repr(value.imag)]}
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list | tuple):
@@ -73,24 +101,54 @@ def _walk(value: Any, leaf: Callable[[str, Any], Any]) -> Any:
 def run_call(
     target: str, arrays: Sequence[np.ndarray], arguments: Mapping[str, Any]
 ) -> tuple[np.ndarray, ...]:
-    """The outputs of one op on CPU arrays, in the dtypes that the op gives for these arrays."""
+    """The outputs of one op (or program) on CPU arrays, in the dtypes that it gives for these."""
     import torch
 
     tensors = [to_native(np.asarray(a), "cpu") for a in arrays]
+    with torch.no_grad():
+        if target == PROGRAM:
+            outputs = _run_program(tensors, arguments)
+        else:
+            result = _run_step({"target": target, **arguments}, tensors, [])
+            outputs = [result] if isinstance(result, torch.Tensor) else list(result)
+    return tuple(to_numpy(t).copy() for t in outputs)
+
+
+def _run_program(tensors: Sequence[Any], arguments: Mapping[str, Any]) -> list[Any]:
+    made: list[Any] = []
+    for step in arguments["steps"]:
+        made.append(_run_step(step, tensors, made))
+    return [_result(made, place) for place in arguments["results"]]
+
+
+def _result(made: Sequence[Any], place: Sequence[Any]) -> Any:
+    step, position = place
+    return made[step] if position is None else made[step][position]
+
+
+def _run_step(step: Mapping[str, Any], tensors: Sequence[Any], made: Sequence[Any]) -> Any:
+    import torch
+
+    floats = {t.dtype for t in tensors if t.is_floating_point()}
+    # The truth is computed in float64: a complex dtype that is asked for by name follows.
+    wide = {"complex64": "complex128"} if floats == {torch.float64} else {}
 
     def leaf(kind: str, payload: Any) -> Any:
         if kind == "input":
             return tensors[payload]
+        if kind == "step":
+            return _result(made, payload)
         if kind == "float":
             return float(payload)
-        return torch.device("cpu") if kind == "device" else getattr(torch, payload)
+        if kind == "complex":
+            return complex(*map(float, payload))
+        if kind == "device":
+            return torch.device("cpu")
+        return getattr(torch, wide.get(payload, payload))
 
-    args = [_walk(v, leaf) for v in arguments["args"]]
-    kwargs = {k: _walk(v, leaf) for k, v in arguments["kwargs"].items()}
-    with torch.no_grad():
-        result = _resolved(target)(*args, **kwargs)
-    outputs = [result] if isinstance(result, torch.Tensor) else list(result)
-    return tuple(to_numpy(t).copy() for t in outputs)
+    args = [_walk(v, leaf) for v in step["args"]]
+    kwargs = {k: _walk(v, leaf) for k, v in step["kwargs"].items()}
+    return _resolved(step["target"])(*args, **kwargs)
 
 
 def _resolved(target: str) -> Any:
@@ -100,29 +158,6 @@ def _resolved(target: str) -> Any:
     for part in target.split("."):
         found = getattr(found, part)
     return found
-
-
-def call_source(target: str, arguments: Mapping[str, Any], tensor_names: Sequence[str]) -> str:
-    """A Python expression that runs the op in generated code, where ``torch`` is imported and
-    ``tensor_names[i]`` names (or is an expression for) input i."""
-
-    def leaf(kind: str, payload: Any) -> str:
-        if kind == "input":
-            return tensor_names[payload]
-        if kind == "float":
-            return f"float({payload!r})"
-        if kind == "device":
-            return f"{tensor_names[0]}.device" if tensor_names else "None"
-        return f"torch.{payload}"
-
-    def text(value: Any) -> str:
-        if isinstance(value, list):
-            return f"[{', '.join(map(text, value))}]"
-        return _walk(value, leaf) if isinstance(value, dict) else repr(value)
-
-    given = [text(v) for v in arguments["args"]]
-    given += [f"{k}={text(v)}" for k, v in arguments["kwargs"].items()]
-    return f"torch.ops.{target}({', '.join(given)})"
 
 
 def numpy_calls(graph: Graph) -> dict[str, Callable[..., tuple[np.ndarray, ...]]]:

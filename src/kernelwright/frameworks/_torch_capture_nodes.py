@@ -26,7 +26,8 @@ from kernelwright.frameworks import (
 from kernelwright.frameworks._torch_arrays import dtype_text
 from kernelwright.frameworks._torch_aten_context import Context, Converter, NotConvertible, words
 from kernelwright.frameworks._torch_capture_call import encode
-from kernelwright.graph.core import DTYPES, Builder, Node, TensorType
+from kernelwright.frameworks._torch_islands import is_foreign
+from kernelwright.graph.core import Builder, Node, TensorType
 
 _FAMILIES = (
     _torch_aten_elementwise,
@@ -60,7 +61,8 @@ masked_scatter take take_along_dim sort argsort topk kthvalue median nanmedian m
 quantile cumsum cumprod cummax cummin logcumsumexp grid_sampler upsample_nearest1d
 upsample_nearest2d upsample_nearest3d upsample_bilinear2d upsample_bicubic2d
 upsample_linear1d upsample_trilinear3d im2col col2im lstm gru rnn_tanh rnn_relu
-searchsorted bucketize nonzero bincount histc cdist lgamma digamma""")
+searchsorted bucketize nonzero bincount histc cdist lgamma digamma
+multilabel_margin_loss""")  # torch's decomposition of the last one forgets to mask padding
 )
 # (argument, value) pairs with which an op that can be random is not.
 _NOT_RANDOM = (("p", 0), ("train", False), ("training", False), ("dropout_p", 0), ("dropout", 0))
@@ -127,7 +129,7 @@ class Reader:
         convert = converters().get(target._schema.name.split("::")[1])
         if convert is None:
             raise NotConvertible(str(target))
-        outs = _types(node)
+        outs = node_types(node)
         if not outs or outs[0] is None:
             raise NotConvertible(f"{target} gives a dtype that the Graph lacks")
         given = self._bound(node, target)
@@ -169,7 +171,7 @@ class Reader:
         _refuse(target, self._bound(node, target))
         kwargs = {k: self._operand(v) for k, v in node.kwargs.items()}
         tensors, arguments = encode(str(target), self._operand(node.args), kwargs)
-        outs = _types(node)
+        outs = node_types(node)
         single = isinstance(node.meta["val"], torch.Tensor)
         if single and outs[0] is None:
             dtype = dtype_text(node.meta["val"].dtype)
@@ -219,14 +221,26 @@ def _refuse(target: Any, given: Mapping[str, Any]) -> None:
         )
 
 
-def _types(node: torch.fx.Node) -> list[TensorType | None]:
+def refuse_random(node: torch.fx.Node) -> None:
+    """Raises CaptureError for an op of an exported graph that draws random numbers, or that only
+    the Model's own file defines."""
+    if not isinstance(node.target, torch._ops.OpOverload):
+        return
+    names = [a.name for a in node.target._schema.arguments]
+    given = {
+        a.name: a.default_value for a in node.target._schema.arguments if a.has_default_value()
+    }
+    _refuse(node.target, {**given, **dict(zip(names, node.args)), **node.kwargs})
+
+
+def node_types(node: torch.fx.Node) -> list[TensorType | None]:
     value = node.meta.get("val")
     tensors = [value] if isinstance(value, torch.Tensor) else list(value or [])
     return [_type(t) for t in tensors]
 
 
 def _type(tensor: Any) -> TensorType | None:
-    if not isinstance(tensor, torch.Tensor) or dtype_text(tensor.dtype) not in DTYPES:
+    if not isinstance(tensor, torch.Tensor) or is_foreign(tensor):
         return None
     if not all(isinstance(size, int) for size in tensor.shape):
         raise CaptureError("the shape of a tensor in the Model depends on values")

@@ -35,6 +35,7 @@ from kernelwright.frameworks._source import (
     seeded,
     user_code,
 )
+from kernelwright.graph import structure
 from kernelwright.graph.core import DTYPES, Graph, dtype_name, is_float
 from kernelwright.graph.evaluate import evaluate
 
@@ -195,7 +196,7 @@ class NumpyModel:
         given = {i: v for i, v in enumerate(values) if isinstance(v, np.ndarray)}
         written = {i: v.copy() for i, v in given.items() if _changed(inputs[i], v)}
         try:
-            outputs, structure = flatten(result)
+            outputs, surrounding = flatten(result)
             arrays = [_to_numpy(o) for o in outputs]
         except TypeError as error:
             raise ReferenceBroken(
@@ -207,7 +208,7 @@ class NumpyModel:
             i for i, a in enumerate(arrays) if any(_shares_memory(a, v) for v in given.values())
         ]
         copies = [np.array(a, order="C") for a in arrays]
-        return RunResult(copies, structure, written, tuple(shared))
+        return RunResult(copies, surrounding, written, tuple(shared))
 
 
 def _own_copy(value: Value) -> Value:
@@ -295,15 +296,13 @@ def _agree(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def flatten(result: Any) -> tuple[list[Any], str]:
-    """(arrays, structure) of what a call returned; TypeError for anything but arrays."""
-    structure = "list" if type(result) is list else "tuple" if type(result) is tuple else "tensor"
-    outputs = [result] if structure == "tensor" else list(result)
-    if not outputs:
-        raise TypeError("nothing is returned")
-    for output in outputs:
-        if not isinstance(output, np.ndarray | np.generic):
-            raise TypeError(f"a {type(output).__name__} is not an array")
-    return outputs, structure
+    """(arrays, structure) of what a call returned, see ``graph.structure``; TypeError for what is
+    neither an array nor surrounds arrays."""
+    return structure.flatten(result, _leaf)
+
+
+def _leaf(value: Any) -> tuple[Any, str] | None:
+    return (value, "_") if isinstance(value, np.ndarray | np.generic) else None
 
 
 def _to_numpy(value: Any) -> np.ndarray:

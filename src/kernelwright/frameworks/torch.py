@@ -206,7 +206,7 @@ class TorchModel:
         except TypeError as error:
             raise ReferenceBroken(
                 f"the result of Model.forward in {self.path}: {error}; "
-                "return a tensor, or a tuple or list of tensors",
+                "return tensors, alone or in tuples, lists and dicts",
                 check="outputs_not_tensors",
             ) from error
 

@@ -106,12 +106,14 @@ def _attr_text(attrs: Mapping[str, Any]) -> str:
 
 @dataclass
 class Graph:
-    """``outputs`` in order. ``structure`` is "tensor" (a bare tensor), "tuple" or "list".
+    """``outputs`` in order. ``structure`` is what surrounds them: "tensor" (nothing), "tuple",
+    "list" or an expression, see ``graph.structure``.
 
     ``inputs`` are the "input" nodes in call order (also the ones that no output depends on);
     ``parameters`` the "parameter" nodes in state-dict order. ``fixed`` holds the arguments that are
     no tensors, by position in the call: the Graph is right for these values only. ``assumes`` names
-    what a rewrite took for granted, as in "finite_inputs".
+    what a rewrite took for granted, as in "finite_inputs". ``writes`` are the inputs that the call
+    changes, by position: their values after it are the last outputs, beyond ``structure``.
     """
 
     name: str
@@ -122,6 +124,7 @@ class Graph:
     notes: list[str] = field(default_factory=list)
     fixed: dict[int, Any] = field(default_factory=dict)
     assumes: list[str] = field(default_factory=list)
+    writes: list[int] = field(default_factory=list)
 
     def nodes(self) -> list[Node]:
         """All nodes that the outputs need, operands first, each once."""

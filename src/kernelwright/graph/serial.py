@@ -38,6 +38,7 @@ def graph_to_dict(graph: Graph) -> tuple[dict[str, Any], list[np.ndarray]]:
         "parameters": [place[node.id] for node in graph.parameters],
         "outputs": [place[node.id] for node in graph.outputs],
         "assumes": list(graph.assumes),
+        "writes": list(graph.writes),
         "fixed": [[index, _packed(value, arrays)] for index, value in graph.fixed.items()],
     }
     return data, arrays
@@ -63,6 +64,7 @@ def graph_from_dict(data: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> Gr
         list(data["notes"]),
         {index: _unpacked(value, arrays) for index, value in data.get("fixed", [])},
         list(data.get("assumes", [])),
+        list(data.get("writes", [])),
     )
 
 

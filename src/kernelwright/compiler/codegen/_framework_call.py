@@ -18,6 +18,7 @@ _NUMPY_NAMES = {
     "aten.cumprod.default": "cumprod",
 }
 _PAD = "aten.constant_pad_nd.default"
+PROGRAM = "torch.program"  # several ops in a row
 
 
 def call_text(call: FrameworkCall, framework: str, device: str = '"cpu"') -> str:
@@ -28,6 +29,8 @@ def call_text(call: FrameworkCall, framework: str, device: str = '"cpu"') -> str
     ``device`` is the expression that stands where the capture saw a device.
     """
     given = json.loads(call.attrs or "{}").get("arguments")
+    if call.op == PROGRAM:
+        return _program_text(given, call.src, framework, device)
     if given is None:
         given = [{"input": i} for i in range(len(call.src))]
     args, kwargs = (given, {}) if isinstance(given, list) else (given["args"], given["kwargs"])
@@ -46,6 +49,26 @@ def call_text(call: FrameworkCall, framework: str, device: str = '"cpu"') -> str
         f"the library call {call.op!r} has no {framework} form; "
         "use framework torch, or an op of aten"
     )
+
+
+def _program_text(
+    program: dict[str, Any], names: tuple[str, ...], framework: str, device: str
+) -> str:
+    """Each step gets a name as it runs; the results stand last in the tuple."""
+    if framework != "torch":
+        raise UnsupportedError(f"a program of torch's ops has no {framework} form")
+    lines = []
+    for number, step in enumerate(program["steps"]):
+        texts = [_argument(a, names, device) for a in step["args"]]
+        texts += [f"{k}={_argument(a, names, device)}" for k, a in step["kwargs"].items()]
+        lines.append(f"_step{number} := {_torch_target(step['target'])}({', '.join(texts)})")
+    results = ", ".join(_step(place) for place in program["results"])
+    return f"({', '.join([*lines, f'({results},)'])})[-1]"
+
+
+def _step(place: list[int | None]) -> str:
+    number, position = place
+    return f"_step{number}" if position is None else f"_step{number}[{position}]"
 
 
 def fixed_argument(name: str, position: int, value: Any) -> list[str]:
@@ -86,8 +109,12 @@ def _argument(value: Any, names: tuple[str, ...], device: str) -> str:
         return names[payload]
     if kind == "float":  # one that JSON lacks
         return f'float("{payload}")'
+    if kind == "complex":
+        return f'complex(float("{payload[0]}"), float("{payload[1]}"))'
     if kind == "device":
         return device
-    if kind in ("dtype", "memory_format"):
+    if kind == "step":
+        return _step(payload)
+    if kind in ("dtype", "memory_format", "layout"):
         return f"torch.{payload}"
     raise UnsupportedError(f"a library call's argument {value!r} is not understood")

@@ -33,9 +33,10 @@ from kernelwright.compiler.codegen._framework_call import (
 )
 from kernelwright.compiler.codegen._triton_index import host_text, names_in
 from kernelwright.compiler.codegen._triton_kernel import PrintedKernel
-from kernelwright.compiler.design import Binding, Design, OutputSpec
+from kernelwright.compiler.design import Binding, Design, OutputSpec, returned, written
 from kernelwright.compiler.prepared import preparation
 from kernelwright.errors import UnsupportedError
+from kernelwright.graph.structure import rendered
 
 LAUNCH = '''class Launch(NamedTuple):
     """One launch: pointer types of its tensors, grid size, all its other arguments."""
@@ -287,7 +288,8 @@ class HostPrinter:
 
     def forward(self) -> str:
         arguments = self._arguments()
-        lines = []
+        # An input's own name soon stands for a contiguous copy of it.
+        lines = [f"_written{index} = {arguments[index]}" for index, _ in written(self.design)]
         for position, value in self.design.fixed.items():
             lines += fixed_argument(arguments[position], position, value)
         for p in self.tensors:
@@ -304,6 +306,7 @@ class HostPrinter:
         lines += [take] if take else []
         lines += self._take_prepared() if self.once.steps else []
         lines += self._on_device(on_device, self.tensors)
+        lines += [f"_written{index}.copy_({o.name})" for index, o in written(self.design)]
         lines.append(f"return {self._result()}")
         text = [f"def forward({', '.join(['self', *arguments])}):"] + [f"    {x}" for x in lines]
         if self.framework == "numpy":
@@ -441,12 +444,10 @@ class HostPrinter:
         ]
 
     def _result(self) -> str:
-        names = [o.name for o in self.design.outputs]
+        names = [o.name for o in returned(self.design)]
         if self.framework == "numpy":
             names = [f"array({n})" for n in names]
-        if self.design.structure == "tensor":
-            return names[0]
-        return f"[{', '.join(names)}]" if self.design.structure == "list" else _tuple(names)
+        return rendered(self.design.structure, names)
 
 
 # ---- pieces of text ---------------------------------------------------------------------------

@@ -15,8 +15,9 @@ from kernelwright.aul.syntax import FrameworkCall
 from kernelwright.compiler.codegen._framework_call import call_text, fixed_argument, wanted_outputs
 from kernelwright.compiler.codegen._host import Buffer, HostPlan, Segment
 from kernelwright.compiler.codegen._wrapper_text import NUMPY_TEXTS, SEEN_FIELDS, TORCH_TEXTS
-from kernelwright.compiler.design import Design
+from kernelwright.compiler.design import Design, returned, written
 from kernelwright.compiler.prepared import preparation
+from kernelwright.graph.structure import rendered
 
 SAMPLE_BYTES = 4096  # of a parameter, compared in every call: all of it when it is no larger
 
@@ -49,7 +50,8 @@ class CallWriter:
 
     def forward(self) -> list[str]:
         """The lines of the method that is called with the inputs."""
-        lines: list[str] = []
+        # An input's own name soon stands for a contiguous copy of it.
+        lines = [f"_written{i} = {self.arguments[i]}" for i, _ in written(self.design)]
         for position, value in self.design.fixed.items():
             lines += fixed_argument(self.arguments[position], position, value)
         early = {n for n in self.bound if n in self.once.state and not self._used(n)}
@@ -60,7 +62,7 @@ class CallWriter:
         if self.plan.prepare:
             lines += self._take_prepared()
             made.update(self.plan.prepared)
-        return [*lines, *self._steps(self.plan.steps, made), self._return()]
+        return [*lines, *self._steps(self.plan.steps, made), *self._writes(), self._return()]
 
     def prepare(self) -> list[str]:
         """The lines of the method that computes what depends on the Model's state alone."""
@@ -188,14 +190,16 @@ class CallWriter:
             lines.append(f"{name} = {self.texts.own.format(text=f'results[{position}]')}")
         return lines
 
+    def _writes(self) -> list[str]:
+        """Inputs that the Model changes get their values when everything has been read."""
+        return [
+            self.texts.write.format(to=f"_written{index}", text=self.local[output.name])
+            for index, output in written(self.design)
+        ]
+
     def _return(self) -> str:
-        names = [self.local[o.name] for o in self.design.outputs]
-        if self.design.structure == "tensor":
-            return f"return {names[0]}"
-        joined = ", ".join(names)
-        if self.design.structure == "list":
-            return f"return [{joined}]"
-        return f"return ({joined}{',' if len(names) == 1 else ''})"
+        names = [self.local[o.name] for o in returned(self.design)]
+        return f"return {rendered(self.design.structure, names)}"
 
 
 _OWN_NAMES = frozenset(

@@ -64,6 +64,7 @@ class FrameworkTexts:
     empty_like: str  # "" where ``empty`` is as fast
     address: str
     own: str  # a library call's result as a contiguous tensor
+    write: str  # into a tensor of the caller's
     contiguous: Callable[[str], list[str]]
 
 
@@ -160,6 +161,7 @@ def _seen(parts):
     empty_like="torch.empty_like({name})",
     address="{name}.data_ptr()",
     own="{text}.contiguous()",
+    write="{to}.copy_({text})",
     contiguous=lambda name: [f"{name} = {name}.contiguous()"],
 )
 
@@ -218,6 +220,7 @@ def _seen(parts):
     empty_like="",
     address='{name}.__array_interface__["data"][0]',
     own="np.ascontiguousarray({text})",
+    write="np.copyto({to}, {text})",
     contiguous=lambda name: [
         f"if not {name}.flags.c_contiguous:",
         f"    {name} = np.ascontiguousarray({name})",

@@ -101,7 +101,7 @@ class Scheduler:
             program, tuple(bindings), specs, self.graph.structure,
             len(self.graph.inputs) + len(self.graph.fixed),
             self.state, self.constants, tuple(self.graph.notes), dict(self.graph.fixed),
-            tuple(self.graph.assumes),
+            tuple(self.graph.assumes), tuple(self.graph.writes),
         )  # fmt: skip
 
     # ---- names -------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from kernelwright.frameworks._numpy_trace import algebra, products, reductions, 
 from kernelwright.frameworks._numpy_trace.array import Memory, TracedArray
 from kernelwright.frameworks._numpy_trace.trace import Trace
 from kernelwright.frameworks._source import user_location
+from kernelwright.graph import structure
 from kernelwright.graph.core import Graph, Node
 
 # Importing these fills the table of functions.
@@ -61,10 +62,12 @@ def capture(
     changed = [key for key in before if after.get(key) is not before[key]]
     if changed:
         raise CaptureError(f"the Model changes its own state {', '.join(changed)} in {path}")
-    structure = "list" if type(result) is list else "tuple" if type(result) is tuple else "tensor"
-    outputs = [result] if structure == "tensor" else list(result)
-    made = [_output(trace, o, path) for o in outputs]
-    return Graph(name, nodes, parameters, made, structure, trace.notes, fixed)
+    try:
+        outputs, surrounding = structure.flatten(result, _leaf)
+    except TypeError as error:
+        raise CaptureError(f"the Model in {path}: {error}") from error
+    made = [trace.lift(output).node for output in outputs]
+    return Graph(name, nodes, parameters, made, surrounding, trace.notes, fixed)
 
 
 def _record_state(trace: Trace, model: Any) -> list[Node]:
@@ -77,7 +80,6 @@ def _record_state(trace: Trace, model: Any) -> list[Node]:
     return nodes
 
 
-def _output(trace: Trace, value: Any, path: str) -> Node:
-    if type(value) is TracedArray or isinstance(value, np.ndarray | np.generic):
-        return trace.lift(value).node
-    raise CaptureError(f"the Model in {path} returns a {type(value).__name__}, not an array")
+def _leaf(value: Any) -> tuple[Any, str] | None:
+    array = type(value) is TracedArray or isinstance(value, np.ndarray | np.generic)
+    return (value, "_") if array else None

@@ -8,9 +8,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kernelwright.graph.structure import is_structure
 from kernelwright.verify.rule.compare import Outputs
 
-STRUCTURES = ("tensor", "tuple", "list")
 REASON_CHARACTERS = 4_000
 LOG_CHARACTERS = 64 << 10
 
@@ -37,6 +37,6 @@ def plain_number(value: Any) -> float | None:
 def plain_outputs(header: Mapping[str, Any], arrays: Sequence[Any]) -> Outputs | None:
     """The outputs in an answer, None when there is anything among them that is none."""
     structure = header.get("structure")
-    if structure not in STRUCTURES or any(not hasattr(array, "dtype") for array in arrays):
+    if not is_structure(structure) or any(not hasattr(array, "dtype") for array in arrays):
         return None
     return Outputs(list(arrays), str(structure))

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import ml_dtypes
 import numpy as np
 
+from kernelwright.graph.structure import described
 from kernelwright.schema import ErrorStatistics, Status
 from kernelwright.verify.rule.equality import judge_exact, judge_exact_floats
 from kernelwright.verify.rule.verdict import Outputs, Verdict, nearer_to_limit, place, unravel
@@ -140,9 +141,7 @@ def _judge_types(reference: Outputs, candidate: Outputs) -> Verdict | None:
 
 
 def _described(outputs: Outputs) -> str:
-    if outputs.structure == "tensor":
-        return "one tensor"
-    return f"a {outputs.structure} of {len(outputs.arrays)}"
+    return described(outputs.structure, len(outputs.arrays))
 
 
 def _judge_inexact(index: int, t: np.ndarray, r: np.ndarray, c: np.ndarray) -> Verdict:

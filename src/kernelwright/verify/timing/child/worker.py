@@ -14,6 +14,7 @@ import os
 import shutil
 import tarfile
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,7 @@ class _Worker:
 
     def __init__(self) -> None:
         self.subjects: dict[str, Callable[..., Any]] = {}
+        self.baselines: set[str] = set()
         self.output_bytes: dict[str, list[int]] = {}
         self.last: Any = None
         self.replays: Replays | None = None
@@ -77,6 +79,7 @@ class _Worker:
         self.framework.set_threads(header["threads"])
         self.model = self.framework.load(header["source"], header["path"])
         self.plain = _plain_types(self.framework, self.device)
+        self.containers = _containers(self.framework)
         self.timer = timer_of(self.framework, self.device, header["flush_bytes"])
         if isinstance(self.timer, CudaTimer) and self.framework.name == "torch":
             self.replays = Replays(self.framework, self.device, self.timer.l2_bytes)
@@ -104,6 +107,7 @@ class _Worker:
         make = BASELINES[header["baseline"]].make
         with _compiling(header.get("cache")):
             self.subjects[header["name"]] = make(self.framework.name, call)
+        self.baselines.add(header["name"])
         return {}, []
 
     def call(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
@@ -131,7 +135,8 @@ class _Worker:
                 us, tail_us, self.last = timed(
                     function, values, lambda: self.stage.patch(step), header["cold"], sample
                 )
-            self._expect_plain()
+            if name not in self.baselines:  # a Model may return a named tuple of its own
+                self._expect_plain()
             if header["snapshot"]:
                 self.snapshot = self._outputs()
             if sample is not None:
@@ -187,11 +192,9 @@ class _Worker:
     def _expect_plain(self) -> None:
         """Raises LazyOutput for an output of a type that is not the framework's own: it may
         compute when it is looked at."""
-        outputs = self.last if isinstance(self.last, tuple | list) else [self.last]
-        for output in outputs:
-            kind = type(output)
-            foreign = isinstance(output, tuple(self.plain)) and kind not in self.plain
-            if foreign or type(self.last) not in (list, tuple, kind):
+        for part in _parts(self.last, self.containers):
+            kind = type(part)
+            if kind not in self.plain and isinstance(part, (*self.plain, tuple, list, dict)):
                 name = f"{kind.__module__}.{kind.__qualname__}"
                 raise LazyOutput(f"the call returned a {name}, which may compute when it is read")
 
@@ -208,6 +211,26 @@ class _Worker:
         tensors, structure = self.framework.flatten(self.last)
         copies = [np.array(self.framework.to_numpy(t), order="C") for t in tensors]
         return {"structure": structure}, copies
+
+
+def _parts(value: Any, containers: frozenset[type]) -> Iterator[Any]:
+    """What stands inside plain containers."""
+    if type(value) not in containers:
+        yield value
+        return
+    for part in value.values() if isinstance(value, dict) else value:
+        yield from _parts(part, containers)
+
+
+def _containers(framework: Framework) -> frozenset[type]:
+    """Types around outputs that run no code of their own, known before any candidate is loaded:
+    torch's own named tuples cannot be changed nor derived from."""
+    found: set[type] = {list, tuple, dict, OrderedDict}
+    if framework.name == "torch":
+        import torch
+
+        found |= {t for t in vars(torch.return_types).values() if isinstance(t, type)}
+    return frozenset(found)
 
 
 def _plain_types(framework: Framework, device: str) -> frozenset[type]:
