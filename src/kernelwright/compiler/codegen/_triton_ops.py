@@ -372,10 +372,11 @@ def scan(op: str, x: str, dtype: str, dst: str, axis: int, reverse: bool, masked
     if op == "logaddexp" and dst == "float64":
         wide = "float64"
     values = masked(convert(x, dtype, wide), least(wide, largest=op == "min"))
-    combine = (
-        _LOGADDEXP[wide] if op == "logaddexp" else f"_{op}" if wide in FLOATS else f"_{op}_integer"
-    )
-    return convert(f"_scan({values}, {axis}, {reverse}, {combine})", wide, dst)
+    if op == "logaddexp":
+        combine = _LOGADDEXP[wide]
+    else:
+        combine = f"_{op}" if wide in FLOATS else f"_{op}_integer"
+    return convert(f"_scan{combine}({values}, {axis}, {reverse})", wide, dst)
 
 
 def _accumulator(dtype: str, dst: str) -> str:

@@ -217,24 +217,31 @@ def _min_integer(a, b):
 
 _define("""
 @triton.jit
-def _scan(x, axis: tl.constexpr, reverse: tl.constexpr, combine: tl.constexpr):
-    # The interpreter scans element by element; here it takes log2(n) steps on whole tiles.
+def _steps_of_scan(x, axis: tl.constexpr, reverse: tl.constexpr, combine: tl.constexpr):
+    # For the interpreter, which scans element by element: log2(n) steps on whole tiles.
+    lane = tl.arange(0, x.shape[axis])
+    for other in tl.static_range(len(x.shape)):
+        if other != axis:
+            lane = tl.expand_dims(lane, other)
+    lane = tl.broadcast_to(lane, x.shape)
+    step = 1
+    while step < x.shape[axis]:
+        source = lane + step if reverse else lane - step
+        inside = (source >= 0) & (source < x.shape[axis])
+        before = tl.gather(x, tl.where(inside, source, lane), axis)
+        x = tl.where(inside, combine(before, x), x)
+        step *= 2
+    return x
+""")
+
+for _name in ("max", "min", "max_integer", "min_integer", "logaddexp", "logaddexp_64"):
+    _define(f"""
+@triton.jit
+def _scan_{_name}(x, axis: tl.constexpr, reverse: tl.constexpr):
     if INTERPRETED:
-        lane = tl.arange(0, x.shape[axis])
-        for other in tl.static_range(len(x.shape)):
-            if other != axis:
-                lane = tl.expand_dims(lane, other)
-        lane = tl.broadcast_to(lane, x.shape)
-        step = 1
-        while step < x.shape[axis]:
-            source = lane + step if reverse else lane - step
-            inside = (source >= 0) & (source < x.shape[axis])
-            before = tl.gather(x, tl.where(inside, source, lane), axis)
-            x = tl.where(inside, combine(before, x), x)
-            step *= 2
-        return x
+        return _steps_of_scan(x, axis, reverse, _{_name})
     else:
-        return tl.associative_scan(x, axis, combine, reverse)
+        return tl.associative_scan(x, axis, _{_name}, reverse)
 """)
 
 _define("""

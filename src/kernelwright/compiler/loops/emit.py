@@ -85,15 +85,21 @@ class RunEmitter:
         self.rebind(carried, [result for _, _, result in loop.carried])
 
     def turned(
-        self, nodes: list[Node], d: int, index: Affine, interval: Interval, lanes: int = 1
+        self,
+        nodes: list[Node],
+        d: int,
+        index: Affine,
+        interval: Interval,
+        lanes: int = 1,
+        whole: bool = True,
     ) -> Affine:
         """``index``, or its mirror image where the loop over ``d`` runs from the end: the start of
-        a vector of ``lanes``. The vector that the interval has no whole one for comes last, at the
-        interval's start."""
+        a vector of ``lanes``. The vector that may not be whole comes last, at the interval's
+        start."""
         if (d in self.downward) == bool(nodes[0].attrs.get("against")):
             return index
         mirrored = interval.lower + interval.upper - index - lanes
-        return affine.maximum(mirrored, interval.lower) if lanes > 1 else mirrored
+        return mirrored if whole else affine.maximum(mirrored, interval.lower)
 
     def rebind(self, nodes: list[Node], values: list[Value]) -> None:
         rest = iter(values)
@@ -305,7 +311,7 @@ class RunEmitter:
 
         def turn(i: Affine, count: Value | None, copies: int) -> None:
             for u in range(copies):
-                index = self.turned(nodes, last, i + u * lanes, interval, lanes)
+                index = self.turned(nodes, last, i + u * lanes, interval, lanes, count is None)
                 with self.at(last, index, interval):
                     body = self.body(lanes, count)
                     body.places = known

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kernelwright.aul import syntax as aul
+from kernelwright.compiler.schedule.blocks import block_for, choices_around
 from kernelwright.compiler.schedule.machine import Machine
 from kernelwright.compiler.schedule.region import Region, Value
 from kernelwright.compiler.schedule.scans import ScanEmitter
@@ -59,11 +60,22 @@ class RegionEmitter:
             self.elementwise()
         elif any(self.region.big(r.node) for r in self.region.reductions()):
             self.stream()
-        elif any(self.region.big(s.node) for s in self.region.scans()):
+        elif self.scans_alone():
             ScanEmitter(self).run()
         else:
             self.rows()
         return self.out
+
+    def scans_alone(self) -> bool:
+        """Whether the region scans and does not reduce, in a pass that keeps no rows: because they
+        are too long, or because one core takes their elements one after the other anyway."""
+        scans = self.region.scans()
+        one_way = len({bool(s.attrs.get("reverse")) for s in scans}) == 1
+        if not one_way or self.region.reductions():
+            return False
+        inside = not self.space.dims[-1].reduced
+        long = any(self.region.big(s.node) for s in scans)
+        return long or (self.machine.serial_rows and inside)
 
     # ---- shared ------------------------------------------------------------------------------
 
@@ -493,16 +505,3 @@ class StreamEmitter:
         place = aul.Place(name, tuple(index))
         writer.body.append(aul.Copy(aul.Place(loaded.name), place, pad))
         return writer.convert(writer.reduce_axis(loaded, op, 0), dtype)
-
-
-def block_for(extent: int, wanted: int, pieces: int) -> int:
-    """A power of two near ``wanted`` that gives at least ``pieces`` blocks and wastes little."""
-    limit = max(1, min(wanted, -(-extent // pieces)))
-    block = 1
-    while block < limit:
-        block *= 2
-    return block
-
-
-def choices_around(default: int) -> tuple[int, ...]:
-    return tuple(sorted({max(1, default // 4), max(1, default // 2), default, default * 2}))

@@ -16,6 +16,7 @@ from kernelwright.graph.parameter_only import prepared
 
 MAX_STREAMS = 12  # tensors read and written by one kernel; more cost registers and prefetch streams
 COLUMNS = 64
+SPLIT_SCAN = 1 << 18  # elements of a scan that is worth two launches
 JOIN_WINDOW = 6  # how many of the latest kernels a new root may join
 
 
@@ -211,8 +212,10 @@ class Planner:
         # With kept elements inside, a tile is at least COLUMNS of them wide.
         if row * (COLUMNS if inner > 1 else 1) > self.limits.resident_elements:
             return True
-        if scan:  # its elements wait for each other: cores can only share a row by splitting it
-            return False
+        if scan:  # cores that share a row read it twice
+            columns = -(-inner // COLUMNS)
+            busy = rows // max(1, inner) * columns
+            return busy * 2 <= self.limits.min_cores and operand.type.size > SPLIT_SCAN
         return rows < self.limits.min_cores and operand.type.size > 32 * 1024
 
 

@@ -475,8 +475,7 @@ class Region:
         scans go together, but not with reductions."""
         scans = [v for v in found if v.kind == "scan"]
         if scans:
-            if len(scans) < len(found):
-                self.separate_kinds(found)
+            self.separate_kinds(found)
             return
         for one in found:
             for two in found:
@@ -489,9 +488,16 @@ class Region:
                 raise Cut(found[0].node)
 
     def separate_kinds(self, found: Sequence[Value]) -> None:
-        """Reductions and scans of long rows: what others need goes to memory."""
+        """Long rows are passed over once: reductions, scans and scans from the end apart. What
+        another of these needs goes to memory."""
+
+        def kind(value: Value) -> tuple[str, bool]:
+            return value.kind, bool(value.attrs.get("reverse"))
+
+        if len({kind(v) for v in found}) == 1:
+            return
         for one in found:
-            if any(one.kind != two.kind and depends(two, one) for two in found):
+            if any(kind(one) != kind(two) and depends(two, one) for two in found):
                 raise Cut(one.node)
         if len(self.roots) > 1:
             raise JoinRefused

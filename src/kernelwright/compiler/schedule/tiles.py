@@ -139,6 +139,7 @@ class TileWriter:
         self.tiles: dict[int, TileRef] = {}
         self.wide_scans = wide_scans
         self.carries: dict[int, TileRef] = {}
+        self.last_block = False  # no block follows, so the carries need not be brought forward
 
     # ---- tiles and names ---------------------------------------------------------------------
 
@@ -379,23 +380,20 @@ class TileWriter:
 
     def scan(self, value: Value) -> TileRef:
         """A running reduction along a tile dimension; with a carry, from block to block."""
-        along = self.space.region.dims.resolve(value.reduced)
         ref, op = self.operand(value.args[0]), SCAN[value.op]
         dtype = carried = compute_dtype(value.dtype)
-        if not along:
+        if not value.reduced:
             return ref
-        axis = next(i for i, t in enumerate(self.tiled) if t.dim.atoms == along)
+        axis = self.axis_of(value)
         if op in ("sum", "prod") and is_float(dtype) and self.wide_scans:
             carried = "float64"
-        wanted = tuple(there or i == axis for i, there in enumerate(ref.present))
-        if ref.present != wanted:
-            ref = self.emit("vbroadcast_op", "", self.new_tile("b", wanted, ref.dtype), ref)
+        ref = self.spread(ref, axis)
         attrs: dict[str, Any] = {"axis": axis}
         if value.attrs.get("reverse"):
             attrs["reverse"] = True
             if self.tiled[axis].blocked:
                 attrs["valid"] = self.valid(axis)
-        out = self.emit("vscan_op", op, self.new_tile("run", wanted, carried), ref, **attrs)
+        out = self.emit("vscan_op", op, self.new_tile("run", ref.present, carried), ref, **attrs)
         if id(value) in self.carries:
             out = self.carry_on(ref, out, op, axis, self.carries[id(value)])
         return self.convert(out, dtype)
@@ -406,14 +404,43 @@ class TileWriter:
         block = self.convert(block, acc.dtype)
         fold = COMBINE.get(op, op)
         out = self.binary(fold, acc, block, acc.dtype)
-        if op in ("sum", "prod"):
+        if not self.last_block:
+            self.bring_forward(ref, out, op, axis, acc)
+        return out
+
+    def bring_forward(
+        self, ref: TileRef, run: TileRef | None, op: str, axis: int, acc: TileRef
+    ) -> None:
+        """Folds a block's operand into a carry; ``run`` is its scan, carry included."""
+        if op in ("sum", "prod") or run is None:
             ref = self.convert(ref, acc.dtype) if self.wide_scans else ref
             total = self.convert(self.reduce_axis(ref, op, axis), acc.dtype)
-            self.emit("vbinary_op", fold, acc, acc, total)
+            self.emit("vbinary_op", COMBINE.get(op, op), acc, acc, total)
         else:  # what never falls (or never rises) ends at its extreme
-            total = self.reduce_axis(out, "min" if op == "min" else "max", axis)
+            total = self.reduce_axis(run, "min" if op == "min" else "max", axis)
             self.emit("vbroadcast_op", "", acc, total)
-        return out
+
+    def total_only(self, value: Value) -> None:
+        """A scan's carry brought forward over this block, without its elements."""
+        op, acc = SCAN[value.op], self.carries[id(value)]
+        if op == "logaddexp":
+            self.last_block = False
+            self.operand(value)
+            return
+        ref = self.operand(value.args[0])
+        axis = self.axis_of(value)
+        self.bring_forward(self.spread(ref, axis), None, op, axis, acc)
+
+    def axis_of(self, scan: Value) -> int:
+        along = self.space.region.dims.resolve(scan.reduced)
+        return next(i for i, t in enumerate(self.tiled) if t.dim.atoms == along)
+
+    def spread(self, ref: TileRef, axis: int) -> TileRef:
+        """``ref`` repeated along a tile dimension that it does not differ along."""
+        if ref.present[axis]:
+            return ref
+        wanted = tuple(there or i == axis for i, there in enumerate(ref.present))
+        return self.emit("vbroadcast_op", "", self.new_tile("b", wanted, ref.dtype), ref)
 
     def valid(self, axis: int) -> aul.IntExpr:
         """How many of a block's elements along a tile dimension exist."""
@@ -424,9 +451,7 @@ class TileWriter:
 
     def reduce_axis(self, ref: TileRef, op: str, axis: int) -> TileRef:
         tile = self.tiled[axis]
-        if not ref.present[axis]:
-            wanted = tuple(there or i == axis for i, there in enumerate(ref.present))
-            ref = self.emit("vbroadcast_op", "", self.new_tile("b", wanted, ref.dtype), ref)
+        ref = self.spread(ref, axis)
         kept = tuple(there and i != axis for i, there in enumerate(ref.present))
         out = self.new_tile("r", kept, ref.dtype)
         if not tile.blocked:
