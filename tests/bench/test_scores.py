@@ -89,6 +89,14 @@ def test_remarks_name_weak_families_and_the_producers_cost() -> None:
     assert "1.75 s for the median Model" in said
 
 
+def test_a_wide_interval_is_told() -> None:
+    wide = row("wide", 2.0, speedup_best_low=1.5, speedup_best_high=2.1, load=7.5)
+    assert wide.unsteady and not ROWS[0].unsteady and not FAILED.unsteady
+    rows = [wide, row("b", 1.5, load=0.5)]
+    assert any("to a side): 1 of 2" in text for text in remarks(rows, scores(rows)))
+    assert summary(rows)["load"] == [0.5, 7.5]
+
+
 def test_csv_has_one_line_a_workload() -> None:
     lines = list(csv.DictReader(io.StringIO(as_csv(ROWS))))
     assert [line["name"] for line in lines] == ["twice", "slower", "failed", "other"]

@@ -53,6 +53,7 @@ def table(data: Mapping[str, Any]) -> str:
     first, last = (date[:10] for date in data["dates"])
     when = first if first == last else f"{first} to {last}"
     threads = f", {data['threads'][0]} threads" if len(data["threads"]) == 1 else ""
+    load = f", load average {data['load'][0]:.1f} to {data['load'][1]:.1f}" if data["load"] else ""
     rows = [
         "| family | workloads | verified | alone | returned | alone, over eager | fast_1 |"
         " fast_1.05 | below 1.0 | worst | % of bound |",
@@ -61,7 +62,7 @@ def table(data: Mapping[str, Any]) -> str:
     ]
     commands = [f"Command: `{command}`" for command in data["commands"]]
     lines = [
-        f"{', '.join(data['devices']) or 'no device'}{threads}, {when}; {named}.", "",
+        f"{', '.join(data['devices']) or 'no device'}{threads}{load}, {when}; {named}.", "",
         *commands, "", *rows, "", *(f"- {remark}" for remark in data["remarks"]),
     ]  # fmt: skip
     lost = data["losses"]

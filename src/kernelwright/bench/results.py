@@ -25,7 +25,7 @@ _COLUMNS = (
     "fastest_baseline", "fastest_baseline_us", "eager_us", "speedup", "speedup_best",
     "speedup_best_low", "speedup_best_high", "bound_us", "bound_percent", "returned",
     "counts_alone", "counts_returned", "library_calls", "producer_s", "wall_s", "date", "device",
-    "threads", "why",
+    "threads", "load", "why",
 )  # fmt: skip
 
 
@@ -47,6 +47,7 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
         "sizes": sorted({r.size for r in rows}),
         "devices": sorted({r.device for r in rows if r.device}),
         "threads": sorted({r.threads for r in rows if r.threads}),
+        "load": _range([r.load for r in rows if r.load is not None]),
         "dates": [min(r.date for r in rows), max(r.date for r in rows)],
         "versions": shared([r.versions for r in rows]),
         "options": shared([r.options for r in rows]),
@@ -56,6 +57,10 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
         "losses": [{"workload": f"{r.suite}/{r.label}", "why": why(r)} for r in losses(rows)],
         "rows": [asdict(r) for r in rows],
     }
+
+
+def _range(values: Sequence[float]) -> list[float]:
+    return [min(values), max(values)] if values else []
 
 
 def shared(mappings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

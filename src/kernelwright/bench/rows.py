@@ -12,6 +12,7 @@ from kernelwright.errors import UsageError
 
 FORMAT = 1
 RAW = "raw"  # folder of the records within a run's folder
+STEADY = 0.1
 MISS = 1.0  # what a workload without a verified, timed kernel counts as
 
 
@@ -49,6 +50,7 @@ class Row:
     date: str = ""
     device: str = ""
     threads: int | None = None
+    load: float | None = None  # load average of the machine before the measurement
     versions: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     command: str = ""
@@ -75,6 +77,14 @@ class Row:
     def alone(self) -> float:
         """The producer's kernel over the fastest baseline; a miss counts as 1."""
         return self.speedup_best if self.timed and self.speedup_best else MISS
+
+    @property
+    def unsteady(self) -> bool:
+        """Timed, with a 95 % interval wider than ``STEADY`` of the speedup to either side."""
+        low, high = self.speedup_best_low, self.speedup_best_high
+        if not self.timed or low is None or high is None:
+            return False
+        return low < self.alone * (1 - STEADY) or high > self.alone * (1 + STEADY)
 
     @property
     def over_eager(self) -> float:
@@ -123,6 +133,7 @@ def row_of(record: Mapping[str, Any]) -> Row:
         date=record["date"],
         device=measured.get("device") or context.get("device") or "",
         threads=context.get("threads"),
+        load=((measured.get("environment") or {}).get("load_average") or [None])[0],
         versions=dict(context.get("versions") or {}),
         options=dict(record.get("options") or {}),
         command=record.get("command") or "",

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from kernelwright.bench.rows import Row
+from kernelwright.bench.rows import STEADY, Row
 
 OVERALL = "all"
 FAMILY_BAR = 0.95  # no family's mean of the producer alone may lie below it
@@ -119,5 +119,11 @@ def remarks(rows: Sequence[Row], found: Sequence[Score]) -> list[str]:
         )
     calling = sum(bool(r.library_calls) for r in rows)
     if calling:
-        out.append(f"{calling} kernels call the framework for a part of their work")
+        out.append(f"kernels that call the framework for a part of their work: {calling}")
+    unsteady = sum(r.unsteady for r in rows)
+    if unsteady:
+        out.append(
+            f"unsteady measurements (a 95 % interval wider than {100 * STEADY:.0f} % to a side): "
+            f"{unsteady} of {overall.timed}"
+        )
     return out

@@ -93,6 +93,7 @@ def facts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
         "threads": data["threads"],
         "backend": data["backends"],
         "sizes": data["sizes"],
+        "load average before a measurement, from and to": data["load"],
         "measured": first if first == last else f"{first} to {last}",
         "options": data["options"],
         "versions": data["versions"],

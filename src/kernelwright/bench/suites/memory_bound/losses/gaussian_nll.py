@@ -2,7 +2,6 @@
 
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 
 SIZES = {"cpu": (1024, 1024), "gpu": (16384, 8192), "small": (7, 33)}
 batch_size, dim = SIZES["cpu"]
@@ -10,7 +9,8 @@ batch_size, dim = SIZES["cpu"]
 
 class Model(nn.Module):
     def forward(self, mean, target, variance):
-        return F.gaussian_nll_loss(mean, target, variance, full=True, reduction="mean")
+        variance = variance.clamp(min=1e-6)
+        return 0.5 * torch.mean(torch.log(variance) + (target - mean) ** 2 / variance)
 
 
 def get_inputs():
