@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check format bench-cpu clean
+.PHONY: help install demo test test-all check format bench-cpu bench-suites clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ format: $(STAMP) ## rewrite the sources in the project's format
 
 bench-cpu: $(STAMP) ## measure the demo set on this CPU and write docs/benchmarks.md
 	$(BIN)/python -m kernelwright.bench.demo --backend cpu
+
+bench-suites: $(STAMP) ## run both suites on this CPU, side by side with eager and torch.compile
+	$(BIN)/kernelwright bench memory_bound algebra --backend cpu
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) demo-out kernelwright-out build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

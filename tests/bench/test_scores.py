@@ -133,10 +133,12 @@ def test_publishing_and_writing_the_table_again(tmp_path: Path) -> None:
     assert publish(ROWS, page, results) == ["s-cpu"]
     text = page.read_text()
     assert "old" not in text and text.endswith("end\n") and "| **all** | **4** |" in text
-    assert "a device, 2 threads, 2030-01-01; torch 2." in text and "s/f/failed" in text
+    assert "a device, 2 threads, size cpu, 2030-01-01; torch 2." in text and "s/f/failed" in text
     page.write_text("# Benchmarks\n")
     assert retable(results / "s-cpu.json", page) == "s-cpu"
     assert "| **all** | **4** |" in page.read_text()
+    with pytest.raises(UsageError, match="several sizes"):
+        publish([*ROWS, row("twice", 2.0, size="small")], page, results)
     (tmp_path / "bad.json").write_text("[]")
     with pytest.raises(UsageError, match="no summary"):
         retable(tmp_path / "bad.json", page)

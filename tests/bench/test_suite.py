@@ -46,8 +46,11 @@ def test_a_text_at_another_size_has_the_numbers_written_out(tmp_path: Path) -> N
     (workload,) = find_suite(str(tmp_path))
     assert workload.sizes == {"cpu": (4, 5), "small": (2, 3)}
     assert workload.source("small") == "rows, columns = 2, 3\n\n\n" + MODEL
-    with pytest.raises(UsageError, match="no size 'gpu'.*cpu, small"):
-        workload.source("gpu")
+    assert workload.source("cpu/2") == "rows, columns = 2, 5\n\n\n" + MODEL
+    assert workload.source("small/8").startswith("rows, columns = 1, 3\n")
+    for size in ("gpu", "cpu/", "cpu/0", "cpu/x"):
+        with pytest.raises(UsageError, match=f"no size '{size}'.*cpu, small"):
+            workload.source(size)
 
 
 def test_a_single_size_is_written_out_too(tmp_path: Path) -> None:

@@ -24,12 +24,18 @@ LISTED = 40  # losses named on the page; results.json has all
 
 def publish(rows: Sequence[Row], page: Path, results: Path) -> list[str]:
     """One section a suite and backend, named suite-backend; returns the names. Writes
-    ``results``/name.json (the summary of its rows) and the table into ``page``."""
+    ``results``/name.json (the summary of its rows) and the table into ``page``. Raises UsageError
+    for rows of several sizes."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(f"{row.suite}-{row.backend}", []).append(row)
     for name, group in groups.items():
         data = summary(group)
+        if len(data["sizes"]) > 1:
+            raise UsageError(
+                f"the results of {name} are of several sizes ({', '.join(data['sizes'])}); publish "
+                "the folder of a run at one size"
+            )
         write_file(results / f"{name}.json", (json.dumps(data, indent=1) + "\n").encode())
         replace_section(page, name, table(data))
     return list(groups)
@@ -62,7 +68,8 @@ def table(data: Mapping[str, Any]) -> str:
     ]
     commands = [f"Command: `{command}`" for command in data["commands"]]
     lines = [
-        f"{', '.join(data['devices']) or 'no device'}{threads}{load}, {when}; {named}.", "",
+        f"{', '.join(data['devices']) or 'no device'}{threads}{load}, size "
+        f"{', '.join(data['sizes'])}, {when}; {named}.", "",
         *commands, "", *rows, "", *(f"- {remark}" for remark in data["remarks"]),
     ]  # fmt: skip
     lost = data["losses"]

@@ -140,9 +140,14 @@ def row_of(record: Mapping[str, Any]) -> Row:
     )
 
 
-def raw_path(out: Path, suite: str, family: str, name: str, size: str, backend: str) -> Path:
-    """Where a run keeps the raw record of a workload."""
-    return out / RAW / f"{suite}-{backend}-{size}" / family / f"{name}.json"
+def place(suite: str, family: str, name: str, size: str, backend: str) -> Path:
+    """A workload's place in each of the folders of a run."""
+    return Path(f"{suite}-{backend}-{size.replace('/', '_')}") / family / name
+
+
+def raw_path(out: Path, where: Path) -> Path:
+    """Where a run keeps the raw record of the workload whose place is ``where``."""
+    return out / RAW / where.with_name(f"{where.name}.json")
 
 
 def read_record(path: Path) -> dict[str, Any] | None:

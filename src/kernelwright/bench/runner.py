@@ -19,7 +19,7 @@ from typing import Any
 
 from kernelwright.backends import BACKENDS
 from kernelwright.bench.planned import plan_backend, plan_digest
-from kernelwright.bench.rows import FORMAT, Row, raw_path, read_record, row_of
+from kernelwright.bench.rows import FORMAT, Row, place, raw_path, read_record, row_of
 from kernelwright.bench.scores import geometric_mean
 from kernelwright.bench.suite import SIZE_OF_BACKEND, Workload
 from kernelwright.config import Config
@@ -119,11 +119,11 @@ def _measured(
     observer: Observer,
 ) -> dict[str, Any]:
     """Runs one workload and writes its raw record."""
-    place = Path(f"{workload.suite}-{options.backend}-{options.settled_size}") / workload.family
-    reference = options.out / "references" / place / f"{workload.name}.py"
+    where = _place(workload, options)
+    reference = options.out / "references" / where.with_name(f"{workload.name}.py")
     write_file(reference, source.encode())
     began = time.monotonic()
-    result = job(workload, reference, options.out / "kernels" / place / workload.name, observer)
+    result = job(workload, reference, options.out / "kernels" / where, observer)
     record = {
         "format": FORMAT,
         "key": run_key(workload, source, options, config),
@@ -153,7 +153,7 @@ def _measured(
         },
     }
     text = json.dumps(record, indent=1) + "\n"
-    write_file(_raw(workload, options), text.encode())
+    write_file(raw_path(options.out, where), text.encode())
     found: dict[str, Any] = json.loads(text)
     return found
 
@@ -163,17 +163,16 @@ def _finished(
 ) -> dict[str, Any] | None:
     """The record of an earlier run, if nothing that decides the outcome has changed. One that ended
     by a fault of the machine's or ours is tried again."""
-    record = read_record(_raw(workload, options))
+    record = read_record(raw_path(options.out, _place(workload, options)))
     if record is None or record["result"]["status"] == "INFRA_ERROR":
         return None
     return record if record["key"] == run_key(workload, source, options, config) else None
 
 
-def _raw(workload: Workload, options: RunOptions) -> Path:
-    return raw_path(
-        options.out, workload.suite, workload.family, workload.name, options.settled_size,
-        options.backend,
-    )  # fmt: skip
+def _place(workload: Workload, options: RunOptions) -> Path:
+    return place(
+        workload.suite, workload.family, workload.name, options.settled_size, options.backend
+    )
 
 
 def run_key(workload: Workload, source: str, options: RunOptions, config: Config) -> str:

@@ -6,9 +6,10 @@ A workload of our own suites declares its sizes in two lines near its top::
     batch_size, dim = SIZES["cpu"]
 
 The file runs alone, at the size it names; ``Workload.source`` is the same file for another size,
-with the numbers written out. A file without ``SIZES`` has one size, its own.
-``DEGENERATE = "kind"`` says that ``kernelwright audit`` is meant to find the task degenerate, and
-as what.
+with the numbers written out; "gpu/8" stands for an eighth of the first number of "gpu", by which
+most workloads shrink to an eighth (checks at full size take minutes). A file without ``SIZES`` has
+one size, its own. ``DEGENERATE = "kind"`` says that ``kernelwright audit`` is meant to find the
+task degenerate, and as what.
 """
 
 from __future__ import annotations
@@ -46,14 +47,18 @@ class Workload:
         return f"{self.family}/{self.name}"
 
     def source(self, size: str) -> str:
-        """The reference's text at one of its sizes; raises UsageError for a size it lacks."""
+        """The reference's text at one of its sizes ("gpu", "gpu/8"); raises UsageError for a size
+        it lacks."""
         if not self.sizes:
             return self.text
-        if size not in self.sizes:
+        name, slash, divisor = size.partition("/")
+        if name not in self.sizes or (slash and not (divisor.isdecimal() and int(divisor))):
             raise UsageError(
-                f"{self.path} has no size {size!r}; it declares {', '.join(self.sizes)}"
+                f"{self.path} has no size {size!r}; it declares {', '.join(self.sizes)}, each also "
+                "divided as in gpu/8"
             )
-        return _at_size(self.text, self.sizes[size])
+        first, *rest = self.sizes[name]
+        return _at_size(self.text, (max(1, first // int(divisor or 1)), *rest))
 
 
 def suite_names() -> list[str]:

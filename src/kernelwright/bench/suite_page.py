@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kernelwright.bench.rows import Row, losses, why
+from kernelwright.bench.rows import Row, losses, place, why
 from kernelwright.bench.scores import OVERALL, by_family
 from kernelwright.report import numbers
 from kernelwright.report.page import FILTERS, plain
@@ -31,16 +31,17 @@ def render(data: Mapping[str, Any], rows: Sequence[Row]) -> str:
         title=f"{', '.join(data['suites'])} on {', '.join(data['devices']) or 'no device'}",
         data=data,
         overall=overall,
-        lost=[(row, why(row), place(row)) for row in lost],
-        rows=[(row, place(row)) for row in rows],
+        lost=[(row, why(row), link(row)) for row in lost],
+        rows=[(row, link(row)) for row in rows],
         plots=plots(data, rows),
         facts=facts(data),
     )
 
 
-def place(row: Row) -> str:
+def link(row: Row) -> str:
     """The workload's own report, relative to the run's page (gone in a merged run)."""
-    return f"kernels/{row.suite}-{row.backend}-{row.size}/{row.family}/{row.name}/report.html"
+    where = place(row.suite, row.family, row.name, row.size, row.backend)
+    return f"kernels/{where.as_posix()}/report.html"
 
 
 def plots(data: Mapping[str, Any], rows: Sequence[Row]) -> list[tuple[str, str, str]]:

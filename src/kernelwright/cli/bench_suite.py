@@ -43,7 +43,9 @@ Only = Annotated[
 ]
 Families = Annotated[str, typer.Option(metavar="LIST", help="families, as scans,losses")]
 Shard = Annotated[str, typer.Option(metavar="I/N", help="every n-th workload of each family")]
-Size = Annotated[str, typer.Option(metavar="NAME", help="cpu, gpu, small; auto: the backend's")]
+Size = Annotated[
+    str, typer.Option(metavar="NAME", help="cpu, gpu, small, a part as gpu/8; auto: the backend's")
+]
 Backend = Annotated[str, typer.Option(metavar="NAME", help="cpu, cuda, or auto (what is there)")]
 Arch = Annotated[str, typer.Option(metavar="NAME", help="such as sm_90, or auto")]
 
