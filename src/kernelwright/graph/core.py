@@ -148,7 +148,8 @@ class OpDef:
     ``decompose(builder, inputs, attrs)`` rewrites it to simpler ops; None for a primitive.
     ``kind`` is what the scheduler sees: "elementwise", "reduction" (attrs: axes, keepdims),
     "scan" (attrs: axis, reverse), "view" (moves no data), "movement" (concat, pad), "leaf",
-    "composite" (has a decomposition), "call" (opaque; matmul is one).
+    "composite" (has a decomposition), "call" (opaque; matmul is one). ``commutative``: its two
+    operands may change places. ``work``: operations an element, of an elementwise op or reduction.
     """
 
     name: str
@@ -157,6 +158,8 @@ class OpDef:
     meaning: Meaning
     decompose: Decompose | None = None
     doc: str = ""
+    commutative: bool = False
+    work: float = 1.0
 
 
 class Builder:

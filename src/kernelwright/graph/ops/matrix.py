@@ -7,16 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from kernelwright.graph.core import Builder, Node, OpDef, TensorType
+from kernelwright.graph.core import Builder, Node, OpDef, TensorType, is_float
 from kernelwright.graph.expression import Expression as E
 from kernelwright.graph.ops._rules import (
     NUMBERS,
+    compute_dtype,
     expect_count,
     expect_dtype,
     expect_equal_dtypes,
     in_float32,
 )
-from kernelwright.graph.ops.call import infer_matmul
+from kernelwright.graph.ops.call import infer_matmul, swapped
+from kernelwright.graph.rules import FINITE, REASSOCIATION, Match, Rule, cast, p
 
 
 def _diagonal_length(shape: tuple[int, ...], diagonal: int) -> int:
@@ -156,3 +158,134 @@ OPS: tuple[OpDef, ...] = (
         "x @ weight.T + bias; inputs x, weight[, bias].",
     ),
 )
+
+
+# ---- rules ---------------------------------------------------------------------------------------
+
+
+def _is_main_diagonal(diag: Node) -> bool:
+    """Whether ``diag`` makes a matrix of a vector, on the main diagonal."""
+    return len(diag.inputs[0].shape) == 1 and not diag.attrs.get("diagonal", 0)
+
+
+def _diagonal_times(builder: Builder, m: Match) -> Node | None:
+    """diag(v) @ x scales the rows of x."""
+    v, x = m["v"], m["x"]
+    if not _is_main_diagonal(m["diagonal"]):
+        return None
+    if len(x.shape) == 1:
+        return builder.mul(v, x)
+    return builder.mul(builder.reshape(v, shape=(v.shape[0], 1)), x)
+
+
+def _times_diagonal(builder: Builder, m: Match) -> Node | None:
+    """x @ diag(v) scales the columns of x."""
+    return builder.mul(m["x"], m["v"]) if _is_main_diagonal(m["diagonal"]) else None
+
+
+def _product_of_diagonals(builder: Builder, m: Match) -> Node | None:
+    if not (_is_main_diagonal(m["one"]) and _is_main_diagonal(m["other"])):
+        return None
+    return builder.diag(builder.mul(m["v"], m["w"]), diagonal=0)
+
+
+def _diagonal_of_product(builder: Builder, m: Match) -> Node | None:
+    """The diagonal of a @ b needs one element in each row: sum(a * b.T) over the last axis."""
+    a, b, root = m["a"], m["b"], m.root
+    if len(a.shape) != 2 or len(b.shape) != 2 or not is_float(root.dtype):
+        return None
+    if root.attrs.get("diagonal", 0) or a.shape[0] != b.shape[1]:
+        return None
+    wide = compute_dtype(root.dtype)
+    terms = builder.mul(cast(builder, a, wide), swapped(builder, cast(builder, b, wide)))
+    return cast(builder, builder.sum(terms, axes=(1,), keepdims=False), root.dtype)
+
+
+def _diagonal_again(builder: Builder, m: Match) -> Node | None:
+    """The diagonal of diag(v) is v."""
+    outer, inner = m.root.attrs.get("diagonal", 0), m["inner"]
+    if len(inner.inputs[0].shape) != 1 or inner.attrs.get("diagonal", 0) != outer:
+        return None
+    return m["v"]
+
+
+def _sum_of_diagonal(builder: Builder, m: Match) -> Node | None:
+    """sum(diag(v)) over both axes is sum(v); over one axis it is v itself."""
+    v, root = m["v"], m.root
+    if not _is_main_diagonal(m["diagonal"]) or not is_float(v.dtype):
+        return None
+    axes, keep = root.attrs["axes"], root.attrs["keepdims"]
+    if len(axes) == 2:
+        total = builder.sum(v, axes=(0,), keepdims=False)
+        return builder.reshape(total, shape=(1, 1)) if keep else total
+    if len(axes) != 1:
+        return None
+    return builder.reshape(v, shape=root.shape) if keep else v
+
+
+def _transposed_diagonal(builder: Builder, m: Match) -> Node | None:
+    inner = m["diagonal"]
+    if len(inner.inputs[0].shape) != 1 or m.root.attrs["axes"] != (1, 0):
+        return None
+    return builder.diag(m["v"], diagonal=-inner.attrs.get("diagonal", 0))
+
+
+def _is_identity(mask: Node, rows: Node, columns: Node) -> bool:
+    """Whether ``mask`` is row index == column index, over a square matrix."""
+    square = len(mask.shape) == 2 and mask.shape[0] == mask.shape[1]
+    sides = sorted(
+        (n.attrs["axis"], n.shape) for n in (rows, columns) if len(n.shape) == 2
+    )
+    size = mask.shape[0] if square else 0
+    return square and [axis for axis, _ in sides] == [0, 1] and all(
+        shape[axis] == size for axis, shape in sides
+    )
+
+
+def _times_identity(builder: Builder, m: Match) -> Node | None:
+    x = m["x"]
+    fits = len(x.shape) >= 2 and _is_identity(m["mask"], m["rows"], m["columns"])
+    return x if fits else None
+
+
+def _identity(label: str = "") -> Any:
+    mask = p.eq(p.iota(label="rows"), p.iota(label="columns"), label="mask")
+    return p.cast(mask, label=label)
+
+
+def _identity_example(left: bool) -> Any:
+    def make(b: Builder, leaf: Any) -> Node:
+        x = leaf(3, 3)
+        rows, columns = (_index(b, (3, 3), axis) for axis in (0, 1))
+        eye = b.cast(rows.eq(columns).node, dtype=x.dtype)
+        return b.matmul(eye, x) if left else b.matmul(x, eye)
+
+    return make
+
+
+RULES = (
+    Rule(
+        "diagonal_times_matrix", p.matmul(p.diag("v", label="diagonal"), "x"), _diagonal_times,
+        FINITE,
+    ),
+    Rule(
+        "matrix_times_diagonal", p.matmul("x", p.diag("v", label="diagonal")), _times_diagonal,
+        FINITE,
+    ),
+    Rule(
+        "product_of_diagonals", p.matmul(p.diag("v", label="one"), p.diag("w", label="other")),
+        _product_of_diagonals, FINITE,
+    ),
+    Rule("diagonal_of_product", p.diag(p.matmul("a", "b")), _diagonal_of_product, REASSOCIATION),
+    Rule("diagonal_of_diagonal", p.diag(p.diag("v", label="inner")), _diagonal_again),
+    Rule("sum_of_diagonal", p.sum(p.diag("v", label="diagonal")), _sum_of_diagonal),
+    Rule("transposed_diagonal", p.transpose(p.diag("v", label="diagonal")), _transposed_diagonal),
+    Rule(
+        "identity_times_matrix", p.matmul(_identity(), "x"), _times_identity, FINITE,
+        _identity_example(True),
+    ),
+    Rule(
+        "matrix_times_identity", p.matmul("x", _identity()), _times_identity, FINITE,
+        _identity_example(False),
+    ),
+)  # fmt: skip

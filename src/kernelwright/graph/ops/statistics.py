@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kernelwright.graph.core import TensorType
+from kernelwright.graph.core import Builder, Node, TensorType
 from kernelwright.graph.expression import Expression as E
 from kernelwright.graph.ops._composite import InferType, composite
 from kernelwright.graph.ops._rules import (
@@ -20,6 +20,7 @@ from kernelwright.graph.ops._rules import (
     expect_dtype,
     reduced_shape,
 )
+from kernelwright.graph.rules import FINITE, REASSOCIATION, Match, Rule, filled, p
 
 Axes = tuple[int, ...]
 
@@ -164,3 +165,77 @@ OPS = (
     composite("log_softmax", _along_axis("log_softmax"), _log_softmax, log_softmax_formula),
     composite("logsumexp", _reducing("logsumexp", empty=False), _logsumexp, _logsumexp_formula),
 )
+
+
+# ---- rules ---------------------------------------------------------------------------------------
+
+Right = Callable[[Builder, Match], "Node | None"]
+
+
+def _total_of_softmax(builder: Builder, m: Match) -> Node | None:
+    """softmax sums to 1 along its axis."""
+    axes, axis = m.root.attrs["axes"], m["inner"].attrs["axis"]
+    x = m["x"]
+    if axis not in axes or not x.type.size:
+        return None
+    others = math.prod(x.shape[a] for a in axes if a != axis)
+    return filled(builder, float(others), m.root)
+
+
+def _total_of_widened(builder: Builder, m: Match) -> Node | None:
+    """Rounded to a half type, softmax sums to 1 only nearly: the reference keeps that error."""
+    same = m["widened"].dtype == m["inner"].dtype
+    wide = m["inner"].dtype in ("float32", "float64") and m["widened"].dtype == "float64"
+    return _total_of_softmax(builder, m) if same or wide else None
+
+
+def _same_axis(make: Callable[[Builder, Match], Node]) -> Right:
+    """``make`` where the outer op works along the inner one's axis."""
+
+    def right(builder: Builder, m: Match) -> Node | None:
+        outer = m.root.attrs.get("axis", m.root.attrs.get("axes"))
+        axis = m["inner"].attrs["axis"]
+        return make(builder, m) if outer in (axis, (axis,)) else None
+
+    return right
+
+
+def _along(op: str) -> Right:
+    return lambda builder, m: builder.make(op, [m["x"]], axis=m["inner"].attrs["axis"])
+
+
+def _shifted(builder: Builder, m: Match) -> Node | None:
+    """softmax does not see what is added along the whole axis."""
+    x, s, root, axis = m["x"], m["s"], m.root, m.root.attrs["axis"]
+    lead = len(root.shape) - len(s.shape)
+    same = axis < lead or s.shape[axis - lead] == 1
+    if not same or x.shape != root.shape or root.shape[axis] == 1:
+        return None
+    return builder.make(root.op, [x], axis=axis)
+
+
+RULES = (
+    Rule("sum_of_softmax", p.sum(p.softmax("x", label="inner")), _total_of_softmax, FINITE),
+    Rule("sum_of_widened_softmax", p.sum(p.cast(p.softmax("x", label="inner"), label="widened")),
+         _total_of_widened, FINITE),
+    Rule("log_of_softmax", p.log(p.softmax("x", label="inner")), _along("log_softmax"), FINITE),
+    Rule("exp_of_log_softmax", p.exp(p.log_softmax("x", label="inner")), _along("softmax"), FINITE),
+    Rule("softmax_of_log_softmax", p.softmax(p.log_softmax("x", label="inner")),
+         _same_axis(_along("softmax")), FINITE),
+    Rule("log_softmax_twice", p.log_softmax(p.log_softmax("x", label="inner")),
+         _same_axis(_along("log_softmax")), FINITE),
+    Rule("logsumexp_of_log_softmax", p.logsumexp(p.log_softmax("x", label="inner")),
+         _same_axis(lambda b, m: filled(b, 0.0, m.root)), FINITE),
+    *(Rule(f"{op}_of_shifted", getattr(p, op)(p.add("x", "s")), _shifted, REASSOCIATION)
+      for op in ("softmax", "log_softmax")),
+    *(Rule(f"{op}_of_shifted_back", getattr(p, op)(p.sub("x", "s")), _shifted, REASSOCIATION)
+      for op in ("softmax", "log_softmax")),
+)  # fmt: skip
+
+INTERVALS = {
+    "softmax": lambda r, node: (0.0, 1.0),
+    "log_softmax": lambda r, node: (-math.inf, 0.0),
+    "std": lambda r, node: (0.0, math.inf),
+    "var": lambda r, node: (0.0, math.inf),
+    "norm": lambda r, node: (0.0, math.inf),
+}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from kernelwright.graph.core import DTYPES, OpDef, TensorType
+from kernelwright.graph.core import DTYPES, Builder, Node, OpDef, TensorType, is_float
 from kernelwright.graph.ops._erf import erf
 from kernelwright.graph.ops._rules import (
     ALL,
@@ -20,6 +21,7 @@ from kernelwright.graph.ops._rules import (
     in_float32,
     same_type,
 )
+from kernelwright.graph.rules import FINITE, Match, Rule, filled, p
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
@@ -54,9 +56,14 @@ def _to_bool(name: str, allowed: frozenset[str]) -> Callable[..., TensorType]:
 
 
 def _define(
-    name: str, function: Callable[..., Any], allowed: frozenset[str] = FLOATS, doc: str = ""
+    name: str,
+    function: Callable[..., Any],
+    allowed: frozenset[str] = FLOATS,
+    doc: str = "",
+    work: float = 1.0,
 ) -> OpDef:
-    return OpDef(name, "elementwise", same_type(name, allowed), in_float32(function), doc=doc)
+    meaning = in_float32(function)
+    return OpDef(name, "elementwise", same_type(name, allowed), meaning, doc=doc, work=work)
 
 
 _FLOAT_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
@@ -90,8 +97,14 @@ _FLOAT_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "trunc": np.trunc,
 }
 
+# Operations an element of what is not a series or a table.
+_CHEAP = {"sqrt": 4.0, "rsqrt": 4.0, "reciprocal": 4.0, "floor": 1.0, "ceil": 1.0, "round": 1.0}
+
 OPS = (
-    *(_define(name, function) for name, function in _FLOAT_FUNCTIONS.items()),
+    *(
+        _define(name, function, work=_CHEAP.get(name, 10.0))
+        for name, function in _FLOAT_FUNCTIONS.items()
+    ),
     _define("neg", np.negative, NUMBERS),
     _define("abs", np.abs, NUMBERS),
     _define("relu", lambda x: np.maximum(x, np.zeros((), x.dtype)), NUMBERS, "NaN stays NaN."),
@@ -104,3 +117,114 @@ OPS = (
     OpDef("isfinite", "elementwise", _to_bool("isfinite", FLOATS), in_float32(np.isfinite)),
     OpDef("cast", "elementwise", _infer_cast, _cast, doc="attrs dtype; float to int truncates."),
 )
+
+
+# ---- rules ---------------------------------------------------------------------------------------
+
+Right = Callable[[Builder, Match], "Node | None"]
+
+
+def _inner(builder: Builder, m: Match) -> Node:
+    return m["x"]
+
+
+def _on_x(op: str) -> Right:
+    return lambda builder, m: builder.make(op, [m["x"]])
+
+
+def _float_on_x(op: str) -> Right:
+    return lambda builder, m: builder.make(op, [m["x"]]) if is_float(m.root.dtype) else None
+
+
+def _if_nonnegative(builder: Builder, m: Match) -> Node | None:
+    return m["x"] if m.interval("x")[0] >= 0 else None
+
+
+def _relu_of_nonpositive(builder: Builder, m: Match) -> Node | None:
+    known = is_float(m.root.dtype) and m.interval("x")[1] <= 0
+    return filled(builder, 0.0, m.root) if known else None
+
+
+def _abs_of_nonpositive(builder: Builder, m: Match) -> Node | None:
+    known = is_float(m.root.dtype) and m.interval("x")[1] <= 0
+    return builder.neg(m["x"]) if known else None
+
+
+def _relu_bounded(builder: Builder, m: Match) -> Node | None:
+    """relu is a maximum with 0: one name for both, so that bounds meet."""
+    return builder.maximum(m["x"], builder.constant(0, m.root.dtype))
+
+
+def _is_never(builder: Builder, m: Match) -> Node:
+    return filled(builder, m.root.op == "isfinite", m.root)
+
+
+def _nonnegative_example(of: str) -> Any:
+    return lambda b, leaf: b.make(of, [b.exp(leaf(3, 4))])
+
+
+def _nonpositive_example(of: str) -> Any:
+    return lambda b, leaf: b.make(of, [b.neg(b.exp(leaf(3, 4)))])
+
+
+RULES = (
+    Rule("log_of_exp", p.log(p.exp("x")), _inner, FINITE),
+    Rule("exp_of_log", p.exp(p.log("x")), _inner, FINITE),
+    Rule("log1p_of_expm1", p.log1p(p.expm1("x")), _inner, FINITE),
+    Rule("expm1_of_log1p", p.expm1(p.log1p("x")), _inner, FINITE),
+    Rule("log2_of_exp2", p.log2(p.exp2("x")), _inner, FINITE),
+    Rule("exp2_of_log2", p.exp2(p.log2("x")), _inner, FINITE),
+    Rule("square_of_sqrt", p.square(p.sqrt("x")), _inner, FINITE),
+    Rule("sqrt_of_square", p.sqrt(p.square("x")), _on_x("abs"), FINITE),
+    Rule("reciprocal_twice", p.reciprocal(p.reciprocal("x")), _inner, FINITE),
+    Rule("reciprocal_of_sqrt", p.reciprocal(p.sqrt("x")), _on_x("rsqrt")),
+    Rule("square_of_neg", p.square(p.neg("x")), _float_on_x("square")),
+    Rule("square_of_abs", p.square(p.abs("x")), _float_on_x("square")),
+    Rule("abs_of_neg", p.abs(p.neg("x")), _float_on_x("abs")),
+    Rule("abs_twice", p.abs(p.abs("x")), _float_on_x("abs")),
+    Rule("abs_without_effect", p.abs("x"), _if_nonnegative, "", _nonnegative_example("abs")),
+    Rule("abs_of_nonpositive", p.abs("x"), _abs_of_nonpositive, "", _nonpositive_example("abs")),
+    Rule("relu_without_effect", p.relu("x"), _if_nonnegative, "", _nonnegative_example("relu")),
+    Rule("relu_of_nonpositive", p.relu("x"), _relu_of_nonpositive, FINITE,
+         _nonpositive_example("relu")),
+    Rule("relu_is_maximum", p.relu("x"), _relu_bounded),
+    *(Rule(f"{op}_twice", getattr(p, op)(getattr(p, op)("x")), _on_x(op))
+      for op in ("floor", "ceil", "round", "trunc", "sign", "relu")),
+    *(Rule(f"never_{op}", getattr(p, op)("x"), _is_never, FINITE)
+      for op in ("isnan", "isinf", "isfinite")),
+)  # fmt: skip
+
+
+# ---- intervals -----------------------------------------------------------------------------------
+
+
+def _within(low: float, high: float) -> Callable[..., tuple[float, float]]:
+    return lambda ranges, node: (low, high)
+
+
+def _sign_kept(low: float = -math.inf) -> Callable[..., tuple[float, float]]:
+    """Of an increasing function through the origin, never below ``low``."""
+    return lambda r, node: (0.0 if r[0][0] >= 0 else low, 0.0 if r[0][1] <= 0 else math.inf)
+
+
+INTERVALS = {
+    "relu": lambda r, node: (max(0.0, r[0][0]), max(0.0, r[0][1])),
+    "neg": lambda r, node: (-r[0][1], -r[0][0]),
+    "abs": lambda r, node: (
+        0.0 if r[0][0] <= 0 <= r[0][1] else min(abs(r[0][0]), abs(r[0][1])),
+        max(abs(r[0][0]), abs(r[0][1])),
+    ),
+    "exp": lambda r, node: (0.0 if r[0][0] < 0 else 1.0, 1.0 if r[0][1] <= 0 else math.inf),
+    "exp2": lambda r, node: (0.0 if r[0][0] < 0 else 1.0, 1.0 if r[0][1] <= 0 else math.inf),
+    "expm1": _sign_kept(-1.0),
+    "log1p": _sign_kept(),
+    "square": _within(0.0, math.inf),
+    "sqrt": _within(0.0, math.inf),
+    "rsqrt": _within(0.0, math.inf),
+    "sigmoid": lambda r, node: (0.5 if r[0][0] >= 0 else 0.0, 0.5 if r[0][1] <= 0 else 1.0),
+    "tanh": lambda r, node: (0.0 if r[0][0] >= 0 else -1.0, 0.0 if r[0][1] <= 0 else 1.0),
+    "erf": lambda r, node: (0.0 if r[0][0] >= 0 else -1.0, 0.0 if r[0][1] <= 0 else 1.0),
+    "sin": _within(-1.0, 1.0),
+    "cos": _within(-1.0, 1.0),
+    "sign": _within(-1.0, 1.0),
+}

@@ -1,0 +1,62 @@
+"""Sentences on what a Model turns out not to need, so that nobody takes it for a fast kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelwright.graph.analysis import NodeFacts
+from kernelwright.graph.core import Graph, Node
+from kernelwright.graph.ops.call import product_operations
+
+_FEWER = 2.0  # a product that takes so many times fewer operations is worth a sentence
+
+
+def collapses(graph: Graph, plain: Graph, result: Graph) -> list[str]:
+    """What holds of ``result`` and did not show in ``graph``; ``plain`` is ``graph`` decomposed."""
+    return [
+        *_constant_outputs(result),
+        *_unused_inputs(graph, result),
+        *_products(plain, result),
+    ]
+
+
+def _constant_outputs(result: Graph) -> Iterator[str]:
+    facts = NodeFacts()
+    for index, node in enumerate(result.outputs):
+        value = facts.uniform(node)
+        if value is not None and node.type.size:
+            name = "the output" if len(result.outputs) == 1 else f"output {index}"
+            yield f"{name} is constant: {value:.6g} in every element, whatever the inputs are"
+
+
+def _unused_inputs(graph: Graph, result: Graph) -> Iterator[str]:
+    before = {n.id for n in graph.nodes()}
+    after = {n.id for n in result.nodes()}
+    for node in graph.inputs:
+        if node.id in before and node.id not in after:
+            yield f"the output does not depend on input {node.attrs['name']}"
+
+
+def _products(plain: Graph, result: Graph) -> Iterator[str]:
+    """Products that involve an input; those of parameters alone are done once."""
+    before, after = _operations(plain), _operations(result)
+    if not before:
+        return
+    what = "convolution" if all(n.op == "call" for n in _product_nodes(plain)) else "matrix product"
+    if not after:
+        yield f"the {what} is not needed: {before:.3g} operations fall away"
+    elif before >= _FEWER * after:
+        yield (
+            f"the {what} is not needed whole: {after:.3g} instead of {before:.3g} operations do"
+        )
+
+
+def _operations(graph: Graph) -> float:
+    return sum(product_operations(n) for n in _product_nodes(graph))
+
+
+def _product_nodes(graph: Graph) -> list[Node]:
+    facts = NodeFacts()
+    return [
+        n for n in graph.nodes() if product_operations(n) > 0 and not facts.parameter_only(n)
+    ]

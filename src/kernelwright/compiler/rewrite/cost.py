@@ -1,0 +1,60 @@
+"""What a node costs on a target, in microseconds: the larger part of bytes moved and operations.
+
+Rates are nominal: they need only rank forms of one computation. An elementwise op runs inside the
+kernel that reads its operands, so that it costs its operations; products and library calls read and
+write memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kernelwright.graph.core import Node
+from kernelwright.graph.ops import op_definition
+from kernelwright.graph.ops.call import product_operations
+from kernelwright.schema import Target
+
+_NODE_US = 1e-4  # so that of two equal forms the smaller one wins
+
+
+@dataclass(frozen=True)
+class Rates:
+    """``bytes_per_us``: memory. ``products_per_us``: operations of a matrix product.
+    ``operations_per_us``: of elementwise work and reductions. ``launch_us``: one library call."""
+
+    bytes_per_us: float
+    products_per_us: float
+    operations_per_us: float
+    launch_us: float
+
+
+# A few cores of a server; a data-centre GPU.
+_RATES = {"cpu": Rates(2e4, 1.5e5, 4e3, 3.0), "cuda": Rates(3e6, 1e8, 2e7, 4.0)}
+
+
+def rates(target: Target) -> Rates:
+    """Nominal rates of a target; those of a GPU for one that is not a CPU."""
+    return _RATES.get(target.backend, _RATES["cuda"])
+
+
+def node_cost_us(node: Node, rates: Rates) -> float:
+    """Microseconds that ``node`` adds to a program that has its operands."""
+    definition = op_definition(node.op)
+    kind, size = definition.kind, node.type.nbytes
+    if kind == "leaf":
+        read = node.op in ("input", "parameter")
+        return (size / rates.bytes_per_us if read else 0.0) + _NODE_US
+    if kind == "view":
+        return _NODE_US
+    if kind == "elementwise":
+        return definition.work * node.type.size / rates.operations_per_us + _NODE_US
+    if kind == "reduction":
+        operand = node.inputs[0].type.size
+        stored = 2 * size / rates.bytes_per_us
+        return definition.work * operand / rates.operations_per_us + stored + _NODE_US
+    # A library call: operands that are computed must be stored for it, and its result is read.
+    stored = sum(n.type.nbytes for n in node.inputs if op_definition(n.op).kind != "leaf")
+    moved = sum(n.type.nbytes for n in node.inputs) + stored + 2 * size
+    working = product_operations(node) / rates.products_per_us
+    return max(moved / rates.bytes_per_us, working) + rates.launch_us
+
