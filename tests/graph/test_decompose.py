@@ -124,23 +124,6 @@ def test_dead_nodes_go_and_unused_inputs_stay() -> None:
     assert simple.structure == "tuple" and simple.notes == ["a note"]
 
 
-@pytest.mark.parametrize("left", [True, False])
-def test_product_with_a_diagonal_matrix_becomes_a_scaling(left: bool) -> None:
-    vector, matrix = TensorType((4,), "float32"), TensorType((4, 4), "float32")
-
-    def make(b: Builder, v: Node, m: Node) -> Node:
-        return b.matmul(b.diag(v), m) if left else b.matmul(m, b.diag(v))
-
-    graph = graph_of(make, vector, matrix)
-    simple = decompose(graph)
-    assert "matmul" not in ops_of(simple) and any("diag" in note for note in simple.notes)
-    rng = np.random.default_rng(1)
-    arrays = [rng.normal(size=t.shape).astype(np.float32) for t in (vector, matrix)]
-    np.testing.assert_allclose(
-        evaluate(simple, arrays, {})[0], evaluate(graph, arrays, {})[0], rtol=1e-6
-    )
-
-
 def test_a_graph_deeper_than_the_stack() -> None:
     def make(b: Builder, x: Node) -> Node:
         for _ in range(5000):

@@ -156,7 +156,9 @@ class Instance:
         return inputs, {n.attrs["name"]: drawn(n) for n in self.parameters}
 
 
-def matched(pattern: Pattern | str, node: Node, names: dict[str, Node]) -> Iterator[dict[str, Node]]:
+def matched(
+    pattern: Pattern | str, node: Node, names: dict[str, Node]
+) -> Iterator[dict[str, Node]]:
     """Every way in which ``node`` itself is an instance of ``pattern``."""
     if isinstance(pattern, str):
         if names.setdefault(pattern, node) is node:

@@ -10,6 +10,7 @@ import numpy as np
 
 from kernelwright.aul import check, interpret
 from kernelwright.compiler.design import Design
+from kernelwright.compiler.rewrite import Rewritten, optimize
 from kernelwright.compiler.schedule import design as schedule
 from kernelwright.errors import AULError, DesignError
 from kernelwright.graph.core import Graph, dtype_name
@@ -32,10 +33,27 @@ class DesignCheck:
 
 
 class BuiltinDesigner:
-    """``threads`` is the number of CPU threads that a kernel may use."""
+    """``threads`` is the number of CPU threads that a kernel may use. With ``strict_ieee`` no
+    rewrite takes anything for granted."""
 
-    def __init__(self, reference: ReferenceProcess, target: Target, threads: int) -> None:
+    def __init__(
+        self,
+        reference: ReferenceProcess,
+        target: Target,
+        threads: int,
+        *,
+        strict_ieee: bool = False,
+    ) -> None:
         self.reference, self.target, self.threads = reference, target, threads
+        self.strict_ieee = strict_ieee
+        self._rewritten: tuple[Graph, Rewritten] | None = None
+
+    def rewrite(self, graph: Graph) -> Rewritten:
+        """The cheapest Graph known to be equal to ``graph``; the latest one is kept."""
+        if self._rewritten is None or self._rewritten[0] is not graph:
+            found = optimize(graph, self.target, strict_ieee=self.strict_ieee)
+            self._rewritten = (graph, found)
+        return self._rewritten[1]
 
     def design(self, graph: Graph) -> Design:
         """The scheduler's first choice. Raises UnsupportedError when there is none, DesignError
@@ -45,7 +63,7 @@ class BuiltinDesigner:
             for e in self.reference.describe().state
         )
         made = schedule(
-            graph,
+            self.rewrite(graph).graph,
             self.target,
             state=state,
             threads=self.threads,

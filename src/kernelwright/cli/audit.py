@@ -163,6 +163,7 @@ def _facts(row: Facts) -> list[tuple[str, str]]:
     texts: dict[str, Callable[[Any], str]] = {
         "state": _state_text,
         "work": _work_text,
+        "algebra": _algebra_text,
         "sensitivity": _sensitivity_text,
         "decoys": _decoys_text,
         "laws": _laws_text,
@@ -201,6 +202,16 @@ def _work_text(facts: Facts) -> str:
     )
     calls = ", ".join(facts["library_calls"])
     return f"{text}; opaque library calls: {calls}" if calls else text
+
+
+def _algebra_text(facts: Facts) -> str:
+    if not facts["rules"]:
+        return "no rule makes it cheaper"
+    before, after = facts["cost_us"]
+    text = f"{', '.join(facts['rules'])}: nominally {before:.4g} µs, now {after:.4g}"
+    return text + (
+        f"; takes for granted {', '.join(facts['licences'])}" if facts["licences"] else ""
+    )
 
 
 def _sensitivity_text(facts: Facts) -> str:

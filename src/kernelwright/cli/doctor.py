@@ -40,6 +40,7 @@ PACKAGES = (
     Package("triton", "triton", "triton", "impl_type triton"),
     Package("mlir", "xtc-mlir-python-bindings", "mlir", "impl_type mlir"),
     Package("llvmlite", "llvmlite", "mlir", "impl_type mlir"),
+    Package("egglog", "egglog", "algebra", "algebra: Models made simpler before they are compiled"),
     Package("mindspore", "mindspore", "mindspore", "references written in MindSpore"),
 )
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kernelwright.graph.core import DTYPES, Graph, Node, is_float, walk
+from kernelwright.graph.core import DTYPES, Node, is_float, walk
 from kernelwright.graph.ops import interval_of, op_definition
 
 EVERYTHING = (-math.inf, math.inf)
@@ -66,27 +66,10 @@ def interval(node: Node, operands: Sequence[Interval]) -> Interval:
     found = interval_of(node.op)
     if found is not None:
         low, high = found(operands, node)
-        return (EVERYTHING if math.isnan(low) or math.isnan(high) else (low, high))
+        return EVERYTHING if math.isnan(low) or math.isnan(high) else (low, high)
     definition = op_definition(node.op)
     same = definition.kind == "view" or (node.op == "cast" and is_float(node.inputs[0].dtype))
     return operands[0] if same else EVERYTHING
-
-
-def parameter_only(graph: Graph) -> list[Node]:
-    """The nodes of ``graph``, operands first, that depend on at least one parameter and on no input
-    of the call: their values change only when the Model's weights do."""
-    kinds: dict[int, str] = {}
-    found = []
-    for node in graph.nodes():
-        if node.op in ("input", "parameter"):
-            kinds[node.id] = node.op
-        else:
-            below = {kinds[n.id] for n in node.inputs}
-            order = ("input", "parameter")
-            kinds[node.id] = next((kind for kind in order if kind in below), "constant")
-        if kinds[node.id] == "parameter" and node.op != "parameter":
-            found.append(node)
-    return found
 
 
 class NodeFacts:

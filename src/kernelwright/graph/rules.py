@@ -3,8 +3,8 @@ rule takes for granted. Rules stand in ``RULES`` of the module of the op that th
 
     Rule("log_of_exp", p.log(p.exp("x")), lambda b, m: m["x"], assumes=FINITE)
 
-A string in a pattern is a variable: any value; the same name twice is the same value. The rule holds
-for every operand order of commutative ops. Nothing here knows how patterns are matched.
+A string in a pattern is a variable: any value; the same name twice is the same value. The rule
+holds for every operand order of commutative ops. Nothing here knows how patterns are matched.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ LICENCES: Mapping[str, str] = {
     FINITE: "no input, and nothing computed from it, is NaN or infinite",
     REASSOCIATION: "sums and products of floats may be regrouped, as in exact arithmetic",
 }
-"""What a rule may take for granted. Both are the default licence; ``--strict-ieee`` takes it away."""
+"""What a rule may take for granted. Both are the default licence, which ``--strict-ieee`` takes
+away."""
 
 
 @dataclass(frozen=True)

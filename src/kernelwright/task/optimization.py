@@ -376,6 +376,7 @@ class Optimization:
     def context(self, session: Session) -> dict[str, Any]:
         return {
             **session.environment(),
+            "algebra": session.rewritten.to_dict(),
             "framework": self.spec.framework,
             "effort": self.options.effort,
             "versions": versions(),

@@ -17,12 +17,12 @@ from kernelwright.agents.coder import BuiltinCoder
 from kernelwright.agents.designer import BuiltinDesigner, DesignCheck
 from kernelwright.backends import BACKENDS, DeviceInfo, is_native
 from kernelwright.compiler.design import Design
+from kernelwright.compiler.rewrite import Rewritten
 from kernelwright.config import Config
 from kernelwright.dsl import DSLS
 from kernelwright.errors import CaptureError, CompileError, MissingDependencyError, UnsupportedError
 from kernelwright.frameworks._base import Value
 from kernelwright.graph.core import Graph
-from kernelwright.graph.decompose import decompose
 from kernelwright.sandbox.process import warm_up
 from kernelwright.schema import Candidate, Evaluation, Status, TaskSpec
 from kernelwright.task.progress import Observer, Silent
@@ -114,7 +114,17 @@ class Session:
 
     @cached_property
     def designer(self) -> BuiltinDesigner:
-        return BuiltinDesigner(self.reference, self.spec.target, self.config.threads)
+        return BuiltinDesigner(
+            self.reference,
+            self.spec.target,
+            self.config.threads,
+            strict_ieee=self.config.judge.strict_ieee,
+        )
+
+    @property
+    def rewritten(self) -> Rewritten:
+        """The reference after algebra, with what that rests on; raises CaptureError."""
+        return self.designer.rewrite(self.graph)
 
     def design(self) -> Design:
         """The builtin Designer's AUL for the Graph."""
@@ -238,7 +248,7 @@ class Session:
         if self._simplified is not None:
             return self._simplified
         try:
-            return decompose(self.graph)
+            return self.rewritten.graph
         except CaptureError:
             return None
 

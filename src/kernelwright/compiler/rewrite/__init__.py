@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from kernelwright.compiler.rewrite.collapse import collapses
-from kernelwright.compiler.rewrite.cost import Rates, node_cost_us, rates
+from kernelwright.compiler.rewrite.cost import node_cost_us, rates, total_cost_us
 from kernelwright.compiler.rewrite.explain import rules_between
-from kernelwright.compiler.rewrite.extract import Extracted, extract
+from kernelwright.compiler.rewrite.extract import Extracted, Price, extract
 from kernelwright.compiler.rewrite.saturation import Budget, Saturation
 from kernelwright.graph.core import Graph
 from kernelwright.graph.decompose import decompose
@@ -25,8 +26,8 @@ from kernelwright.schema import Target
 
 __all__ = ["Budget", "Rewritten", "optimize"]
 
-PREPARED_SHARE = 1.0
-"""How much of its price work on parameters alone costs; below 1 where it is done once."""
+PREPARED_SHARE = 0.02
+"""How much of its price work on parameters alone costs: it is done once, not in every call."""
 _WORTH_IT = 0.98  # a rewritten Graph must cost less than this share of the plain one
 _NO_EGGLOG = "algebra needs the package egglog: pip install 'kernelwright[algebra]'"
 
@@ -47,6 +48,12 @@ class Rewritten:
     rounds: int = 0
     stopped: str = ""
 
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready dict: everything but the Graph."""
+        row = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        del row["graph"]
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in row.items()}
+
 
 def optimize(
     graph: Graph,
@@ -66,44 +73,58 @@ def optimize(
     if importlib.util.find_spec("egglog") is None:
         return Rewritten(dataclasses.replace(plain, notes=[*plain.notes, _NO_EGGLOG]))
     chosen = all_rules() if rules is None else rules
-    always = [r for r in chosen if not r.assumes or (r.assumes == REASSOCIATION and not strict_ieee)]
+    always = [
+        r for r in chosen if not r.assumes or (r.assumes == REASSOCIATION and not strict_ieee)
+    ]
     licensed = [] if strict_ieee else [r for r in chosen if r.assumes == FINITE]
     at = rates(target)
     price = partial(node_cost_us, rates=at)
     with Saturation(graph.outputs, budget or Budget()) as work:
         work.run(always)
-        best = extract(work.terms, work.knowledge, work.roots, price, prepared=PREPARED_SHARE)
+        best = _explained(work, price)
         if licensed:
             work.run(licensed)
-            freer = extract(work.terms, work.knowledge, work.roots, price, prepared=PREPARED_SHARE)
-            if freer and (best is None or freer.cost_us < _WORTH_IT * best.cost_us):
+            freer = _explained(work, price)
+            if freer and (best is None or freer[0].cost_us < _WORTH_IT * best[0].cost_us):
                 best = freer
-        before = total_cost_us(plain, at)
-        if best is None or best.cost_us >= _WORTH_IT * before:
-            return _result(graph, plain, None, work, (before, before))
-        return _result(graph, plain, best, work, (before, best.cost_us))
+        before = total_cost_us(plain, at, PREPARED_SHARE)
+        licence = {rule.name: rule.assumes for rule in chosen}
+        if best is None or best[0].cost_us >= _WORTH_IT * before:
+            return _result(graph, plain, None, work, (before, before), licence)
+        return _result(graph, plain, best, work, (before, best[0].cost_us), licence)
 
 
-def total_cost_us(graph: Graph, at: Rates) -> float:
-    """The nominal cost of a decomposed Graph."""
-    return sum(node_cost_us(node, at) for node in graph.nodes())
+def _explained(work: Saturation, price: Price) -> tuple[Extracted, list[str]] | None:
+    """The cheapest form known now, and the rules that it rests on: later ones may tell less."""
+    best = extract(work.terms, work.knowledge, work.roots, price, prepared=PREPARED_SHARE)
+    return None if best is None else (best, rules_between(work.terms, _differences(work, best)))
 
 
 def _result(
-    graph: Graph, plain: Graph, best: Extracted | None, work: Saturation, cost: tuple[float, float]
+    graph: Graph,
+    plain: Graph,
+    best: tuple[Extracted, list[str]] | None,
+    work: Saturation,
+    cost: tuple[float, float],
+    licence: Mapping[str, str],
 ) -> Rewritten:
     names: list[str] = []
     result = plain
     if best is not None:
-        names = rules_between(work.terms, _differences(work, best))
-        result = decompose(dataclasses.replace(plain, outputs=best.outputs))
-    licence = {rule.name: rule.assumes for rule in all_rules()}
+        extracted, names = best
+        result = decompose(dataclasses.replace(plain, outputs=extracted.outputs))
     licences = tuple(dict.fromkeys(licence[n] for n in names if licence.get(n)))
+    told = collapses(graph, plain, result)
+    notes = [*result.notes, *(f"algebra: {sentence}" for sentence in told)]
+    if names:
+        granted = f"; this takes for granted: {', '.join(licences)}" if licences else ""
+        notes.append(f"algebra: rewritten by {', '.join(names)}{granted}")
     if FINITE in licences and FINITE not in result.assumes:
         result = dataclasses.replace(result, assumes=[*result.assumes, FINITE])
+    result = dataclasses.replace(result, notes=notes)
     return Rewritten(
-        result, tuple(names), licences, tuple(collapses(graph, plain, result)), cost,
-        len(work.terms.nodes), work.rounds, work.stopped,
+        result, tuple(names), licences, tuple(told), cost, len(work.terms.nodes), work.rounds,
+        work.stopped,
     )  # fmt: skip
 
 

@@ -46,9 +46,7 @@ def _products(plain: Graph, result: Graph) -> Iterator[str]:
     if not after:
         yield f"the {what} is not needed: {before:.3g} operations fall away"
     elif before >= _FEWER * after:
-        yield (
-            f"the {what} is not needed whole: {after:.3g} instead of {before:.3g} operations do"
-        )
+        yield (f"the {what} is not needed whole: {after:.3g} instead of {before:.3g} operations do")
 
 
 def _operations(graph: Graph) -> float:
@@ -57,6 +55,4 @@ def _operations(graph: Graph) -> float:
 
 def _product_nodes(graph: Graph) -> list[Node]:
     facts = NodeFacts()
-    return [
-        n for n in graph.nodes() if product_operations(n) > 0 and not facts.parameter_only(n)
-    ]
+    return [n for n in graph.nodes() if product_operations(n) > 0 and not facts.parameter_only(n)]

@@ -7,9 +7,11 @@ write memory.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kernelwright.graph.core import Node
+from kernelwright.graph.analysis import NodeFacts
+from kernelwright.graph.core import Graph, Node
 from kernelwright.graph.ops import op_definition
 from kernelwright.graph.ops.call import product_operations
 from kernelwright.schema import Target
@@ -37,8 +39,9 @@ def rates(target: Target) -> Rates:
     return _RATES.get(target.backend, _RATES["cuda"])
 
 
-def node_cost_us(node: Node, rates: Rates) -> float:
-    """Microseconds that ``node`` adds to a program that has its operands."""
+def node_cost_us(node: Node, ready: Sequence[bool], rates: Rates) -> float:
+    """Microseconds that ``node`` adds to a program that has its operands. ``ready``: which of them
+    stand in memory anyway, being inputs or made once from parameters."""
     definition = op_definition(node.op)
     kind, size = definition.kind, node.type.nbytes
     if kind == "leaf":
@@ -53,8 +56,18 @@ def node_cost_us(node: Node, rates: Rates) -> float:
         stored = 2 * size / rates.bytes_per_us
         return definition.work * operand / rates.operations_per_us + stored + _NODE_US
     # A library call: operands that are computed must be stored for it, and its result is read.
-    stored = sum(n.type.nbytes for n in node.inputs if op_definition(n.op).kind != "leaf")
-    moved = sum(n.type.nbytes for n in node.inputs) + stored + 2 * size
+    waiting = [n.type.nbytes for n, is_ready in zip(node.inputs, ready) if not is_ready]
+    moved = sum(n.type.nbytes for n in node.inputs) + sum(waiting) + 2 * size
     working = product_operations(node) / rates.products_per_us
-    return max(moved / rates.bytes_per_us, working) + rates.launch_us
+    return max(moved / rates.bytes_per_us, working) + (1 + len(waiting)) * rates.launch_us
 
+
+def total_cost_us(graph: Graph, rates: Rates, prepared: float) -> float:
+    """The nominal cost of a decomposed Graph; work on parameters alone costs the share ``prepared``
+    of its price."""
+    facts, total = NodeFacts(), 0.0
+    for node in graph.nodes():
+        once = facts.parameter_only(node) and node.op != "parameter"
+        ready = [facts.parameter_only(n) or n.op == "input" for n in node.inputs]
+        total += node_cost_us(node, ready, rates) * (prepared if once else 1.0)
+    return total

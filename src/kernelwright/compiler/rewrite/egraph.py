@@ -38,6 +38,7 @@ class EGraph:
         self._egraph = bindings.EGraph(fact_directory=self._folder.name)
         self._constructors: set[tuple[str, int]] = set()
         self._queries: list[Query] = []
+        self._idle: list[Query] = []
         self._seen: list[set[Row]] = []
         self._files = 0
         self._run(_PRELUDE)
@@ -63,13 +64,22 @@ class EGraph:
             f"(constructor {name} (i64{' Term' * arity}) Term)\n"
             f"(relation new_{name} (i64 i64{' i64' * arity}))\n"
             f"(rule ((new_{name} t a {names})) ((union (Ref t) ({name} a {references}))"
-            f" (set (id_of (Ref t)) t)) :ruleset load)"
+            f" (set (id_of (Ref t)) t)) :ruleset load)\n"
+            f"(relation drop_{name} (i64{' i64' * arity}))\n"
+            f"(rule ((drop_{name} a {names})) ((subsume ({name} a {references}))) :ruleset load)"
         )
 
     def add_query(self, query: Query) -> None:
-        """Has ``matches`` look for ``query`` too."""
-        for op, arity in query.constructors:
-            self._declare(op, arity)
+        """Has ``matches`` look for ``query`` too, from when there is a term of each of its ops."""
+        self._idle.append(query)
+
+    def _start_queries(self) -> None:
+        ready = [q for q in self._idle if q.constructors <= self._constructors]
+        self._idle = [q for q in self._idle if not q.constructors <= self._constructors]
+        for query in ready:
+            self._start(query)
+
+    def _start(self, query: Query) -> None:
         name = f"match_{len(self._queries)}"
         self._queries.append(query)
         self._seen.append(set())
@@ -79,14 +89,21 @@ class EGraph:
         )
 
     def load(
-        self, terms: Iterable[tuple[str, int, int, Row]], equal: Sequence[tuple[int, int]]
+        self,
+        terms: Iterable[tuple[str, int, int, Row]],
+        equal: Sequence[tuple[int, int]],
+        dropped: Iterable[tuple[str, int, Row]] = (),
     ) -> None:
-        """Enters new terms (op, number, attributes, operands) and pairs of equal terms."""
+        """Enters new terms (op, number, attributes, operands) and pairs of equal terms. ``dropped``
+        terms (op, attributes, operands) are no longer matched."""
         rows: dict[str, list[Row]] = {}
         for op, number, attributes, operands in terms:
             self._declare(op, len(operands))
             name = "new_" + constructor(op, len(operands))
             rows.setdefault(name, []).append((number, attributes, *operands))
+        for op, attributes, operands in dropped:
+            name = "drop_" + constructor(op, len(operands))
+            rows.setdefault(name, []).append((attributes, *operands))
         if equal:
             rows["equal"] = [tuple(pair) for pair in equal]
         commands = []
@@ -99,6 +116,7 @@ class EGraph:
 
     def matches(self) -> list[tuple[Query, Row]]:
         """What the queries match and had not matched before."""
+        self._start_queries()
         self._run("(run search 1)")
         functions = self._egraph.freeze().functions
         found: list[tuple[Query, Row]] = []

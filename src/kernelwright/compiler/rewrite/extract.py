@@ -17,7 +17,8 @@ from kernelwright.graph.core import Node
 from kernelwright.graph.ops import op_definition
 
 PASSES = 12
-Price = Callable[[Node], float]
+Price = Callable[[Node, Sequence[bool]], float]
+"""Of a node, given which of its operands stand in memory anyway."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +39,16 @@ def extract(
     *,
     prepared: float = 1.0,
 ) -> Extracted | None:
-    """The cheapest forms of ``roots`` (terms). What depends on no input costs the share ``prepared``
-    of its price. None when the choices run in a circle (never seen, but not excluded)."""
+    """The cheapest forms of ``roots`` (terms). What depends on no input costs the share
+    ``prepared`` of its price. None when the choices run in a circle (never seen, but not
+    excluded)."""
     search = _Search(terms, knowledge, price, prepared)
     search.run()
     return search.build(roots)
 
 
 class _Search:
-    def __init__(
-        self, terms: Terms, knowledge: Knowledge, price: Price, prepared: float
-    ) -> None:
+    def __init__(self, terms: Terms, knowledge: Knowledge, price: Price, prepared: float) -> None:
         self.terms = terms
         names = sorted(set(terms.classes))
         self.bit = {name: i for i, name in enumerate(names)}
@@ -57,6 +57,8 @@ class _Search:
         self.costs: dict[int, float] = {}
         self.chosen: dict[int, int] = {}
         self.candidates: list[tuple[int, int, tuple[int, ...], float]] = []
+        inputs = {terms.classes[t] for t, n in enumerate(terms.nodes) if n.op == "input"}
+        ready = inputs | knowledge.no_input
         for term, node in enumerate(terms.nodes):
             if op_definition(node.op).kind == "composite":
                 continue
@@ -65,11 +67,13 @@ class _Search:
             share = prepared if name in knowledge.no_input else 1.0
             if node.op in ("input", "parameter"):
                 share = 1.0
-            self.candidates.append((term, name, operands, share * price(node)))
+            cost = share * price(node, [terms.classes[t] in ready for t in terms.operands[term]])
+            self.candidates.append((term, name, operands, cost))
 
     def run(self) -> None:
         for _ in range(PASSES):
-            if not any([self._consider(*candidate) for candidate in self.candidates]):
+            changes = sum(self._consider(*candidate) for candidate in self.candidates)
+            if not changes:
                 return
 
     def _consider(self, term: int, name: int, operands: tuple[int, ...], price: float) -> bool:

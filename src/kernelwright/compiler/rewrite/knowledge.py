@@ -51,10 +51,10 @@ class Knowledge:
 
     def _update_term(self, number: int, node: Node, name: int, operands: list[int]) -> bool:
         changed = False
-        if name not in self.no_input and node.op != "input":
-            if all(o in self.no_input for o in operands):
-                self.no_input.add(name)
-                changed = True
+        free = node.op != "input" and all(o in self.no_input for o in operands)
+        if free and name not in self.no_input:
+            self.no_input.add(name)
+            changed = True
         if name not in self.uniforms:
             value = uniform_value(node, [self.uniforms.get(o) for o in operands])
             if value is not None:

@@ -1,4 +1,4 @@
-"""Patterns as egglog queries. A match is a tuple of integers: terms and attribute sets by number."""
+"""Patterns as egglog queries. A match is a row of numbers: of terms and of sets of attributes."""
 
 from __future__ import annotations
 
@@ -32,11 +32,7 @@ class Query:
 
 def queries(rule: Rule) -> list[Query]:
     """``rule`` with the operands of commutative ops in every order that makes a difference."""
-    forms = dict.fromkeys(_orders(rule.left))
-    distinct: dict[str, Pattern] = {}
-    for form in forms:
-        distinct.setdefault(_shape(form), form)
-    return [_query(rule, form) for form in distinct.values()]
+    return [_query(rule, form) for form in dict.fromkeys(_orders(rule.left))]
 
 
 def _orders(pattern: Pattern | str) -> Iterator[Pattern | str]:
@@ -48,16 +44,6 @@ def _orders(pattern: Pattern | str) -> Iterator[Pattern | str]:
         yield Pattern(pattern.op, operands, pattern.label)
         if definition.commutative and operands[0] != operands[1]:
             yield Pattern(pattern.op, operands[::-1], pattern.label)
-
-
-def _shape(pattern: Pattern | str) -> str:
-    """Equal for patterns that differ in nothing but which variable is which of two plain ones:
-    add(x, y) and add(y, x) match the same terms, so one of them is enough for a rule that treats
-    them alike. Names are kept: a rule may not."""
-    if isinstance(pattern, str):
-        return pattern
-    inner = ", ".join(_shape(o) for o in pattern.operands)
-    return f"{pattern.op}:{pattern.label}({inner})"
 
 
 def _query(rule: Rule, pattern: Pattern | str) -> Query:

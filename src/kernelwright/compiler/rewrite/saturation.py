@@ -44,6 +44,7 @@ class Saturation:
         self.rounds = 0
         self.stopped = ""  # why saturation ended early; "" when nothing was left to find
         self.applied: set[tuple[str, int, int]] = set()  # (rule, left term, right term)
+        self._dropped: set[int] = set()
         self._refused: dict[tuple[str, Row], tuple[Query, Row, object]] = {}
         self._began = time.monotonic()
         self._enter()
@@ -86,7 +87,7 @@ class Saturation:
     def _enter(self) -> None:
         """Tells the e-graph what is new, takes its classes, and learns until nothing is new."""
         terms = self.terms
-        while True:
+        while terms.waiting or terms.equal:
             rows = [
                 (terms.nodes[t].op, t, terms.attributes[t], terms.operands[t])
                 for t in terms.waiting
@@ -96,18 +97,29 @@ class Saturation:
             terms.settle(self.egraph.classes(len(terms.nodes)))
             self.knowledge.update()
             self._fold()
-            if not terms.waiting and not terms.equal:
-                return
+        self._drop()
+
+    def _drop(self) -> None:
+        """Hides terms that can lead nowhere from the rules: other forms of what is a constant, and
+        forms of a value that need the value itself, such as x + 0. There is no end of them."""
+        terms, rows = self.terms, []
+        for number, node in enumerate(terms.nodes):
+            if number in self._dropped or not node.inputs:
+                continue
+            name = terms.classes[number]
+            operands = terms.operands[number]
+            circular = any(terms.classes[t] == name for t in operands)
+            if circular or (name in self.knowledge.uniforms and not is_filled(node)):
+                self._dropped.add(number)
+                rows.append((node.op, terms.attributes[number], operands))
+        self.egraph.load((), (), rows)
 
     def _fold(self) -> None:
         """Values known to be uniform are constants."""
         terms = self.terms
         for name, value in list(self.knowledge.uniforms.items()):
             shown = terms.nodes[self.knowledge.shown_by[name]]
-            plain = shown
-            while plain.op in ("expand", "reshape"):
-                plain = plain.inputs[0]
-            if plain.op == "constant" and plain.type.size == 1:
+            if is_filled(shown):
                 continue
             constant = terms.add(filled(terms.builder, value, shown))
             pairs = tuple(
@@ -138,6 +150,8 @@ class Saturation:
     def _apply(self, query: Query, row: Row) -> None:
         terms = self.terms
         try:
+            if row[0] in self.knowledge.uniforms:  # nothing is cheaper than a constant
+                return
             places = [
                 terms.find(pattern.op, row[2 * i + 1], tuple(row[j] for j in query.operands[i]))
                 for i, pattern in enumerate(query.pattern.walk())
@@ -176,3 +190,10 @@ class Saturation:
         )
         self.terms.unite(places[0], made, Reason(query.rule.name, pairs))
         self.applied.add((query.rule.name, places[0], made))
+
+
+def is_filled(node: Node) -> bool:
+    """Whether ``node`` is written as one number, repeated."""
+    while node.op in ("expand", "reshape"):
+        node = node.inputs[0]
+    return node.op == "constant" and node.type.size == 1

@@ -39,8 +39,20 @@ def _infer_binary(
 
 
 _COMMUTATIVE = frozenset(
-    "add mul maximum minimum eq ne logical_and logical_or logical_xor bitwise_and bitwise_or "
-    "bitwise_xor".split()
+    [
+        "add",
+        "mul",
+        "maximum",
+        "minimum",
+        "eq",
+        "ne",
+        "logical_and",
+        "logical_or",
+        "logical_xor",
+        "bitwise_and",
+        "bitwise_or",
+        "bitwise_xor",
+    ]
 )
 _WORK = {"div": 4.0, "pow": 20.0, "atan2": 20.0, "remainder": 6.0, "fmod": 6.0, "floor_divide": 6.0}
 
@@ -275,9 +287,9 @@ RULES = (
     Rule("minus_zero", p.sub("x", "y"), _neutral("y", 0)),
     Rule("times_one", p.mul("x", "y"), _neutral("y", 1)),
     Rule("over_one", p.div("x", "y"), _neutral("y", 1)),
-    Rule("plus_minus", p.sub(p.add("x", "y"), "y"), _operand("x"), REASSOCIATION),
-    Rule("minus_plus", p.add(p.sub("x", "y"), "y"), _operand("x"), REASSOCIATION),
-    Rule("minus_minus", p.sub("x", p.sub("x", "y")), _operand("y"), REASSOCIATION),
+    Rule("plus_minus", p.sub(p.add("x", "y"), "y"), _operand("x"), FINITE),
+    Rule("minus_plus", p.add(p.sub("x", "y"), "y"), _operand("x"), FINITE),
+    Rule("minus_minus", p.sub("x", p.sub("x", "y")), _operand("y"), FINITE),
     Rule("over_times", p.mul(p.div("x", "y"), "y"), _operand("x"), FINITE),
     Rule("times_over", p.div(p.mul("x", "y"), "y"), _operand("x"), FINITE),
     *(

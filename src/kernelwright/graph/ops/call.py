@@ -77,12 +77,14 @@ def product_operations(node: Node) -> float:
     if not name.startswith("conv") or len(node.inputs) < 2:
         return 0.0
     x, weight = node.inputs[:2]
-    if "transpose" in name:  # every input element meets a slice of the weight: (in, out / groups, ..)
+    if (
+        "transpose" in name
+    ):  # every input element meets a slice of the weight: (in, out / groups, ..)
         return 2.0 * x.type.size * weight.type.size / max(1, weight.shape[0])
     return 2.0 * node.type.size * weight.type.size / max(1, weight.shape[0])
 
 
-_LINEAR = frozenset("add sub mul div neg cast reshape transpose expand".split())
+_LINEAR = frozenset(["add", "sub", "mul", "div", "neg", "cast", "reshape", "transpose", "expand"])
 _LOOKED_AT = 64  # nodes on the way to a product
 
 

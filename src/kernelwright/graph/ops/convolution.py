@@ -13,7 +13,9 @@ from kernelwright.graph.rules import REASSOCIATION, Match, Rule, p, reshape
 
 OPS: tuple[OpDef, ...] = ()
 
-_CONVOLUTION = re.compile(r"aten\.conv([123])d\.default|aten\.conv_transpose([123])d\.(default|input)")
+_CONVOLUTION = re.compile(
+    r"aten\.conv([123])d\.default|aten\.conv_transpose([123])d\.(default|input)"
+)
 _POOL = re.compile(r"aten\.avg_pool([123])d\.default")
 _WIDE = ("float32", "float64")
 
@@ -37,9 +39,7 @@ def _convolution(node: Node) -> tuple[int, bool] | None:
     return spatial, transposed
 
 
-def _call(
-    builder: Builder, node: Node, inputs: Sequence[Node], shape: tuple[int, ...]
-) -> Node:
+def _call(builder: Builder, node: Node, inputs: Sequence[Node], shape: tuple[int, ...]) -> Node:
     """``node`` with other operands: a bias may come or go."""
     arguments = node.attrs["arguments"]
     args = list(arguments["args"])
@@ -74,8 +74,7 @@ def _channel_vector(node: Node, rank: int, channels: int) -> bool:
     """Whether ``node`` broadcasts as one number, or one a channel (axis 1 of ``rank``)."""
     lead = rank - len(node.shape)
     return lead >= 0 and all(
-        size == 1 or (axis + lead == 1 and size == channels)
-        for axis, size in enumerate(node.shape)
+        size == 1 or (axis + lead == 1 and size == channels) for axis, size in enumerate(node.shape)
     )
 
 

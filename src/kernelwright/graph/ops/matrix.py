@@ -233,12 +233,12 @@ def _transposed_diagonal(builder: Builder, m: Match) -> Node | None:
 def _is_identity(mask: Node, rows: Node, columns: Node) -> bool:
     """Whether ``mask`` is row index == column index, over a square matrix."""
     square = len(mask.shape) == 2 and mask.shape[0] == mask.shape[1]
-    sides = sorted(
-        (n.attrs["axis"], n.shape) for n in (rows, columns) if len(n.shape) == 2
-    )
+    sides = sorted((n.attrs["axis"], n.shape) for n in (rows, columns) if len(n.shape) == 2)
     size = mask.shape[0] if square else 0
-    return square and [axis for axis, _ in sides] == [0, 1] and all(
-        shape[axis] == size for axis, shape in sides
+    return (
+        square
+        and [axis for axis, _ in sides] == [0, 1]
+        and all(shape[axis] == size for axis, shape in sides)
     )
 
 

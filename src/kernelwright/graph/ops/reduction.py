@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from kernelwright.graph.core import Builder, Node, OpDef, TensorType, is_float
-from kernelwright.graph.ops.call import leads_to_product
 from kernelwright.graph.ops._rules import (
     ALL,
     BOOL,
@@ -19,6 +18,7 @@ from kernelwright.graph.ops._rules import (
     in_float32,
     reduced_shape,
 )
+from kernelwright.graph.ops.call import leads_to_product
 from kernelwright.graph.rules import FINITE, REASSOCIATION, Match, Rule, filled, p, reshape
 
 Result = Callable[[str], str]
@@ -99,7 +99,14 @@ OPS = (
 
 # ---- rules ---------------------------------------------------------------------------------------
 
-_MERGING = {"sum": REASSOCIATION, "prod": REASSOCIATION, "amax": "", "amin": "", "any": "", "all": ""}
+_MERGING = {
+    "sum": REASSOCIATION,
+    "prod": REASSOCIATION,
+    "amax": "",
+    "amin": "",
+    "any": "",
+    "all": "",
+}
 _IDEMPOTENT = ("amax", "amin", "any", "all")
 
 
@@ -130,7 +137,8 @@ def _groups(before: tuple[int, ...], after: tuple[int, ...]) -> list[tuple[list[
     groups: list[tuple[list[int], list[int]]] = []
     i = j = 0
     while i < len(before) or j < len(after):
-        left, right = [], []
+        left: list[int] = []
+        right: list[int] = []
         a = b = 1
         while not (left or right) or a != b:
             if a <= b and i < len(before):

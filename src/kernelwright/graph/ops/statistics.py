@@ -20,7 +20,7 @@ from kernelwright.graph.ops._rules import (
     expect_dtype,
     reduced_shape,
 )
-from kernelwright.graph.rules import FINITE, REASSOCIATION, Match, Rule, filled, p
+from kernelwright.graph.rules import FINITE, Match, Rule, filled, p
 
 Axes = tuple[int, ...]
 
@@ -189,7 +189,7 @@ def _total_of_widened(builder: Builder, m: Match) -> Node | None:
     return _total_of_softmax(builder, m) if same or wide else None
 
 
-def _same_axis(make: Callable[[Builder, Match], Node]) -> Right:
+def _same_axis(make: Right) -> Right:
     """``make`` where the outer op works along the inner one's axis."""
 
     def right(builder: Builder, m: Match) -> Node | None:
@@ -226,9 +226,9 @@ RULES = (
          _same_axis(_along("log_softmax")), FINITE),
     Rule("logsumexp_of_log_softmax", p.logsumexp(p.log_softmax("x", label="inner")),
          _same_axis(lambda b, m: filled(b, 0.0, m.root)), FINITE),
-    *(Rule(f"{op}_of_shifted", getattr(p, op)(p.add("x", "s")), _shifted, REASSOCIATION)
+    *(Rule(f"{op}_of_shifted", getattr(p, op)(p.add("x", "s")), _shifted, FINITE)
       for op in ("softmax", "log_softmax")),
-    *(Rule(f"{op}_of_shifted_back", getattr(p, op)(p.sub("x", "s")), _shifted, REASSOCIATION)
+    *(Rule(f"{op}_of_shifted_back", getattr(p, op)(p.sub("x", "s")), _shifted, FINITE)
       for op in ("softmax", "log_softmax")),
 )  # fmt: skip
 

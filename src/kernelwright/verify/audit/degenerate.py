@@ -237,7 +237,22 @@ DEGENERATE_CHECKS: list[Check] = [
     rounding_noise,
     passing_decoys,
 ]
-NOTE_CHECKS: list[Check] = [unused_inputs, small_outputs, identity]
+
+
+def algebraic_collapse(observed: Observed) -> Iterator[Finding]:
+    """What the Model says it computes and its outputs do not need."""
+    if observed.graph is None:
+        return
+    found = observed.rewritten
+    for sentence in found.collapses:
+        text = (
+            f"algebraic collapse: {sentence} (by {', '.join(found.rules) or 'its own definition'})"
+        )
+        evidence = {"rules": list(found.rules), "licences": list(found.licences)}
+        yield Finding("algebraic_collapse", Severity.NOTE, text, evidence)
+
+
+NOTE_CHECKS: list[Check] = [unused_inputs, small_outputs, identity, algebraic_collapse]
 
 
 # ---- what the checks are made of -----------------------------------------------------------------

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from kernelwright.errors import CaptureError, ReferenceBroken
+from kernelwright.errors import ReferenceBroken
 from kernelwright.graph.core import Graph
-from kernelwright.graph.decompose import decompose
 from kernelwright.verify.audit.degenerate import decoy_evidence, relative_error
 from kernelwright.verify.audit.observed import Observed, floats, pass_on_death
 from kernelwright.verify.inputs.cases import Case, Cases
@@ -67,14 +66,11 @@ def state_facts(observed: Observed) -> dict[str, Any]:
 
 
 def work_facts(observed: Observed) -> dict[str, Any]:
-    """The least that a kernel must move and compute, from the simplified Graph; why there is none
-    where the Model cannot be captured. ``library_calls`` are framework ops that stay opaque."""
+    """The least that a kernel must move and compute, after algebra; why there is none where the
+    Model cannot be captured. ``library_calls`` are framework ops that stay opaque."""
     if not isinstance(observed.captured, Graph):
         return {"captured": False, "why_not": str(observed.captured)}
-    try:
-        graph = decompose(observed.captured)
-    except CaptureError as error:
-        return {"captured": False, "why_not": str(error)}
+    graph = observed.rewritten.graph
     traffic = minimal_traffic(graph)
     calls = {str(n.attrs["target"]) for n in graph.nodes() if n.op == "call"}
     return {
@@ -84,6 +80,11 @@ def work_facts(observed: Observed) -> dict[str, Any]:
         "compute_dtype": compute_dtype(graph),
         "library_calls": sorted(calls),
     }
+
+
+def algebra_facts(observed: Observed) -> dict[str, Any]:
+    """What algebra makes of the Model: see ``Rewritten.to_dict``; {} where nothing was captured."""
+    return observed.rewritten.to_dict() if observed.graph is not None else {}
 
 
 def sensitivity_facts(observed: Observed) -> dict[str, Any]:
@@ -134,6 +135,7 @@ FACTS: Mapping[str, Callable[[Observed], Any]] = {
     "outputs": output_facts,
     "state": state_facts,
     "work": work_facts,
+    "algebra": algebra_facts,
     "sensitivity": sensitivity_facts,
     "decoys": decoy_facts,
     "policy": policy_facts,

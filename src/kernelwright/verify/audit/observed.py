@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from kernelwright.compiler.rewrite import Rewritten, optimize
 from kernelwright.errors import CaptureError, ReferenceBroken
 from kernelwright.graph.core import Graph
 from kernelwright.verify.audit.decoys import (
@@ -207,6 +208,13 @@ class Observed:
             return self.reference.capture(self.first)
         except CaptureError as error:
             return error
+
+    @cached_property
+    def rewritten(self) -> Rewritten:
+        """``captured`` after algebra; raises CaptureError where nothing could be captured."""
+        if isinstance(self.captured, CaptureError):
+            raise self.captured
+        return optimize(self.captured, self.reference.spec.target)
 
     @property
     def graph(self) -> Graph | None:
