@@ -46,14 +46,16 @@ class BuiltinDesigner:
     ) -> None:
         self.reference, self.target, self.threads = reference, target, threads
         self.strict_ieee = strict_ieee
-        self._rewritten: tuple[Graph, Rewritten] | None = None
+        self._rewritten: list[tuple[Graph, Rewritten]] = []
 
     def rewrite(self, graph: Graph) -> Rewritten:
-        """The cheapest Graph known to be equal to ``graph``; the latest one is kept."""
-        if self._rewritten is None or self._rewritten[0] is not graph:
-            found = optimize(graph, self.target, strict_ieee=self.strict_ieee)
-            self._rewritten = (graph, found)
-        return self._rewritten[1]
+        """The cheapest Graph that was found to be equal to ``graph``, once for each."""
+        for known, found in self._rewritten:
+            if known is graph:
+                return found
+        found = optimize(graph, self.target, strict_ieee=self.strict_ieee)
+        self._rewritten.append((graph, found))
+        return found
 
     def design(self, graph: Graph) -> Design:
         """The scheduler's first choice. Raises UnsupportedError when there is none, DesignError

@@ -158,6 +158,7 @@ class Optimization:
         self.observer.start("load, capture and design")
         before = self.found("design")
         designs = self.source.designs(session, self.watch, checked=before is not None)
+        self.surroundings["algebra"] = session.algebra()
         if before is None:
             graph = session.simplified
             detail = {"note": designs.note, "graph": str(graph)[:20000]}
@@ -376,7 +377,6 @@ class Optimization:
     def context(self, session: Session) -> dict[str, Any]:
         return {
             **session.environment(),
-            "algebra": session.rewritten.to_dict(),
             "framework": self.spec.framework,
             "effort": self.options.effort,
             "versions": versions(),

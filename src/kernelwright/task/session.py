@@ -126,6 +126,10 @@ class Session:
         """The reference after algebra, with what that rests on; raises CaptureError."""
         return self.designer.rewrite(self.graph)
 
+    def algebra(self) -> dict[str, Any]:
+        """What is on record of ``rewritten``; {} where nothing was captured."""
+        return self.rewritten.to_dict() if "graph" in self.__dict__ else {}
+
     def design(self) -> Design:
         """The builtin Designer's AUL for the Graph."""
         return self.designer.design(self.graph)
