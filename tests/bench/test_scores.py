@@ -81,6 +81,12 @@ def test_losses_come_misses_first_then_the_worst() -> None:
     assert "equal within the measurement" in why(row("a", 0.995))
 
 
+def test_what_is_verified_is_no_loss_where_nothing_was_timed() -> None:
+    verified = row("verified")
+    assert losses([verified, FAILED]) == [FAILED]
+    assert losses([verified, row("quick", 2.0)]) == [verified]
+
+
 def test_remarks_name_weak_families_and_the_producers_cost() -> None:
     stages = {"capture": 1.0, "design": 0.5, "code": 0.25, "verify": 9.0}
     rows = [row("slow", 0.5, stages_s=stages), row("quick", 2.0, family="g")]

@@ -87,6 +87,17 @@ def test_a_suite_the_whole_road_and_its_merge(tmp_path: Path) -> None:
     assert json.loads(merged.stdout)["scores"][-1] == first
 
 
+def test_a_suite_verified_and_not_timed(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    arguments = ["bench", "algebra", "--only", "sum_of_sums", "--size", "small", "--backend", "cpu"]
+    arguments += ["--impl-type", "cpp", "--verify-only", "--out", str(tmp_path)]
+    shown = CliRunner().invoke(app, arguments)
+    assert shown.exit_code == 0, shown.output
+    assert "losses" not in shown.stdout
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "1 of 1" in page and "<svg" not in page
+
+
 def test_a_suite_planned_here_and_measured_there(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     chosen = ["memory_bound", "--only", "activations/relu", "--size", "small"]

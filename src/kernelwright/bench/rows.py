@@ -182,8 +182,10 @@ def read_rows(folders: Iterable[Path]) -> list[Row]:
 
 def losses(rows: Sequence[Row]) -> list[Row]:
     """Workloads that count against the producer, the worst first: misses, then those slower than
-    the fastest baseline."""
-    misses = [r for r in rows if not r.timed]
+    the fastest baseline. Where nothing was timed at all, only what is not verified is a miss."""
+    some = any(r.timed for r in rows)
+    misses = [r for r in rows if not r.correct]
+    misses += [r for r in rows if r.correct and not r.timed and some]
     slower = sorted((r for r in rows if r.timed and r.alone < 1.0), key=lambda r: r.alone)
     return misses + slower
 

@@ -71,6 +71,9 @@ def suite(
     baselines: Annotated[
         str, typer.Option(metavar="LIST", help="of eager, compile, max-autotune, cudagraph")
     ] = "eager,compile",
+    verify_only: Annotated[
+        bool, typer.Option("--verify-only", help="judge the kernels, time nothing")
+    ] = False,
     plan: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="use the designs of this plan (kernelwright bench plan)"),
@@ -93,6 +96,8 @@ def suite(
 
         kernelwright bench memory_bound algebra --shard 2/4 --out shard2 --minutes 25
 
+        kernelwright bench algebra --backend cuda --impl-type triton --size small --verify-only
+
         kernelwright bench my_models/ --only "softmax*" --baselines eager,compile,max-autotune
     """
     from kernelwright.bench.runner import RunOptions, run_suite
@@ -103,6 +108,7 @@ def suite(
         optimize: dict[str, Any] = {
             "backend": backend, "arch": arch, "impl_type": impl_type, "effort": effort,
             "baselines": names(baselines), "budget_s": budget, "timing_s": timing,
+            "task_type": "precision_only" if verify_only else "profile",
         }  # fmt: skip
         # Wrong options are said before the first workload, not with each.
         Options(**optimize)
