@@ -97,6 +97,12 @@ def test_shards_share_out_every_family() -> None:
         assert {w.family for w in shard} == FAMILIES
 
 
+def test_families_are_mixed_so_that_an_early_end_has_seen_some_of_each() -> None:
+    chosen = select(find_suite("memory_bound"))
+    assert {w.family for w in chosen[:60]} == FAMILIES
+    assert select(find_suite("memory_bound")) == chosen
+
+
 def test_only_and_families() -> None:
     workloads = find_suite("memory_bound")
     names = [w.name for w in select(workloads, only=["softmax_rows", "scans/cum*"])]

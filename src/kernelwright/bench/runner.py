@@ -83,18 +83,22 @@ def run_suite(
         record = None if options.fresh else _finished(workload, source, options, config)
         if record is None:
             if options.wall_s is not None and time.monotonic() - began > options.wall_s:
-                return rows, "out of time"
+                return _sorted(rows), "out of time"
             observer.note(f"[{number + 1}/{len(workloads)}] {workload.suite}/{workload.label}")
             try:
                 record = _measured(workload, source, options, config, job, observer)
             except KeyboardInterrupt:
-                return rows, "interrupted"
+                return _sorted(rows), "interrupted"
             fresh += 1
         rows.append(row_of(record))
         if fresh:
             pace_s = (time.monotonic() - began) / fresh
             observer.note(progress(rows, len(workloads), pace_s))
-    return rows, ""
+    return _sorted(rows), ""
+
+
+def _sorted(rows: Sequence[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: row.identity)
 
 
 def progress(rows: Sequence[Row], total: int, pace_s: float) -> str:

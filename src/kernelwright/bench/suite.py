@@ -93,8 +93,9 @@ def select(
     shard: str = "1/1",
 ) -> list[Workload]:
     """Those whose name or label (family/name) matches a pattern of ``only``, of ``families``, and
-    of shard "i/n": every n-th of each family, so that all shards are alike. Raises UsageError when
-    none is left or a word is wrong."""
+    of shard "i/n": every n-th of each family, so that all shards are alike. They come with the
+    families mixed: a run that ends early has seen some of each. Raises UsageError when none is
+    left or a word is wrong."""
     patterns, wanted = list(only), set(families)
     known = {w.family for w in workloads}
     if wanted - known:
@@ -112,7 +113,20 @@ def select(
     if not chosen:
         given = f"--only {','.join(patterns) or '*'} --shard {shard}"
         raise UsageError(f"no workload is left by {given}; patterns are shell's, as 'softmax_*'")
-    return chosen
+    return _mixed(chosen)
+
+
+def _mixed(workloads: Sequence[Workload]) -> list[Workload]:
+    """Each family spread evenly over the whole."""
+    families: dict[tuple[str, str], list[Workload]] = {}
+    for workload in workloads:
+        families.setdefault((workload.suite, workload.family), []).append(workload)
+    placed = [
+        ((number + 0.5) / len(group), w)
+        for group in families.values()
+        for number, w in enumerate(group)
+    ]
+    return [w for _, w in sorted(placed, key=lambda pair: pair[0])]
 
 
 def _matches(workload: Workload, patterns: Sequence[str]) -> bool:
