@@ -14,10 +14,10 @@ from kernelwright.backends import BACKENDS
 from kernelwright.config import Config, resolve
 from kernelwright.schema import Target, TaskSpec
 from kernelwright.verify.timing.baselines import expand
+from kernelwright.verify.timing.plan import TimingPlan
 from kernelwright.verify.timing.prepare import BadArchive, compiles, prepared, unpack
 from kernelwright.verify.timing.records import Subject
 from kernelwright.verify.timing.rotation import Rotation
-from kernelwright.verify.timing.session import TimingPlan
 
 
 def archive(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:

@@ -15,8 +15,9 @@ from kernelwright.errors import ReferenceBroken, UnknownNameError
 from kernelwright.frameworks._base import RunResult, StateEntry
 from kernelwright.schema import Evaluation, Status, Target, TaskSpec
 from kernelwright.verify.roofline.bound import Peaks
-from kernelwright.verify.timing.profile import MIN_ROUNDS, Limit, ProfileResult, profile
+from kernelwright.verify.timing.profile import Limit, ProfileResult, profile
 from kernelwright.verify.timing.ranking import quick_rank
+from kernelwright.verify.timing.rounds import FEWEST_ROUNDS, MIN_ROUNDS
 from kernelwright.verify.timing.statistics import median
 
 pytest.importorskip("torch")
@@ -105,7 +106,7 @@ def test_two_candidates_side_by_side(config: Config, write: Callable[..., dict[s
     for measured in found.measurements.values():
         samples = measured.samples_us
         assert set(samples) == {"candidate", "eager"}
-        assert len(samples["candidate"]) == len(samples["eager"]) >= MIN_ROUNDS
+        assert len(samples["candidate"]) == len(samples["eager"]) >= FEWEST_ROUNDS
         assert measured.candidate_us == median(samples["candidate"]) > 0
         assert measured.baselines_us == {"eager": median(samples["eager"])}
         assert measured.speedup_low <= measured.speedup <= measured.speedup_high
@@ -121,8 +122,11 @@ def test_two_candidates_side_by_side(config: Config, write: Callable[..., dict[s
         assert "load_average_after" in measured.environment
     slow = found.measurements["slow"]
     assert slow.candidate_us > 5000 and slow.speedup_high < 1
-    assert len(seen) == 27  # nine timed calls of each, and of the faster alone; all inputs differ
-    assert len({x.tobytes() for x in seen}) == 27
+    # nine timed calls of each and of the faster alone, the fastest of each, four of warm volleys
+    assert len(seen) <= 3 * (9 + 1 + 4)
+    if all(len(m.samples_us["eager"]) >= MIN_ROUNDS for m in found.measurements.values()):
+        assert len(seen) >= 3 * (9 + 4) - 4
+    assert len({x.tobytes() for x in seen}) == len(seen)  # all inputs differ
 
 
 def test_device_and_worker_are_free_afterwards(
@@ -142,7 +146,7 @@ def test_failing_candidates_do_not_harm_the_others(
         raises=RAISES, crashes=CRASHES, honest=HONEST, nameless=nameless, broken="def kernel(:\n"
     )
     found = run(config, files)
-    assert set(found.measurements) == {"honest"}
+    assert set(found.measurements) == {"honest"}, found.failures
     status = {name: (e.status, e.check) for name, e in found.failures.items()}
     assert status == {
         "raises": (Status.RUNTIME_ERROR, "raises"),
@@ -314,8 +318,8 @@ def test_a_slowed_reference_is_noticed(
     config: Config, write: Callable[..., dict[str, Path]]
 ) -> None:
     found = run(config, write(cheat=SLOWS_THE_REFERENCE, honest=HONEST))
-    assert found.failures["cheat"].check == "disturbs_reference"
-    assert set(found.measurements) == {"honest"}
+    assert found.failures["cheat"].check == "disturbs_reference", found.failures
+    assert set(found.measurements) == {"honest"}, found.failures
 
 
 def test_bound_and_faster_than_light(config: Config, write: Callable[..., dict[str, Path]]) -> None:

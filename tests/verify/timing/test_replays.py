@@ -9,10 +9,10 @@ from kernelwright.backends import BACKENDS
 from kernelwright.config import resolve
 from kernelwright.schema import Target, TaskSpec
 from kernelwright.verify.timing.baselines import EAGER
+from kernelwright.verify.timing.plan import TimingPlan
 from kernelwright.verify.timing.records import Record, Subject
 from kernelwright.verify.timing.replays import calls_in_graph, replay_rounds
 from kernelwright.verify.timing.rotation import Rotation
-from kernelwright.verify.timing.session import TimingPlan
 
 REFERENCE = """
 import torch

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kernelwright.verify.timing.outer_clock import confirmed_share
 from kernelwright.verify.timing.records import Record
-from kernelwright.verify.timing.suspicion import confirmed_share, leaves_threads, suspicion
+from kernelwright.verify.timing.suspicion import leaves_threads, suspicion
 
 RNG = np.random.default_rng(0)
 

@@ -11,6 +11,7 @@ from kernelwright.backends import DeviceInfo
 from kernelwright.backends import cpu as cpu_backend
 from kernelwright.backends import cuda as cuda_backend
 
+_CROWDED = 0.75  # running processes a core
 _FREQUENCY = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 
 
@@ -38,6 +39,12 @@ def describe_state(device: DeviceInfo) -> dict[str, Any]:
     if device.backend == "cuda":
         state.update(cuda_backend.clocks(device.index))
     return state
+
+
+def is_crowded() -> bool:
+    """Whether more wants to run than this machine can run at once, or soon does: requests of an
+    honest kernel are then delayed at any time."""
+    return os.getloadavg()[0] > _CROWDED * len(os.sched_getaffinity(0))
 
 
 def after(state: dict[str, Any]) -> dict[str, Any]:

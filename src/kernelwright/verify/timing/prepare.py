@@ -30,9 +30,9 @@ from kernelwright.backends import cpu as cpu_backend
 from kernelwright.errors import KernelwrightError, ReferenceBroken
 from kernelwright.schema import TaskSpec
 from kernelwright.verify.timing.baselines import BASELINES
+from kernelwright.verify.timing.plan import TimingPlan
 from kernelwright.verify.timing.records import Cache, Subject, SubjectFailed
 from kernelwright.verify.timing.rotation import Rotation
-from kernelwright.verify.timing.session import TimingPlan
 
 _VERSION = 1
 _CALLS = 2

@@ -11,10 +11,11 @@ from kernelwright.devices import device_lock
 from kernelwright.frameworks._base import StateEntry, Value
 from kernelwright.schema import TaskSpec
 from kernelwright.search.halving import Race
+from kernelwright.verify.timing.plan import TimingPlan
 from kernelwright.verify.timing.prepare import prepared
 from kernelwright.verify.timing.records import Subject, SubjectFailed
 from kernelwright.verify.timing.rotation import Rotation
-from kernelwright.verify.timing.session import TimingPlan, TimingSession
+from kernelwright.verify.timing.session import TimingSession
 
 _NEAR = 0.03  # candidates this near to the fastest are told apart by more calls, never dropped
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,26 +53,32 @@ class Cache:
 class Sample(NamedTuple):
     """One call, in microseconds: its time and the work found after it, as the worker says;
     ``outside_us`` what the request took beyond that time by the parent's clock, ``unexplained_us``
-    beyond all that the worker says it took."""
+    beyond all that the worker says it took, ``ahead_us`` what an earlier request took that laid
+    inputs ready and flushed the caches (None: all was one request)."""
 
     us: float
     tail_us: float
     outside_us: float
     unexplained_us: float
+    ahead_us: float | None
 
 
 @dataclass
 class Record:
     """Everything measured of one subject, in microseconds (see ``Sample``). ``fetch_us`` is how
     long fetching an output took, ``before_us`` are samples from before any candidate was loaded,
-    ``replays_us`` those of CUDA graphs. ``threads_left`` counts the threads that single calls left
-    behind, ``idle_shares`` how busy the worker's processes stayed after a call (1.0: one core)."""
+    ``replays_us`` those of CUDA graphs, ``warm_us`` and ``warm_outside_us`` a call's share of a
+    volley (see ``TimingSession.volley``) or single warm calls. ``threads_left`` counts the threads
+    that single calls left behind, ``idle_shares`` how busy the worker's processes stayed after a
+    call (1.0: one core). ``outputs`` are those to be judged, with the call's inputs; ``fastest`` is
+    the cold call whose request was the shortest by the parent's clock (``least_wall_us``)."""
 
     before_us: list[float] = field(default_factory=list)
     samples_us: list[float] = field(default_factory=list)
     tails_us: list[float] = field(default_factory=list)
     outside_us: list[float] = field(default_factory=list)
     unexplained_us: list[float] = field(default_factory=list)
+    ahead_us: list[float] = field(default_factory=list)
     fetch_us: list[float] = field(default_factory=list)
     replays_us: list[float] = field(default_factory=list)
     warm_us: list[float] = field(default_factory=list)
@@ -82,6 +89,8 @@ class Record:
     prepare_us: float | None = None
     output_bytes: int = 0
     outputs: list[tuple[Step, RunResult]] = field(default_factory=list)
+    least_wall_us: float = math.inf
+    fastest: tuple[Step, RunResult] | None = None
 
     @property
     def quoted_us(self) -> list[float]:

@@ -15,9 +15,10 @@ import numpy as np
 
 from kernelwright.errors import KernelwrightError
 from kernelwright.verify.timing.baselines import EAGER
+from kernelwright.verify.timing.plan import TimingPlan
 from kernelwright.verify.timing.records import SubjectFailed
 from kernelwright.verify.timing.rotation import Rotation
-from kernelwright.verify.timing.session import TimingPlan, TimingSession
+from kernelwright.verify.timing.session import TimingSession
 from kernelwright.verify.timing.statistics import median, ratio_interval
 
 SHORT_US = 50.0

@@ -10,10 +10,10 @@ from typing import Any
 from kernelwright.schema import Evaluation, Measurement, Status
 from kernelwright.verify.roofline.bound import LIGHT_CACHES, Light, Peaks, below_light, bound_us
 from kernelwright.verify.timing.baselines import EAGER
+from kernelwright.verify.timing.outer_clock import confirmed_share, most_gain
+from kernelwright.verify.timing.plan import TimingPlan
 from kernelwright.verify.timing.records import WITNESS, Record
-from kernelwright.verify.timing.session import TimingPlan
 from kernelwright.verify.timing.statistics import Interval, median, ratio_interval
-from kernelwright.verify.timing.suspicion import confirmed_share
 
 _CALL_US = 20.0  # below it the framework's own cost of a call is a large part of both sides' time
 
@@ -153,7 +153,7 @@ def measurement_of(
     share = confirmed_share(record, records[WITNESS])
     speedup = speedup_of(records[EAGER], record, resolution_us)
     best = speedup_of(records[fastest], record, resolution_us)
-    elsewhere = _low_elsewhere(records, record)
+    elsewhere = min(_low_elsewhere(records, record), most_gain(record, records[WITNESS]))
     bound = limit.us() if limit is not None else None
     percent = 100 * bound / candidate_us if bound is not None else None
     all_sides = {"candidate": record, **sides}

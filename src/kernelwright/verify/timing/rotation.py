@@ -120,13 +120,25 @@ def window(size: int, itemsize: int, step: Step) -> slice:
 
 def inputs_of(sets: Sequence[Sequence[Value]], step: Step) -> list[Value]:
     """The inputs of one call as fresh arrays."""
-    return [
-        _array_of(base, donor, step) if isinstance(base, np.ndarray) else base
-        for base, donor in zip(sets[step.index], sets[step.donor])
-    ]
+    values = scaled_of(sets, step)
+    for value, first, donor in zip(values, sets[0], sets[step.donor]):
+        if isinstance(first, np.ndarray) and has_windows(first):
+            write_window(value, donor, step)
+    return values
 
 
-def _array_of(base: np.ndarray, donor: np.ndarray, step: Step) -> np.ndarray:
+def scaled_of(sets: Sequence[Sequence[Value]], step: Step) -> list[Value]:
+    """The inputs of one call as fresh arrays, all but their windows."""
+    return [_scaled(v, step) if isinstance(v, np.ndarray) else v for v in sets[step.index]]
+
+
+def write_window(array: np.ndarray, donor: np.ndarray, step: Step) -> None:
+    """Completes an array of ``scaled_of``'s for ``step``, in place."""
+    where = window(array.size, array.itemsize, step)
+    array.reshape(-1)[where] = donor.reshape(-1)[where]
+
+
+def _scaled(base: np.ndarray, step: Step) -> np.ndarray:
     result = np.array(base, order="C")
     if step.offset >= 0 and mixable(base):
         flat, table = result.reshape(-1), factors(base.dtype)
@@ -135,7 +147,4 @@ def _array_of(base: np.ndarray, donor: np.ndarray, step: Step) -> np.ndarray:
             part *= table[step.offset : step.offset + part.size]
     elif scalable(base):
         np.multiply(base, base.dtype.type(factor(step)), out=result)
-    if has_windows(base):
-        where = window(base.size, base.itemsize, step)
-        result.reshape(-1)[where] = donor.reshape(-1)[where]
     return result

@@ -1,14 +1,10 @@
-"""The parent's hold on one timing worker: loads subjects, asks for calls, checks the clock.
-
-``TimingPlan`` outlives the worker: when a subject takes the worker down, the plan strikes the
-subject and starts another worker for the rest.
-"""
+"""The parent's hold on one timing worker: loads subjects, asks for calls, checks the clock."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +12,10 @@ import numpy as np
 
 from kernelwright.backends import BACKENDS, DeviceInfo
 from kernelwright.config import Config
-from kernelwright.errors import ReferenceBroken, SandboxError
 from kernelwright.frameworks._base import RunResult, StateEntry, Value
 from kernelwright.sandbox import isolation, process
 from kernelwright.sandbox.channel import ChannelError
-from kernelwright.schema import Evaluation, Status, TaskSpec
+from kernelwright.schema import Status, TaskSpec
 from kernelwright.verify.candidate.process import worker_env
 from kernelwright.verify.candidate.untrusted import (
     LOG_CHARACTERS,
@@ -29,9 +24,8 @@ from kernelwright.verify.candidate.untrusted import (
     plain_text,
 )
 from kernelwright.verify.reference.process import PRELOADS
-from kernelwright.verify.timing.baselines import EAGER
 from kernelwright.verify.timing.records import Cache, Record, Sample, Subject, SubjectFailed
-from kernelwright.verify.timing.rotation import Step, same_layout
+from kernelwright.verify.timing.rotation import Step
 
 _ENTRY = "kernelwright.verify.timing.child.worker:main"
 _FLUSH_CACHES = 2  # the flush writes so many last-level caches
@@ -146,24 +140,69 @@ class TimingSession:
         changes so long after the clock has stopped. ``cache``: see ``load``. Raises SubjectFailed,
         also for a time that the parent's own clock disproves and for an output that changed.
         """
+        flush = self.cold if cold is None else cold
         header = {
             "op": "call",
             "name": name,
             "step": step.to_list(),
             "snapshot": snapshot,
             "latency": latency,
-            "cold": self.cold if cold is None else cold,
-            "watch_us": watch_us,
+            "cold": flush,
+            "watched": watch_us > 0,
             "cache": cache and cache.to_dict(),
         }
-        sample, reply = self._timed(name, header)
-        if reply.get("late"):
-            text = "an output changed after the call had returned and the clock had stopped"
-            raise SubjectFailed(name, Status.REJECTED, "late_write", text, alive=True)
+        ahead_us = self._arm(name, step, flush) if self.described.get("ahead") else None
+        sample, reply = self._timed(name, header, ahead_us)
+        if watch_us:
+            self._watch(name, watch_us)
         self.records[name].output_bytes = int(plain_number(reply.get("output_bytes")) or 0)
         return sample
 
-    def _timed(self, name: str, header: Mapping[str, Any]) -> tuple[Sample, dict[str, Any]]:
+    def _arm(self, name: str, step: Step, cold: bool) -> float:
+        """Has the inputs of ``step`` laid ready, but for the windows: where these will be, and what
+        is in them, nobody there knows before the call itself. Microseconds that it took."""
+        known = replace(step, donor=step.index, position=0)
+        header = {"op": "arm", "name": name, "step": known.to_list(), "cold": cold}
+        began = time.perf_counter()
+        self._ask(name, header, timeout_s=self.config.timeouts.candidate_s)
+        return (time.perf_counter() - began) * 1e6
+
+    def _watch(self, name: str, watch_us: float) -> None:
+        header = {"op": "watch", "watch_us": watch_us}
+        reply = self._ask(name, header, timeout_s=self.config.timeouts.candidate_s)
+        if reply.header.get("late"):
+            text = "an output changed after the call had returned and the clock had stopped"
+            raise SubjectFailed(name, Status.REJECTED, "late_write", text, alive=True)
+
+    def volley(self, name: str, steps: Sequence[Step], wanted: int, *, judged: bool) -> None:
+        """Warm calls on ``steps`` in one request, whose time by the parent's clock is held against
+        what the worker says of the calls: what is hidden in each shows as often as there are calls.
+        The output of call ``wanted``, which the worker does not know of before it has answered, is
+        fetched under the same clock. Raises SubjectFailed."""
+        header = {"op": "volley", "name": name, "steps": [step.to_list() for step in steps]}
+        timeout_s = self.config.timeouts.candidate_s
+        began = time.perf_counter()
+        reply = self._ask(name, header, timeout_s=timeout_s).header
+        wall_us = (time.perf_counter() - began) * 1e6
+        picked = self._ask(name, {"op": "picked", "number": wanted}, timeout_s=timeout_s)
+        fetched_us = (time.perf_counter() - began) * 1e6
+        said, total = reply.get("us"), plain_number(reply.get("total_us"))
+        times = [plain_number(us) for us in said] if isinstance(said, list) else []
+        us = sum(t for t in times if t is not None)
+        if len(times) != len(steps) or total is None or None in times or not (
+            0 < us <= total <= wall_us * 1.001
+        ):  # fmt: skip
+            text = f"the worker reports {us:.0f} us for {len(times)} calls, but the request took"
+            text += f" {wall_us:.0f} us for {len(steps)}"
+            raise SubjectFailed(name, Status.REJECTED, "clock", text, alive=False)
+        self._keep(name, steps[wanted], picked, judged=judged)
+        record = self.records[name]
+        record.warm_us.append(us / len(steps))
+        record.warm_outside_us.append((fetched_us - us) / len(steps))
+
+    def _timed(
+        self, name: str, header: Mapping[str, Any], ahead_us: float | None = None
+    ) -> tuple[Sample, dict[str, Any]]:
         """The times of a call, held against a clock of the parent's, and the whole answer."""
         # The first call of a baseline may run torch.compile.
         timeouts = self.config.timeouts
@@ -181,12 +220,13 @@ class TimingSession:
                 f"but the request took {wall_us:.0f} us",
                 alive=False,
             )
-        return Sample(us, tail, wall_us - us, wall_us - total), reply
+        return Sample(us, tail, wall_us - us, wall_us - total, ahead_us), reply
 
     def record(
         self, name: str, step: Step, *, snapshot: bool = False, watch_us: float = 0.0
-    ) -> None:
-        """One call whose times are kept; without ``watch_us`` the threads that it left behind."""
+    ) -> bool:
+        """One call whose times are kept; without ``watch_us`` the threads that it left behind.
+        Whether no request for a call of this subject was shorter."""
         before = self._child.usage().threads if not watch_us else 0
         sample = self.call(name, step, snapshot=snapshot, watch_us=watch_us)
         record = self.records[name]
@@ -196,6 +236,12 @@ class TimingSession:
         record.tails_us.append(sample.tail_us)
         record.outside_us.append(sample.outside_us)
         record.unexplained_us.append(sample.unexplained_us)
+        if sample.ahead_us is not None:
+            record.ahead_us.append(sample.ahead_us)
+        wall_us = sample.us + sample.outside_us
+        least = wall_us < record.least_wall_us
+        record.least_wall_us = min(wall_us, record.least_wall_us)
+        return least
 
     def capture(self, name: str, calls: int) -> list[int]:
         """Has ``calls`` calls captured into a CUDA graph; the calls whose outputs it keeps. Raises
@@ -236,22 +282,35 @@ class TimingSession:
         self.records[name].idle_shares.append(max(shares[-2:]))
 
     def keep_output(
-        self, name: str, step: Step, *, copied: bool = False, judged: bool = True
+        self,
+        name: str,
+        step: Step,
+        *,
+        copied: bool = False,
+        judged: bool = True,
+        fastest: bool = False,
     ) -> None:
-        """Fetches the outputs of the call just made, for judging later when they are ``judged``.
+        """Fetches the outputs of the call just made, for judging later when they are ``judged``, or
+        when no call is ``fastest`` after it.
         The time that it takes is kept unless the worker has ``copied`` them during the call:
         outputs that are only computed now take longer."""
         began = time.perf_counter()
         reply = self._ask(name, {"op": "output"}, timeout_s=self.config.timeouts.candidate_s)
         if not copied:
             self.records[name].fetch_us.append((time.perf_counter() - began) * 1e6)
+        result = self._keep(name, step, reply, judged=judged)
+        if fastest:
+            self.records[name].fastest = (step, result)
+
+    def _keep(self, name: str, step: Step, reply: process.Reply, *, judged: bool) -> RunResult:
         outputs = plain_outputs(reply.header, reply.arrays)
         if outputs is None:
             text = "the worker broke the judge's protocol: an answer without outputs"
             raise SubjectFailed(name, Status.REJECTED, "protocol", text, alive=True)
+        result = RunResult(list(outputs.arrays), outputs.structure)
         if judged:
-            result = RunResult(list(outputs.arrays), outputs.structure)
             self.records[name].outputs.append((step, result))
+        return result
 
     def collect(self, name: str, cache: Cache) -> np.ndarray:
         """The bytes of a tar file with what compilers made for ``name``; not to be trusted."""
@@ -283,103 +342,6 @@ class TimingSession:
         status, check = _ERRORS.get(kind, (Status.RUNTIME_ERROR, "raises"))
         trace = plain_text(reply.header.get("traceback", ""), LOG_CHARACTERS).strip()
         raise SubjectFailed(name, status, check, f"{kind}: {message}\n{trace}".strip(), True)
-
-
-@dataclass
-class TimingPlan:
-    """What every attempt needs, and what the attempts so far have found out."""
-
-    spec: TaskSpec
-    device: DeviceInfo
-    config: Config
-    subjects: list[Subject]
-    sets: list[list[Value]]
-    state: Sequence[StateEntry]
-    cold: bool
-    seed: int
-    env: Mapping[str, str] | None
-    failures: dict[str, Evaluation] = field(default_factory=dict)
-    baseline_failures: dict[str, str] = field(default_factory=dict)
-    described: dict[str, Any] = field(default_factory=dict)
-    caches: dict[str, Cache] = field(default_factory=dict)  # of subjects that compile
-    notes: list[str] = field(default_factory=list)
-    mixed: bool = True  # see rotation.Rotation
-    replays: bool = True  # short kernels are timed by CUDA graphs, unless that has failed
-
-    @staticmethod
-    def of(
-        spec: TaskSpec,
-        device: DeviceInfo,
-        config: Config,
-        subjects: list[Subject],
-        input_sets: Sequence[Sequence[Value]],
-        state: Sequence[StateEntry],
-        cold: bool | None,
-        seed: int,
-        env: Mapping[str, str] | None,
-    ) -> TimingPlan:
-        """With the input sets that are laid out as the first one is; raises ValueError for none."""
-        if not input_sets:
-            raise ValueError("at least one input set is needed for timing")
-        sets = [list(s) for s in input_sets if same_layout(input_sets[0], s)]
-        cold = config.timing.cold if cold is None else cold
-        return TimingPlan(spec, device, config, subjects, sets, state, cold, seed, env)
-
-    def only(self, candidate: str) -> TimingPlan:
-        """The same with this one candidate, other inputs, and a clean record."""
-        kept = [s for s in self.subjects if s.entry is None or s.name == candidate]
-        return replace(
-            self,
-            seed=self.seed + 1,
-            subjects=kept,
-            failures={},
-            baseline_failures={},
-            described={},
-            notes=[],
-        )
-
-    def of_subjects(self, subjects: Sequence[Subject], caches: dict[str, Cache]) -> TimingPlan:
-        """The same with these subjects and caches alone, to see what they compile to."""
-        return replace(self, subjects=list(subjects), caches=caches, cold=False)
-
-    def witness(self) -> TimingPlan:
-        """The same with "eager" alone: for a worker in which no candidate is ever loaded."""
-        kept = [s for s in self.subjects if s.baseline == EAGER]
-        return replace(self, subjects=kept, caches={}, failures={}, baseline_failures={})
-
-    def session(self) -> TimingSession:
-        found = {s.entry.resolve().parent for s in self.subjects if s.entry is not None}
-        caches = [self.caches[s.name] for s in self.subjects if s.name in self.caches]
-        found |= {cache.seed for cache in caches if cache.seed is not None}
-        return TimingSession(
-            self.spec, self.device, self.config, readable=sorted(found), cold=self.cold,
-            env=self.env, compiling=any(s.compiles for s in self.subjects),
-        )  # fmt: skip
-
-    def drop(self, error: SubjectFailed) -> None:
-        """Strikes the subject that failed; raises ReferenceBroken when it is the reference."""
-        subject = next((s for s in self.subjects if s.name == error.name), None)
-        if subject is None and not error.alive and error.status is Status.RUNTIME_ERROR:
-            raise SandboxError(f"the timing worker could not be set up: {error}") from error
-        if subject is None or subject.baseline == EAGER:  # "reference" and "inputs" are no subjects
-            raise ReferenceBroken(
-                f"the reference fails in the timing worker: {error}", check="reference_timing"
-            ) from error
-        self.subjects.remove(subject)
-        if subject.entry is None:
-            self.baseline_failures[subject.name] = str(error)
-        else:
-            first, _, rest = str(error).partition("\n")
-            self.failures[subject.name] = Evaluation(error.status, error.check, first, log=rest)
-
-    @property
-    def backend_graphs(self) -> bool:
-        """Whether short calls can be timed by CUDA graphs here."""
-        return self.replays and self.device.backend == "cuda" and self.spec.framework == "torch"
-
-    @property
-    def candidates(self) -> list[str]:
-        return [s.name for s in self.subjects if s.entry is not None]
 
 
 _ERRORS = {

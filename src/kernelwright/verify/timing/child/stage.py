@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,14 +18,21 @@ from kernelwright.verify.timing.rotation import (
     inputs_of,
     mixable,
     scalable,
+    scaled_of,
     window,
+    write_window,
 )
 
 SAMPLED_ELEMENTS = 1 << 16
 
 
 class Stage:
-    """The inputs of the next call, as arrays turned native; for frameworks without in-place ops."""
+    """The inputs of the next call, as arrays turned native; for frameworks without in-place ops.
+
+    ``windows_last``: whether ``patch`` writes the windows, so that ``refresh`` need not know them.
+    """
+
+    windows_last = False
 
     def __init__(self, framework: Framework, device: str, sets: Sequence[Sequence[Any]]) -> None:
         self._framework, self._device, self._sets = framework, device, sets
@@ -38,12 +45,34 @@ class Stage:
         """What is written after the flush, right before the call."""
 
 
+class ArrayStage(Stage):
+    """For NumPy: fresh arrays, completed in place."""
+
+    windows_last = True
+
+    def __init__(self, framework: Framework, device: str, sets: Sequence[Sequence[Any]]) -> None:
+        super().__init__(framework, device, sets)
+        # Found out now: looking through an input brings it into the caches.
+        self._patched = [i for i, v in enumerate(sets[0]) if isinstance(v, np.ndarray)
+                         and has_windows(v)]  # fmt: skip
+
+    def refresh(self, step: Step) -> list[Any]:
+        self._live = scaled_of(self._sets, step)
+        return list(self._live)
+
+    def patch(self, step: Step) -> None:
+        for i in self._patched:
+            write_window(self._live[i], self._sets[step.donor][i], step)
+
+
 class TorchStage(Stage):
     """Inputs refreshed in place on the device, always at the same addresses.
 
     The windows are written *last*, in stream order, right before the clock starts: a candidate that
     works ahead on a stream of its own reads what was there before, and is wrong.
     """
+
+    windows_last = True
 
     def __init__(self, framework: Framework, device: str, sets: Sequence[Sequence[Any]]) -> None:
         super().__init__(framework, device, sets)
@@ -127,9 +156,12 @@ def _mix(base: Any, table: Any, out: Any) -> None:
         torch.mul(part, table[: part.numel()], out=out[start : start + MIXED])
 
 
-def stage_of(framework: Framework, device: str, sets: Sequence[Sequence[Any]]) -> Stage:
+_STAGES: Mapping[str, type[Stage]] = {"torch": TorchStage, "numpy": ArrayStage}
+
+
+def stage_type(framework: Framework) -> type[Stage]:
     """The stage for a framework; torch refreshes in place."""
-    return (TorchStage if framework.name == "torch" else Stage)(framework, device, sets)
+    return _STAGES.get(framework.name, Stage)
 
 
 class OutputSample:

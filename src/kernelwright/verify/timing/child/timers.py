@@ -27,9 +27,14 @@ class Taker(Protocol):
 
 class Timer(Protocol):
     """``call`` gives one sample, ``latency`` what the host sees of one call. ``patch`` completes
-    the inputs right before the clock starts. ``buffer_fill`` flushes the caches."""
+    the inputs right before the clock starts. ``flushes_ahead``: whether ``flush`` may be done in
+    an earlier request than the call."""
+
+    flushes_ahead: bool
 
     def describe(self) -> dict[str, Any]: ...
+
+    def flush(self) -> None: ...
 
     def call(
         self,
@@ -59,6 +64,8 @@ def timer_of(framework: Framework, device: str, flush_bytes: int) -> Timer:
 class HostTimer:
     """The wall clock of this process; for the CPU."""
 
+    flushes_ahead = True
+
     def __init__(self, framework: Framework, device: str, flush_bytes: int) -> None:
         self._synchronize, self._device = framework.synchronize, device
         self._fill: Callable[[], object] | None = None
@@ -79,6 +86,11 @@ class HostTimer:
     def describe(self) -> dict[str, Any]:
         return {"clock": "perf_counter_ns", "resolution_us": 0.0}
 
+    def flush(self) -> None:
+        """Everything else into the caches, where this timer flushes at all."""
+        if self._fill is not None:
+            self._fill()
+
     def call(
         self,
         function: Callable[..., Any],
@@ -88,8 +100,8 @@ class HostTimer:
         taker: Taker | None,
     ) -> Timed:
         """(microseconds, 0.0, result)."""
-        if cold and self._fill is not None:
-            self._fill()
+        if cold:
+            self.flush()
         patch()
         now, synchronize, device = _now_ns, self._synchronize, self._device
         start = now()
@@ -114,6 +126,8 @@ class CudaTimer:
     After the stop event the whole device is waited for: work on another stream that goes on past
     the event shows as a tail. That wait goes to the driver, past everything in Python.
     """
+
+    flushes_ahead = False  # the flush is short, and hides the launch of what comes after it
 
     def __init__(self, framework: Framework, device: str, flush_bytes: int) -> None:
         import torch

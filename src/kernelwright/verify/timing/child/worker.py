@@ -8,6 +8,7 @@ before any candidate is. The parent holds them against a clock of its own.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import io
 import os
@@ -28,8 +29,9 @@ from kernelwright.sandbox.channel import Channel
 from kernelwright.sandbox.worker import Answer, serve
 from kernelwright.verify.timing.baselines import BASELINES
 from kernelwright.verify.timing.child.replay import CaptureFailed, Replays
-from kernelwright.verify.timing.child.stage import OutputSample, Stage, TorchStage, stage_of
+from kernelwright.verify.timing.child.stage import OutputSample, Stage, TorchStage, stage_type
 from kernelwright.verify.timing.child.timers import CudaTimer, Timer, timer_of
+from kernelwright.verify.timing.child.volley import Volleys
 from kernelwright.verify.timing.rotation import Step
 
 _now_ns = time.perf_counter_ns
@@ -46,7 +48,8 @@ CACHE_VARIABLES: Mapping[str, str] = {
 def main(channel: Channel) -> None:
     """Entry of the child process."""
     worker = _Worker()
-    names = "setup inputs candidate baseline call output collect capture replay"
+    names = "setup inputs candidate baseline arm call watch volley picked output collect capture"
+    names += " replay"
     serve(channel, {name: getattr(worker, name) for name in names.split()})
 
 
@@ -71,6 +74,9 @@ class _Worker:
         self.last: Any = None
         self.replays: Replays | None = None
         self.snapshot: Answer | None = None
+        self.armed: list[Any] | None = None  # inputs that lie ready, all but their windows
+        self.sample: OutputSample | None = None
+        self.volleys: Volleys | None = None
 
     def setup(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
         """framework, source, path, device, threads, flush_bytes (0: never cold)."""
@@ -83,13 +89,15 @@ class _Worker:
         self.timer = timer_of(self.framework, self.device, header["flush_bytes"])
         if isinstance(self.timer, CudaTimer) and self.framework.name == "torch":
             self.replays = Replays(self.framework, self.device, self.timer.l2_bytes)
-        return {"versions": _versions(self.framework), **self.timer.describe()}, []
+        ahead = self.timer.flushes_ahead and stage_type(self.framework).windows_last
+        described = {"versions": _versions(self.framework), **self.timer.describe()}
+        return {**described, "ahead": ahead}, []
 
     def inputs(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
         """The base sets one after the other, ``sets`` of them."""
         count = len(arrays) // header["sets"]
         sets = [arrays[i * count : (i + 1) * count] for i in range(header["sets"])]
-        self.stage = stage_of(self.framework, self.device, sets)
+        self.stage = stage_type(self.framework)(self.framework, self.device, sets)
         return {}, []
 
     def candidate(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
@@ -111,43 +119,85 @@ class _Worker:
         return {}, []
 
     def call(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
-        """One timed call of ``name`` on the inputs of ``step``.
+        """One timed call of ``name`` on the inputs of ``step``, which ``arm`` may have laid ready.
 
         ``cold``: caches flushed before it. ``latency``: as the host sees it, from an idle device to
-        a finished one. ``snapshot``: copy the output at once. ``watch_us``: take a sample of the
-        output when the clock stops and compare it so much later (0: do not). ``cache``: where
-        compilers look and write meanwhile. The answer, in microseconds: ``us`` the sample,
-        ``tail_us`` work found still running after the clock stopped (CUDA), ``total_us`` all that
-        this request took; ``late``: whether the output changed after the clock had stopped.
+        a finished one. ``snapshot``: copy the output at once. ``watched``: take a sample of the
+        output when the clock stops, for ``watch``. ``cache``: where compilers look and write
+        meanwhile. The answer, in microseconds: ``us`` the sample, ``tail_us`` work found still
+        running after the clock stopped (CUDA), ``total_us`` all that this request took.
         """
         began = _now_ns()
-        self.last = self.snapshot = None
-        name, step = header["name"], Step(*header["step"])
-        function = self.subjects[name]
-        values = self.stage.refresh(step)
-        self.framework.poison(self.device, self.output_bytes.get(name, []))
-        watch_us, late = float(header["watch_us"]), False
-        sample = OutputSample(self.framework) if watch_us else None
+        self.snapshot, name, step = None, header["name"], Step(*header["step"])
+        function, ready = self.subjects[name], self.armed is not None
+        values = self._laid_ready(name, step) if self.armed is None else self.armed
+        self.armed = None
+        self.sample = OutputSample(self.framework) if header["watched"] else None
+        cold = header["cold"] and not (ready and self.timer.flushes_ahead)
         gc.disable()
         try:
             with _compiling(header.get("cache")):
                 timed = self.timer.latency if header["latency"] else self.timer.call
                 us, tail_us, self.last = timed(
-                    function, values, lambda: self.stage.patch(step), header["cold"], sample
+                    function, values, lambda: self.stage.patch(step), cold, self.sample
                 )
             if name not in self.baselines:  # a Model may return a named tuple of its own
                 self._expect_plain()
             if header["snapshot"]:
                 self.snapshot = self._outputs()
-            if sample is not None:
-                _sleep(watch_us * 1e-6)
-                late = sample.differs(self.last)
         finally:
             gc.enable()
         self._remember_sizes(name)
-        answer = {"us": us, "tail_us": tail_us, "late": late}
+        answer = {"us": us, "tail_us": tail_us}
         answer["output_bytes"] = sum(self.output_bytes.get(name, []))
         return {**answer, "total_us": (_now_ns() - began) / 1e3}, []
+
+    def watch(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
+        """``late``: whether the last output still changes within ``watch_us`` from now."""
+        _sleep(float(header["watch_us"]) * 1e-6)
+        return {"late": self.sample is not None and self.sample.differs(self.last)}, []
+
+    def volley(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
+        """Warm calls of ``name``, one for each of ``steps``, in this one request; ``us`` is what
+        each took. A copy of each output is kept, of which ``picked`` gives one."""
+        began, function = _now_ns(), self.subjects[header["name"]]
+        self.last = self.snapshot = self.sample = None
+        if self.volleys is None:
+            self.volleys = Volleys(self.framework)
+        gc.disable()
+        try:
+            taken = []
+            for number, step in enumerate(Step(*values) for values in header["steps"]):
+                values = self._laid_ready(header["name"], step)
+                us, _, self.last = self.timer.call(
+                    function, values, functools.partial(self.stage.patch, step), False, None
+                )
+                self._expect_plain()
+                self.volleys.keep(number, self.last)
+                taken.append(us)
+        finally:
+            gc.enable()
+        return {"us": taken, "total_us": (_now_ns() - began) / 1e3}, []
+
+    def picked(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
+        """The outputs of call ``number`` of the last volley."""
+        if self.volleys is None:
+            raise KernelwrightError("there has been no volley")
+        return self.volleys.outputs(header["number"])
+
+    def arm(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
+        """Lays the inputs of ``step`` ready for the next call of ``name``, all but the windows,
+        whose place is not known yet, and flushes the caches if ``cold``."""
+        self.armed = self._laid_ready(header["name"], Step(*header["step"]))
+        if header["cold"] and self.timer.flushes_ahead:
+            self.timer.flush()
+        return {}, []
+
+    def _laid_ready(self, name: str, step: Step) -> list[Any]:
+        self.last = None
+        values = self.stage.refresh(step)
+        self.framework.poison(self.device, self.output_bytes.get(name, []))
+        return values
 
     def capture(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
         """name, calls, cold: prepares replays; ``kept`` are the calls whose outputs are kept."""
