@@ -40,6 +40,9 @@ class RunResult:
     aliased: tuple[int, ...] = ()
 
 
+# For ``poison``: so many blocks of a size, as far as they hold no more than so many bytes.
+POISON_BLOCKS, POISON_BYTES = 3, 256 << 20
+
 LAYOUTS = ("as_given", "misaligned", "non_contiguous")
 
 

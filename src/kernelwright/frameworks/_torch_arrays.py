@@ -8,7 +8,13 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from kernelwright.frameworks._base import StateEntry, StateMismatch, Value
+from kernelwright.frameworks._base import (
+    POISON_BLOCKS,
+    POISON_BYTES,
+    StateEntry,
+    StateMismatch,
+    Value,
+)
 from kernelwright.graph import structure
 
 # NumPy (through ml_dtypes) and torch know these dtypes by the same name, but neither converts
@@ -122,16 +128,13 @@ def _span(tensor: Any) -> tuple[int, int]:
     return start, start + (steps + 1) * tensor.element_size()
 
 
-_POISON_BLOCKS, _POISON_BYTES = 3, 256 << 20
-
-
 def poison(device: str, sizes: Sequence[int]) -> None:
     """See Framework. Blocks of the same size come back from torch's allocators in the order in
     which they were freed, and one block may go to an intermediate: a few of each are filled."""
     import torch
 
     for size in {n for n in sizes if n > 0}:
-        count = max(1, min(_POISON_BLOCKS, _POISON_BYTES // size))
+        count = max(1, min(POISON_BLOCKS, POISON_BYTES // size))
         blocks = [torch.empty(size, dtype=torch.uint8, device=device) for _ in range(count)]
         for block in blocks:
             block.fill_(0xFF)

@@ -15,6 +15,8 @@ import numpy as np
 
 from kernelwright.errors import CaptureError, ReferenceBroken, UnsupportedError
 from kernelwright.frameworks._base import (
+    POISON_BLOCKS,
+    POISON_BYTES,
     Framework,
     LoadedModel,
     RunResult,
@@ -244,12 +246,9 @@ def _shares_memory(output: Any, given: Any) -> bool:
     return isinstance(given, np.ndarray) and np.may_share_memory(output, given)
 
 
-_POISON_BLOCKS, _POISON_BYTES = 3, 256 << 20
-
-
 def _poison(device: str, sizes: Sequence[int]) -> None:
     for size in {n for n in sizes if n > 0}:
-        count = max(1, min(_POISON_BLOCKS, _POISON_BYTES // size))
+        count = max(1, min(POISON_BLOCKS, POISON_BYTES // size))
         blocks = [np.full(size, 0xFF, np.uint8) for _ in range(count)]
         del blocks
 

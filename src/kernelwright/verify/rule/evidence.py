@@ -21,6 +21,7 @@ from kernelwright.verify.rule.compare import (
     judge_outputs,
     unit_roundoff,
 )
+from kernelwright.verify.rule.nearby import one_rounding_away
 from kernelwright.verify.rule.ties import Tie
 
 Known = tuple[Outputs, list[np.ndarray]]  # the reference's outputs and their truths
@@ -227,10 +228,7 @@ def known_answer(ask: Callable[[Sequence[Any]], Known], inputs: Sequence[Any]) -
     reference, truths = ask(inputs)
     if not any(array.dtype == np.float64 for array in reference.arrays):
         return reference, truths
-    nearby = [
-        ask([_one_rounding_away(value, run) for value in inputs])[0].arrays
-        for run in range(NEARBY_RUNS)
-    ]
+    nearby = [ask(_moved(inputs, run))[0].arrays for run in range(NEARBY_RUNS)]
     arrays = [
         _spread(a, [outputs[i] for outputs in nearby]) if a.dtype == np.float64 else a
         for i, a in enumerate(reference.arrays)
@@ -251,11 +249,13 @@ def _spread(exact: np.ndarray, nearby: Sequence[np.ndarray]) -> np.ndarray:
     return exact + NEARBY_SPREAD * apart
 
 
-def _one_rounding_away(value: Any, run: int) -> Any:
-    if not isinstance(value, np.ndarray) or value.dtype != np.float64:
-        return value
-    signs = np.random.default_rng(run).integers(0, 2, value.shape) * 2.0 - 1.0
-    return value + np.finfo(np.float64).eps * signs * np.maximum(np.abs(value), 1)
+def _moved(inputs: Sequence[Any], run: int) -> list[Any]:
+    """The float64 inputs one rounding away, a small one by a rounding of 1."""
+    rng = np.random.default_rng(run)
+    return [
+        one_rounding_away(v, rng, least=1.0) if getattr(v, "dtype", None) == np.float64 else v
+        for v in inputs
+    ]
 
 
 def _same_not_finite(a: np.ndarray, b: np.ndarray) -> bool:

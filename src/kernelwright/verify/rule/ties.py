@@ -31,7 +31,6 @@ from kernelwright.graph.evaluate import Calls, evaluate
 from kernelwright.verify.rule.compare import (
     ELEMENT_QUANTILE,
     NORM_FACTOR,
-    is_inexact,
     unit_roundoff,
 )
 from kernelwright.verify.rule.index_sources import (
@@ -40,6 +39,7 @@ from kernelwright.verify.rule.index_sources import (
     index_sources,
     labels_of,
 )
+from kernelwright.verify.rule.nearby import one_rounding_away
 from kernelwright.verify.rule.verdict import Outputs
 
 # Roundings by which ordinary sums err, whatever the reference's luck.
@@ -145,8 +145,8 @@ class _Values:
         wide = [k for k, node in enumerate(wanted) if node.dtype == "float64"]
         for run in range(_NEARBY_RUNS if wide else 0):
             rng = np.random.default_rng(run)
-            inputs = [_one_rounding_away(value, rng) for value in self.inputs]
-            parameters = {k: _one_rounding_away(v, rng) for k, v in self.parameters.items()}
+            inputs = [one_rounding_away(value, rng) for value in self.inputs]
+            parameters = {k: one_rounding_away(v, rng) for k, v in self.parameters.items()}
             moved = self._run([wanted[k] for k in wide], inputs, parameters, True)
             for k, array in zip(wide, moved):
                 apart = _NEARBY_SPREAD * _apart(array, truths[which[k]])
@@ -166,13 +166,6 @@ def _apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
         found = np.abs(a.astype(np.float64) - b.astype(np.float64))
     return np.where(np.isfinite(found), found, 0.0)
-
-
-def _one_rounding_away(value: Any, rng: np.random.Generator) -> Any:
-    if not isinstance(value, np.ndarray) or not is_inexact(value.dtype):
-        return value
-    signs = rng.integers(0, 2, value.shape) * 2.0 - 1.0
-    return value.astype(np.float64) * (1 + np.finfo(np.float64).eps * signs)
 
 
 @dataclass(frozen=True)
