@@ -153,7 +153,9 @@ def measurement_of(
     share = confirmed_share(record, records[WITNESS])
     speedup = speedup_of(records[EAGER], record, resolution_us)
     best = speedup_of(records[fastest], record, resolution_us)
-    elsewhere = min(_low_elsewhere(records, record), most_gain(record, records[WITNESS]))
+    # No claim beyond what the least times allow; what is no gain anyway stays as it is.
+    most = max(1.0, most_gain(record, records[WITNESS]))
+    elsewhere = min(_low_elsewhere(records, record), most)
     bound = limit.us() if limit is not None else None
     percent = 100 * bound / candidate_us if bound is not None else None
     all_sides = {"candidate": record, **sides}
