@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from kernelwright.cli.bench_suite import command_line
 from kernelwright.cli.main import app
 
 COMMANDS = ["judge-calibration", "timing-honesty", "demo"]
@@ -66,6 +67,11 @@ def test_wrong_usage_is_2(arguments: list[str], tmp_path: Path) -> None:
     shown = CliRunner().invoke(app, ["bench", *arguments])
     assert shown.exit_code == 2
     assert "Traceback" not in shown.output
+
+
+def test_the_recorded_command_says_nothing_of_where_results_go() -> None:
+    typed = ["bench", "algebra", "--out", "/a/b c", "--only", "sum*", "--out=/d"]
+    assert command_line(typed) == "kernelwright bench algebra --only 'sum*'"
 
 
 def test_a_suite_the_whole_road_and_its_merge(tmp_path: Path) -> None:

@@ -191,6 +191,7 @@ def run_key(workload: Workload, source: str, options: RunOptions, config: Config
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
+@cache
 def _devices(backend: str) -> list[str]:
     return [device.name for device in BACKENDS.get(backend).devices()]
 

@@ -338,9 +338,17 @@ class told:
             raise typer.Exit(error.exit_code) from error
 
 
-def command_line() -> str:
-    """What was typed, for the record."""
-    return shlex.join(["kernelwright", *sys.argv[1:]])
+def command_line(arguments: Sequence[str] | None = None) -> str:
+    """What was typed, for the record and for pages that others read: without where the results go,
+    which decides nothing."""
+    typed = iter(sys.argv[1:] if arguments is None else arguments)
+    kept = []
+    for word in typed:
+        if word == "--out":
+            next(typed, None)
+        elif not word.startswith("--out="):
+            kept.append(word)
+    return shlex.join(["kernelwright", *kept])
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
