@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from kernelwright.aul import print_program
 from kernelwright.compiler.codegen import PRINTERS
 from kernelwright.compiler.design import Design
+from kernelwright.errors import UnsupportedError
 from kernelwright.schema import Candidate, TaskSpec
 
 
@@ -18,7 +19,15 @@ class BuiltinCoder:
     def code(self, design: Design, impl_type: str, parameters: Mapping[str, int]) -> Candidate:
         """A complete candidate; ``parameters`` overrides tunables by name."""
         printer = PRINTERS.get(impl_type)
-        made = printer.print(design, self.spec.target, self.spec.framework, parameters)
+        target, framework = self.spec.target, self.spec.framework
+        try:
+            made = printer.print(design, target, framework, parameters)
+        except UnsupportedError:
+            if not design.dynamic:
+                raise
+            # What the printer cannot say for any size it may for the sizes at hand.
+            design = dataclasses.replace(design, dynamic=(), limits=())
+            made = printer.print(design, target, framework, parameters)
         return dataclasses.replace(
             made,
             files={**made.files, made.entry: _with_assumptions(made.source, design)},
@@ -29,8 +38,11 @@ class BuiltinCoder:
 
 
 def _with_assumptions(source: str, design: Design) -> bytes:
-    """``source`` with what the kernel takes for granted: sizes are built into it, and what the
-    design's rewrites assumed. The judge reads it, leaves those laws out, and says so."""
-    words = sorted({"static_shapes", *design.assumes})
+    """``source`` with what the kernel takes for granted: that sizes are as they were (unless the
+    design holds for others), and what its rewrites assumed. The judge reads it, leaves those laws
+    out, and says so."""
+    words = sorted({*(() if design.dynamic else ("static_shapes",)), *design.assumes})
+    if not words:
+        return source.encode()
     listed = ", ".join(f'"{word}"' for word in words)
     return f"{source}\n\nASSUMES = ({listed},)\n".encode()

@@ -12,9 +12,10 @@ from kernelwright.aul import check, interpret
 from kernelwright.compiler.design import Design
 from kernelwright.compiler.rewrite import Rewritten, optimize
 from kernelwright.compiler.schedule import design as schedule
-from kernelwright.errors import AULError, DesignError
+from kernelwright.errors import AULError, DesignError, ReferenceBroken, UnsupportedError
 from kernelwright.graph.core import Graph, dtype_name
 from kernelwright.schema import Target
+from kernelwright.verify.inputs.sizes import border_sets, small_sets
 from kernelwright.verify.reference.process import ReferenceProcess
 from kernelwright.verify.rule.compare import Outputs, judge_outputs
 
@@ -47,6 +48,7 @@ class BuiltinDesigner:
         self.reference, self.target, self.threads = reference, target, threads
         self.strict_ieee = strict_ieee
         self._rewritten: list[tuple[Graph, Rewritten]] = []
+        self._dynamic: dict[int, Design | None] = {}
 
     def rewrite(self, graph: Graph) -> Rewritten:
         """The cheapest Graph that was found to be equal to ``graph``, once for each."""
@@ -58,8 +60,41 @@ class BuiltinDesigner:
         return found
 
     def design(self, graph: Graph) -> Design:
-        """The scheduler's first choice. Raises UnsupportedError when there is none, DesignError
-        when it breaks a rule of AUL."""
+        """The scheduler's first choice: for sizes like those that the task declares, where that can
+        be, else for the Graph's own. Raises UnsupportedError when there is none, DesignError when
+        it breaks a rule of AUL."""
+        if id(graph) not in self._dynamic:
+            self._dynamic[id(graph)] = self._for_declared_sizes(graph)
+        return self._dynamic[id(graph)] or self._scheduled(graph, self.reduced_shapes(graph))
+
+    def _for_declared_sizes(self, graph: Graph) -> Design | None:
+        """A design that the interpreter finds right for the declared sizes and for small ones; None
+        where the task declares none or there is no such design."""
+        declared = self.reference.dynamic_inputs(seed=1)
+        sets = [self.reference.make_inputs(seed=1), *declared]
+        shapes = _shapes_over(sets, graph)
+        if not declared or not any(isinstance(e, tuple) for s in shapes.values() for e in s):
+            return None
+        try:
+            made = self._scheduled(graph, shapes)
+        except (UnsupportedError, DesignError):
+            return None
+        checked = 0
+        for inputs in [*small_sets(sets, seed=1), *border_sets(sets, seed=1), *declared]:
+            if sum(np.size(v) for v in inputs) > MAX_INTERPRETED_ELEMENTS:
+                continue
+            try:
+                failure = self.failure(made, inputs)
+            except ReferenceBroken:  # sizes that nobody declared need not be taken
+                continue
+            if failure is not None:
+                return None
+            checked += 1
+        return made if checked else None
+
+    def _scheduled(
+        self, graph: Graph, reduced: Mapping[int, Sequence[int | tuple[int, ...]]]
+    ) -> Design:
         state = tuple(
             (e.name, e.array.shape, dtype_name(e.array.dtype), e.kind)
             for e in self.reference.describe().state
@@ -69,7 +104,7 @@ class BuiltinDesigner:
             self.target,
             state=state,
             threads=self.threads,
-            reduced=self.reduced_shapes(graph),
+            reduced=reduced,
         )
         problems = [d for d in check(made.program) if d.severity == "error"]
         if problems:
@@ -102,7 +137,8 @@ class BuiltinDesigner:
         failure = self.failure(design, inputs)
         if failure is None:
             return DesignCheck(True, True, True, f"interpreted on {sizes}: agrees")
-        small = self.design(self.reference.capture(inputs))
+        graph = self.reference.capture(inputs)
+        small = self._scheduled(graph, self.reduced_shapes(graph))
         second = self.failure(small, inputs)
         if second is None:
             note = f"a design of the same kind was interpreted on {sizes}: agrees"
@@ -127,6 +163,23 @@ class BuiltinDesigner:
         """Executes a design's library call in the reference process."""
         outputs = self.reference.run_call(op, arrays, attributes["arguments"])
         return [outputs[i] for i in attributes["outputs"]]
+
+
+def _shapes_over(
+    sets: Sequence[Sequence[Any]], graph: Graph
+) -> dict[int, tuple[int | tuple[int, ...], ...]]:
+    """Position of an input -> its shape; in place of an extent that differs between the sets, all
+    its values. {} when the sets are not of one kind."""
+    found: dict[int, tuple[int | tuple[int, ...], ...]] = {}
+    for node in graph.inputs:
+        column = [np.shape(s[node.attrs["index"]]) for s in sets if len(s) == len(sets[0])]
+        if len(column) != len(sets) or len({len(c) for c in column}) != 1:
+            return {}
+        if column[0] != node.shape:
+            return {}
+        values = [tuple(c[axis] for c in column) for axis in range(len(node.shape))]
+        found[node.attrs["index"]] = tuple(v if len(set(v)) > 1 else v[0] for v in values)
+    return found
 
 
 def bound(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kernelwright.aul.syntax import Program
+from kernelwright.aul.syntax import IntExpr, Program
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,10 @@ class Design:
     not, in state-dict order: a candidate must offer exactly these names. ``input_count`` is the
     number of positional arguments of the call, used or not. ``fixed``: those that are no tensors,
     by position; the kernel holds for these values only. ``assumes``, ``writes``: see Graph.
+
+    ``dynamic`` names the Sizes that the caller chooses: the design holds for any value of these
+    within ``limits`` (a size's expression and its largest value). All other sizes a printer may
+    take as they are.
     """
 
     program: Program
@@ -52,6 +56,8 @@ class Design:
     fixed: Mapping[int, Any] = field(default_factory=dict)
     assumes: tuple[str, ...] = ()
     writes: tuple[int, ...] = ()
+    dynamic: tuple[str, ...] = ()
+    limits: tuple[tuple[IntExpr, int], ...] = ()
 
 
 def returned(design: Design) -> tuple[OutputSpec, ...]:

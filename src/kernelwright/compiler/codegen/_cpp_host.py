@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from kernelwright.aul.syntax import Name
 from kernelwright.compiler.codegen._cpp_names import identifier
 from kernelwright.compiler.codegen._cpp_operations import Needs
 from kernelwright.compiler.codegen._cpp_prelude import CPP_TYPES, prelude
@@ -53,13 +56,16 @@ def _segment_text(plan: HostPlan, segment: Segment, needs: Needs) -> str:
     names: dict[str, str] = {}
     lines = []
     used = {a for c in segment.calls for a in c.args}
-    for number, name in enumerate(plan.shared):
+    for position, name in enumerate(plan.shared):
         if name in used:
             buffer = plan.buffers[name]
             names[name] = identifier(name, taken)
             const = "const " if buffer.kind == "input" else ""
             element = f"{const}{CPP_TYPES[buffer.dtype][0]}*"
-            lines.append(f"  {element} {names[name]} = ({element})buffers[{number}];")
+            lines.append(f"  {element} {names[name]} = ({element})buffers[{position}];")
+    numbers = [identifier(n, taken) for n in _number_names(plan)]
+    for place, number in enumerate(numbers, len(plan.shared)):
+        lines.append(f"  const int64_t {number} = (int64_t)buffers[{place}];")
     for buffer in fresh_memory(plan, segment):
         needs.pieces.add("huge_pages")
         lines.append(f"  huge_pages({names[buffer.name]}, {buffer.nbytes});")
@@ -80,7 +86,7 @@ def _segment_text(plan: HostPlan, segment: Segment, needs: Needs) -> str:
     if scratch:
         lines.append(f"  char* scratch = (char*)block->data + {fixed};")
     for call in segment.calls:
-        lines += _call_lines(call, names, scratch)
+        lines += _call_lines(call, names, scratch, numbers)
     if fixed or scratch:
         lines.append("  give_block(block);")
     return "\n".join(
@@ -88,16 +94,26 @@ def _segment_text(plan: HostPlan, segment: Segment, needs: Needs) -> str:
     )
 
 
-def _call_lines(call: Call, names: dict[str, str], scratch: int) -> list[str]:
+def _number_names(plan: HostPlan) -> list[str]:
+    return [n.id if isinstance(n, Name) else f"cores_{i}" for i, n in enumerate(plan.numbers)]
+
+
+def _call_lines(
+    call: Call, names: dict[str, str], scratch: int, numbers: Sequence[str]
+) -> list[str]:
     arguments = [names[a] for a in call.args]
     if not stack_scratch(call.function):
         thread = f" + omp_get_thread_num() * (int64_t){scratch}" if call.parallel else ""
         arguments.append(f"scratch{thread}")
-    if call.cores == 1:
-        return [f"  {call.function.name}({', '.join([*arguments, '0'])});"]
-    text = f"{call.function.name}({', '.join([*arguments, 'core'])});"
+    sizes = numbers[: len(call.function.sizes)]
+    if call.cores == 1 and call.count is None:
+        return [f"  {call.function.name}({', '.join([*arguments, '0', *sizes])});"]
+    cores = call.cores if call.count is None else numbers[call.count]
+    condition = "" if call.count is None else f" if({cores} > 1)"
+    text = f"{call.function.name}({', '.join([*arguments, 'core', *sizes])});"
+    pragma = f"#pragma omp parallel for schedule(static){condition}"
     return [
-        *(["#pragma omp parallel for schedule(static)"] if call.parallel else []),
-        f"  for (int64_t core = 0; core < {call.cores}; ++core)",
+        *([pragma] if call.parallel else []),
+        f"  for (int64_t core = 0; core < {cores}; ++core)",
         f"    {text}",
     ]

@@ -61,6 +61,9 @@ class _FunctionText(Accesses):
         self.names[f.core] = identifier("core", self.taken)
         self._scratch(parameters)
         parameters.append(f"int64_t {self.names[f.core]}")
+        for size in f.sizes:
+            self.names[size] = identifier(size.name, self.taken)
+            parameters.append(f"int64_t {self.names[size]}")
         self._block(f.body)
         if streams(f):
             self._line("finish_streams();")

@@ -8,16 +8,20 @@ one segment or a framework call touches; 0 comes back, or 1 when memory ran out.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from kernelwright.aul.expressions import names, substitute
 from kernelwright.aul.syntax import (
+    Const,
     CoreNum,
     FrameworkCall,
     IntExpr,
     Kernel,
     Launch,
+    Name,
     Program,
     VectorOp,
     Workspace,
@@ -27,16 +31,19 @@ from kernelwright.compiler.codegen._legalize import SIZE_BYTES
 from kernelwright.compiler.design import Design
 from kernelwright.compiler.loops.ir import Function, instructions
 from kernelwright.compiler.prepared import preparation
+from kernelwright.errors import UnsupportedError
 
 
 @dataclass(frozen=True)
 class Buffer:
-    """Global memory that the host passes around; ``kind`` is input, output or workspace."""
+    """Global memory that the host passes around; ``kind`` is input, output or workspace. ``shape``
+    holds for the design's own sizes; ``exprs`` for any, when it hangs on sizes of the caller's."""
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     kind: str
+    exprs: tuple[IntExpr, ...] | None = None
 
     @property
     def elements(self) -> int:
@@ -50,16 +57,18 @@ class Buffer:
 @dataclass(frozen=True)
 class Call:
     """One launch: ``cores`` runs of ``function`` (legalized) on these buffers. ``threaded``: spread
-    over threads; waking them costs more than a little work takes."""
+    over threads; waking them costs more than a little work takes. ``count``: which of the plan's
+    ``numbers`` holds the cores of this call, when they hang on sizes of the caller's."""
 
     function: Function
     cores: int
     args: tuple[str, ...]
     threaded: bool = True
+    count: int | None = None
 
     @property
     def parallel(self) -> bool:
-        return self.threaded and self.cores > 1
+        return self.threaded and (self.cores > 1 or self.count is not None)
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,9 @@ class Segment:
 class HostPlan:
     """``steps`` alternate between Segments and framework calls; ``prepare`` holds those that run
     once, before them, and leave the workspaces ``prepared``. ``shared`` are the names behind
-    ``void** buffers``; the other workspaces belong to the segment that uses them."""
+    ``void** buffers``; the other workspaces belong to the segment that uses them. After the shared
+    buffers come the ``numbers``: the sizes that the caller chooses, as every kernel takes them, and
+    the cores of launches that hang on these. ``values`` are those of all other names."""
 
     name: str
     buffers: Mapping[str, Buffer]
@@ -82,6 +93,8 @@ class HostPlan:
     steps: tuple[Segment | FrameworkCall, ...]
     prepare: tuple[Segment | FrameworkCall, ...] = ()
     prepared: tuple[str, ...] = ()
+    numbers: tuple[IntExpr, ...] = ()
+    values: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def segments(self) -> list[Segment]:
@@ -106,7 +119,8 @@ def fresh_memory(plan: HostPlan, segment: Segment) -> list[Buffer]:
     asked the system."""
     used = dict.fromkeys(a for c in segment.calls for a in c.args if a in plan.shared)
     found = (plan.buffers[name] for name in used)
-    return [b for b in found if b.kind != "input" and b.nbytes >= HUGE_PAGES_FROM_BYTES]
+    large = [b for b in found if b.kind != "input" and b.nbytes >= HUGE_PAGES_FROM_BYTES]
+    return [b for b in large if b.exprs is None]
 
 
 Lower = Callable[[Program, str, Mapping[str, int], Mapping[str, int]], Function]
@@ -120,12 +134,14 @@ def host_plan(design: Design, env: Mapping[str, int], evaluate: Evaluate, lower:
     ``lower(program, kernel, env, memory_sizes)`` a kernel's loop IR, legalized.
     """
     host, values = design.program.host, dict(env)
+    hangs = _Dynamic(design)
     buffers: dict[str, Buffer] = {}
     outputs = {spec.name for spec in design.outputs}
     for p in host.params:
         shape = tuple(evaluate(e, values) for e in p.shape or ())
         kind = "output" if p.output or p.name in outputs else "input"
-        buffers[p.name] = Buffer(p.name, p.dtype or "float32", shape, kind)
+        exprs = hangs.shape(p.shape or ())
+        buffers[p.name] = Buffer(p.name, p.dtype or "float32", shape, kind, exprs)
     parameters = list(buffers)
     groups: list[list[Call] | FrameworkCall] = []
     early: list[list[Call] | FrameworkCall] = []
@@ -134,23 +150,60 @@ def host_plan(design: Design, env: Mapping[str, int], evaluate: Evaluate, lower:
     for statement in host.body:
         if isinstance(statement, Workspace):
             shape = tuple(evaluate(e, values) for e in statement.shape)
-            buffers[statement.name] = Buffer(statement.name, statement.dtype, shape, "workspace")
+            name, exprs = statement.name, hangs.shape(statement.shape)
+            buffers[name] = Buffer(name, statement.dtype, shape, "workspace", exprs)
         elif isinstance(statement, CoreNum):
             values[statement.name] = evaluate(statement.value, values)
+            hangs.constants[statement.name] = statement.value
         elif isinstance(statement, FrameworkCall):
             (early if statement in once else groups).append(statement)
         else:
             call = _launch(design.program, statement, values, buffers, lowered, evaluate, lower)
+            call = dataclasses.replace(call, count=hangs.count(statement.cores))
+            if statement in once and call.count is not None:
+                raise UnsupportedError("what runs once hangs on a size of the caller's")
             _append(early if statement in once else groups, call)
     shared = parameters + _shared_workspaces([*early, *groups], buffers)
-    name, names = host.name, {k.name for k in design.program.kernels}
+    name, taken = host.name, {k.name for k in design.program.kernels}
     prepare_name = f"{name}_prepare"
-    while prepare_name in names:
+    while prepare_name in taken:
         prepare_name += "_"
     return HostPlan(
         name, buffers, tuple(shared), _steps(name, groups),
-        _steps(prepare_name, early), once.buffers,
+        _steps(prepare_name, early), once.buffers, tuple(hangs.numbers),
+        {k: v for k, v in values.items() if k not in hangs.names},
     )  # fmt: skip
+
+
+class _Dynamic:
+    """Which expressions hang on sizes of the caller's, and the numbers that are passed for them."""
+
+    def __init__(self, design: Design) -> None:
+        self.names = set(design.dynamic)
+        self.numbers: list[IntExpr] = [Name(n) for n in design.dynamic]
+        self.constants = {
+            d.name: d.value for d in design.program.declarations if isinstance(d, Const)
+        }
+
+    def inlined(self, expr: IntExpr) -> IntExpr:
+        for _ in self.constants:
+            expr = substitute(expr, self.constants)
+        return expr
+
+    def on(self, expr: IntExpr) -> bool:
+        return bool(self.names) and any(n.id in self.names for n in names(self.inlined(expr)))
+
+    def shape(self, exprs: Sequence[IntExpr]) -> tuple[IntExpr, ...] | None:
+        return tuple(map(self.inlined, exprs)) if any(map(self.on, exprs)) else None
+
+    def count(self, cores: IntExpr) -> int | None:
+        """The position in ``numbers`` of a number of cores that hangs on them."""
+        if not self.on(cores):
+            return None
+        wanted = self.inlined(cores)
+        if wanted not in self.numbers:
+            self.numbers.append(wanted)
+        return self.numbers.index(wanted)
 
 
 def _append(groups: list[list[Call] | FrameworkCall], call: Call) -> None:
@@ -172,18 +225,23 @@ def _launch(
     lower: Lower,
 ) -> Call:
     kernel = program.kernel(launch.kernel)
-    sizes = tuple(buffers[a].elements for a in launch.args)
+    elements = [buffers[a].elements for a in launch.args]
+    unknown = [buffers[a].exprs is not None for a in launch.args]
+    sizes = tuple(UNKNOWN_ELEMENTS if u else n for n, u in zip(elements, unknown))
     key = (launch.kernel, sizes)
     if key not in lowered:
-        names = [p.name for p in kernel.params]
-        function = lower(program, launch.kernel, values, dict(zip(names, sizes)))
+        params = [p.name for p in kernel.params]
+        function = lower(program, launch.kernel, values, dict(zip(params, sizes)))
         number = sum(1 for name, _ in lowered if name == launch.kernel)
         if number:
             function.name = f"{function.name}_{number + 1}"
         lowered[key] = function
     cores = evaluate(launch.cores, values)
-    return Call(lowered[key], cores, launch.args, _worth_threads(kernel, lowered[key], sizes))
+    return Call(lowered[key], cores, launch.args, _worth_threads(kernel, lowered[key], elements))
 
+
+# Stands where a buffer's elements are known at run time only: more than any memory holds.
+UNKNOWN_ELEMENTS = 1 << 44
 
 # Waking a team of threads takes 2 to 10 us. This many elements take about that long when they are
 # read and written with plain arithmetic, and a C library call an element as long as 32 of these.
@@ -211,7 +269,11 @@ def _shared_workspaces(
             for name in (a for call in group for a in call.args):
                 if name in users:
                     users[name].add(number)
-    return [name for name, where in users.items() if len(where) > 1 or name in called]
+    return [
+        name
+        for name, where in users.items()
+        if len(where) > 1 or name in called or buffers[name].exprs is not None
+    ]
 
 
 def _steps(

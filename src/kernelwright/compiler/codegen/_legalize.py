@@ -13,6 +13,7 @@ Afterwards:
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from functools import reduce
 from typing import Any
@@ -62,7 +63,7 @@ def legalize(function: Function, native_extrema: int = 0) -> Function:
     bytes.
     """
     body = _Legalizer(native_extrema).block_of(function.body)
-    return Function(function.name, function.memories, function.scratch, function.core, body)
+    return dataclasses.replace(function, body=body)
 
 
 class _Legalizer(LoopBuilder):

@@ -129,6 +129,8 @@ class _Segment:
         self.large = {b.name: b for b in fresh_memory(plan, segment)}
         # positions in ``data``
         self.slots = [n for n in plan.shared if n in used] + list(self.offsets)
+        self.numbers = [f"number {i}" for i in range(len(plan.numbers))]
+        self.slots += self.numbers
         self.lines: list[str] = []
         self.count = 0
 
@@ -204,7 +206,12 @@ class _Segment:
             if name in self.offsets:
                 pointer = self._offset(block, 64 + self.offsets[name])
             else:
-                position = self.plan.shared.index(name)
+                after = len(self.plan.shared)
+                position = (
+                    after + self.numbers.index(name)
+                    if name in self.numbers
+                    else self.plan.shared.index(name)
+                )
                 place = self._element("%buffers", position)
                 pointer = self.new(f"llvm.load {place} : !llvm.ptr -> !llvm.ptr", "p")
             self.lines.append(
@@ -246,13 +253,14 @@ class _Segment:
         outer, self.lines = self.lines, []
         thread = self._wide("omp_get_thread_num", "thread")
         threads = self._wide("omp_get_num_threads", "threads")
-        cores = self.new(f"arith.constant {call.cores} : i64", "cores")
+        cores = self._cores(call, "%data")
         one = self.new("arith.constant 1 : i64", "one")
         first = self._share(cores, thread, threads)
         last = self._share(cores, self.new(f"arith.addi {thread}, {one} : i64"), threads)
         arguments = self._arguments(call, "%data", thread)
+        sizes = self._sizes(call, "%data")
         self.lines.append(f"    scf.for %core = {first} to {last} step {one} : i64 {{")
-        self.lines.append(f"      {self._call(call, arguments, '%core')}")
+        self.lines.append(f"      {self._call(call, arguments, '%core', sizes)}")
         self.lines.append("    }")
         made, self.lines = self.lines, outer
         head = f"  func.func private @{name}(%data: !llvm.ptr) {{"
@@ -270,20 +278,36 @@ class _Segment:
         """All cores, one after the other, on this thread."""
         zero = self.new("arith.constant 0 : i64", "thread")
         arguments = self._arguments(call, data, zero)
-        if call.cores == 1:
-            self.lines.append(f"    {self._call(call, arguments, zero)}")
+        sizes = self._sizes(call, data)
+        if call.cores == 1 and call.count is None:
+            self.lines.append(f"    {self._call(call, arguments, zero, sizes)}")
             return
-        one, last = (self.new(f"arith.constant {n} : i64", "c") for n in (1, call.cores))
+        one, last = self.new("arith.constant 1 : i64", "c"), self._cores(call, data)
         core = f"%core{self.count}"
         self.lines += [
             f"    scf.for {core} = {zero} to {last} step {one} : i64 {{",
-            f"      {self._call(call, arguments, core)}",
+            f"      {self._call(call, arguments, core, sizes)}",
             "    }",
         ]
 
-    def _call(self, call: Call, arguments: list[str], core: str) -> str:
+    def _number(self, position: int, data: str) -> str:
+        """One of the plan's numbers, from where its slot holds it."""
+        place = self._element(data, self.slots.index(self.numbers[position]))
+        pointer = self.new(f"llvm.load {place} : !llvm.ptr -> !llvm.ptr", "p")
+        return self.new(f"llvm.ptrtoint {pointer} : !llvm.ptr to i64", "number")
+
+    def _cores(self, call: Call, data: str) -> str:
+        if call.count is not None:
+            return self._number(call.count, data)
+        return self.new(f"arith.constant {call.cores} : i64", "cores")
+
+    def _sizes(self, call: Call, data: str) -> list[str]:
+        return [self._number(i, data) for i in range(len(call.function.sizes))]
+
+    def _call(self, call: Call, arguments: list[str], core: str, sizes: list[str]) -> str:
         types = ", ".join(signature(call.function))
-        return f"func.call @{call.function.name}({', '.join([*arguments, core])}) : ({types}) -> ()"
+        given = ", ".join([*arguments, core, *sizes])
+        return f"func.call @{call.function.name}({given}) : ({types}) -> ()"
 
     def _arguments(self, call: Call, data: str, thread: str) -> list[str]:
         arguments = []

@@ -66,7 +66,8 @@ def mlir_function(function: Function, declared: set[str], noalias: bool = True) 
 def signature(function: Function) -> list[str]:
     """The types of the MLIR function's arguments."""
     heap = [] if stack_scratch(function) else function.scratch
-    return [memory_type(m) for m in (*function.memories, *heap)] + ["i64"]
+    scalars = ["i64"] * (1 + len(function.sizes))
+    return [memory_type(m) for m in (*function.memories, *heap)] + scalars
 
 
 class _FunctionText:
@@ -90,6 +91,7 @@ class _FunctionText:
                 name = self._name(memory, memory.name)
                 parameters.append(f"{name}: {memory_type(memory)}{attribute}")
         parameters.append(f"{self._name(f.core, 'core')}: i64")
+        parameters += [f"{self._name(size, size.name)}: i64" for size in f.sizes]
         if on_stack:
             for memory in f.scratch:
                 name = self._name(memory, memory.name)

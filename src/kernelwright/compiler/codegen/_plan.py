@@ -49,7 +49,12 @@ def cpu_plan(
         program: Program, kernel: str, values: Mapping[str, int], sizes: Mapping[str, int]
     ) -> Function:
         function = lower_kernel(
-            program, kernel, values, vector_bytes=vector_bytes, memory_sizes=sizes
+            program,
+            kernel,
+            values,
+            vector_bytes=vector_bytes,
+            memory_sizes=sizes,
+            dynamic=design.dynamic,
         )
         return legalize(function, native_extrema)
 

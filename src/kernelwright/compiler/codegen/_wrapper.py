@@ -15,10 +15,10 @@ from kernelwright.compiler.codegen._framework_call import (
     needs_torch,
 )
 from kernelwright.compiler.codegen._host import HostPlan
+from kernelwright.compiler.codegen._sizes_text import sizes_function
 from kernelwright.compiler.codegen._wrapper_call import CallWriter, entry, passed
 from kernelwright.compiler.codegen._wrapper_text import (
     BUILD,
-    IMPORTS,
     LOAD,
     NUMPY_TEXTS,
     RESULTS,
@@ -75,6 +75,7 @@ class _Wrapper:
             LOAD.replace("@BUILD@", self._build()),
             *([self._symbols()] if self.plan.segments else []),
             *constants,
+            sizes_function(self.design, self.plan) if self.plan.numbers else "",
             self._state_table(),
             *self._support(),
             self._model(),
@@ -88,7 +89,8 @@ class _Wrapper:
         )
 
     def _imports(self) -> str:
-        lines = [IMPORTS.rstrip("\n")]
+        lines = ["import ctypes", *(["import functools"] if self.plan.numbers else [])]
+        lines.append("from pathlib import Path")
         lines += ["from struct import Struct", ""] if self.plan.segments else [""]
         if self._uses_bfloat16() and self.framework == "numpy":
             lines.append("import ml_dtypes")
@@ -107,7 +109,8 @@ class _Wrapper:
     def _symbols(self) -> str:
         lines = []
         lines.append("# ctypes passes bytes as a pointer to them: here to addresses, a void**.")
-        counts = {len(passed(self.plan, s)) for s in self.plan.segments}
+        extra = len(self.plan.numbers)
+        counts = {len(passed(self.plan, s)) + extra for s in self.plan.segments}
         lines += [f'_pack{n} = Struct("{n}P").pack' for n in sorted(counts)]
         lines += [f"{entry(s)} = _library.{s.symbol}" for s in self.plan.segments]
         return "\n".join(lines)

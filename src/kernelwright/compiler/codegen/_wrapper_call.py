@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from kernelwright.aul.syntax import FrameworkCall
 from kernelwright.compiler.codegen._framework_call import call_text, fixed_argument, wanted_outputs
 from kernelwright.compiler.codegen._host import Buffer, HostPlan, Segment
+from kernelwright.compiler.codegen._sizes_text import sized_buffers, sized_inputs
 from kernelwright.compiler.codegen._wrapper_text import NUMPY_TEXTS, SEEN_FIELDS, TORCH_TEXTS
 from kernelwright.compiler.design import Design, returned, written
 from kernelwright.compiler.prepared import preparation
@@ -62,6 +63,7 @@ class CallWriter:
         if self.plan.prepare:
             lines += self._take_prepared()
             made.update(self.plan.prepared)
+        lines += self._take_sizes()
         return [*lines, *self._steps(self.plan.steps, made), *self._writes(), self._return()]
 
     def prepare(self) -> list[str]:
@@ -79,6 +81,8 @@ class CallWriter:
         for name, binding in self.bound.items():
             if binding.source == "constant":
                 lines.append(f"{self.local[name]} = {self.constants[str(binding.key)]}")
+        if self.plan.numbers:  # which nothing here hangs on
+            lines.append(f"numbers = {(1,) * len(self.plan.numbers)}")
         lines += self._steps(self.plan.prepare, set(self.bound))
         kept = ", ".join(self.local[n] for n in self.plan.prepared)
         return [*lines, f"self._prepared = (*seen, {kept})", "return self._prepared"]
@@ -101,6 +105,17 @@ class CallWriter:
             + f" = prepared[{SEEN_FIELDS}:]",
         ]
         return lines
+
+    def _take_sizes(self) -> list[str]:
+        """What hangs on the shapes of the arguments, as local names."""
+        if not self.plan.numbers:
+            return []
+        shapes = [f"{self.local[b.name]}.shape" for b in sized_inputs(self.design, self.plan)]
+        names = ["numbers", *(self._shape_name(b) for b in sized_buffers(self.plan))]
+        return [f"{', '.join(names)}{',' if len(names) == 1 else ''} = _sizes({', '.join(shapes)})"]
+
+    def _shape_name(self, buffer: Buffer) -> str:
+        return f"_shape_of_{self.local[buffer.name]}"
 
     def _sample(self, name: str) -> tuple[int, int]:
         """(first byte, bytes) of a parameter that are compared in every call."""
@@ -141,7 +156,8 @@ class CallWriter:
     def _check_of(self, name: str) -> list[str]:
         binding, buffer = self.bound[name], self.plan.buffers[name]
         what = f"{binding.source} {binding.key}"
-        return self._check(self.local[name], what, buffer.shape, self.texts.dtype(buffer.dtype))
+        shape = buffer.shape if buffer.exprs is None else None
+        return self._check(self.local[name], what, shape, self.texts.dtype(buffer.dtype))
 
     def _used(self, name: str) -> bool:
         """Whether a call of the Model reads the buffer, which is then contiguous in memory."""
@@ -153,8 +169,9 @@ class CallWriter:
             or any(name == o.name for o in self.design.outputs)
         )
 
-    def _check(self, name: str, what: str, shape: tuple[int, ...], dtype: str) -> list[str]:
-        test = self.texts.test.format(name=name, shape=shape, dtype=dtype)
+    def _check(self, name: str, what: str, shape: tuple[int, ...] | None, dtype: str) -> list[str]:
+        test = self.texts.test if shape is not None else self.texts.test_kind
+        test = test.format(name=name, shape=shape, dtype=dtype)
         return [f"if {test}:", f"    _refuse({what!r}, {name}, {shape}, {dtype})"]
 
     def _segment(self, segment: Segment, made: set[str]) -> list[str]:
@@ -169,7 +186,10 @@ class CallWriter:
             self.texts.address.format(name=self.local[n]) if n in used else "0"
             for n in passed(self.plan, segment)
         ]
-        lines.append(f"if {entry(segment)}(_pack{len(addresses)}({', '.join(addresses)})):")
+        if self.plan.numbers:
+            addresses.append("*numbers")
+        count = len(passed(self.plan, segment)) + len(self.plan.numbers)
+        lines.append(f"if {entry(segment)}(_pack{count}({', '.join(addresses)})):")
         lines.append('    raise MemoryError("no memory for the kernel\'s workspaces")')
         return lines
 
@@ -179,9 +199,11 @@ class CallWriter:
         for binding in self.design.bindings if self.texts.empty_like else ():
             like = self.plan.buffers[binding.name]
             same = (like.shape, like.dtype) == (buffer.shape, buffer.dtype)
+            same = same and like.exprs == buffer.exprs
             if same and binding.source == "input" and self._used(like.name):
                 return self.texts.empty_like.format(name=self.local[binding.name])
-        return f"{self.texts.empty}({buffer.shape}, dtype={self.texts.dtype(buffer.dtype)})"
+        shape = str(buffer.shape) if buffer.exprs is None else self._shape_name(buffer)
+        return f"{self.texts.empty}({shape}, dtype={self.texts.dtype(buffer.dtype)})"
 
     def _library_call(self, call: FrameworkCall) -> list[str]:
         text, wanted = call_text(call, self.framework), wanted_outputs(call)
@@ -202,24 +224,9 @@ class CallWriter:
         return f"return {rendered(self.design.structure, names)}"
 
 
-_OWN_NAMES = frozenset(
-    (
-        "np",
-        "torch",
-        "ml_dtypes",
-        "ctypes",
-        "self",
-        "results",
-        "Path",
-        "Struct",
-        "isinstance",
-        "now",
-        "seen",
-        "prepared",
-    )
-    + ("FOLDER", "STATE", "ModelNew", "TypeError", "ValueError", "MemoryError", "RuntimeError")
-    + tuple(f"CONSTANT_{n}" for n in range(99))
-)
+_USED = """np torch ml_dtypes ctypes functools self results numbers now seen prepared Path Struct
+FOLDER STATE ModelNew isinstance id TypeError ValueError MemoryError RuntimeError"""
+_OWN_NAMES = frozenset(_USED.split()) | {f"CONSTANT_{n}" for n in range(99)}
 
 
 def _local_names(names: Iterable[str]) -> dict[str, str]:
@@ -234,7 +241,10 @@ def _local_names(names: Iterable[str]) -> dict[str, str]:
 
 
 def passed(plan: HostPlan, segment: Segment) -> list[str]:
-    """The shared buffers up to the last that the segment uses: what its entry is handed."""
+    """The shared buffers up to the last that the segment uses: what its entry is handed. All of
+    them where numbers follow."""
+    if plan.numbers:
+        return list(plan.shared)
     used = {a for c in segment.calls for a in c.args}
     last = max((i for i, n in enumerate(plan.shared) if n in used), default=-1)
     return list(plan.shared[: last + 1])

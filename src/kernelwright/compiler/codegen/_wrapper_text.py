@@ -5,11 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-IMPORTS = """\
-import ctypes
-from pathlib import Path
-"""
-
 LOAD = """\
 def _load():
     path = FOLDER / "libkernel.so"
@@ -60,6 +55,7 @@ class FrameworkTexts:
     changed: Callable[[int, int, int, int], str] | None  # (index, of how many, first byte, bytes)
     dtype: Callable[[str], str]
     test: str  # true for an input that does not fit
+    test_kind: str  # the same but for the shape
     empty: str
     empty_like: str  # "" where ``empty`` is as fast
     address: str
@@ -119,7 +115,7 @@ def _refuse(what, value, shape, dtype):
         raise TypeError(f"{what}: expected a tensor, got {type(value).__name__}")
     if value.dtype != dtype:
         raise TypeError(f"{what}: this kernel is for {dtype}, got {value.dtype}")
-    if tuple(value.shape) != tuple(shape):
+    if shape is not None and tuple(value.shape) != tuple(shape):
         raise ValueError(f"{what}: this kernel is for shape {shape}, got {tuple(value.shape)}")
     raise ValueError(f"{what}: this kernel runs on the CPU, got a tensor on {value.device}")""",
     state="""\
@@ -153,6 +149,9 @@ def _seen(parts):
     now=_versions,
     changed=_bytes_differ,
     dtype=lambda name: f"torch.{name}",
+    test_kind=(
+        "not isinstance({name}, torch.Tensor) or {name}.dtype is not {dtype} or not {name}.is_cpu"
+    ),
     test=(
         "not isinstance({name}, torch.Tensor) or {name}.shape != {shape} "
         "or {name}.dtype is not {dtype} or not {name}.is_cpu"
@@ -215,6 +214,7 @@ def _seen(parts):
     dtype=lambda name: (
         "ml_dtypes.bfloat16" if name == "bfloat16" else f"np.{'bool_' if name == 'bool' else name}"
     ),
+    test_kind="not isinstance({name}, np.ndarray) or {name}.dtype != {dtype}",
     test="not isinstance({name}, np.ndarray) or {name}.shape != {shape} or {name}.dtype != {dtype}",
     empty="np.empty",
     empty_like="",

@@ -19,7 +19,8 @@ _uids = itertools.count()
 
 @dataclass(frozen=True)
 class Atom:
-    """``kind`` is "var", "floordiv", "mod", "min" or "max"; ``uid`` tells variables apart."""
+    """``kind`` is "var", "mul", "floordiv", "mod", "min" or "max"; ``uid`` tells variables apart.
+    The ``args`` of a "mul" are its factors, two or more, none of them a sum or a product."""
 
     kind: str
     args: tuple[Affine, ...] = ()
@@ -102,15 +103,40 @@ def variable(low: int | None = 0, high: int | None = None) -> Affine:
     return Affine(((Atom("var", uid=next(_uids), low=low, high=high), 1),))
 
 
-def multiply(a: Affine, b: Affine) -> Affine | None:
-    """The product when one side is constant, else None."""
+def multiply(a: Affine | int, b: Affine | int) -> Affine:
+    """The product, multiplied out."""
+    a, b = of(a), of(b)
     if b.is_constant:
         return a * b.constant
-    return b * a.constant if a.is_constant else None
+    if a.is_constant:
+        return b * a.constant
+    total = b * a.constant
+    for x, c in a.terms:
+        total = total + Affine(((x, c * b.constant),) if b.constant else ())
+        for y, d in b.terms:
+            total = total + Affine(((_product(x, y), c * d),))
+    return total
 
 
-def floordiv(a: Affine, b: int) -> Affine:
+def _product(x: Atom, y: Atom) -> Atom:
+    factors = [f for atom in (x, y) for f in (atom.args if atom.kind == "mul" else (atom,))]
+    forms = [f if isinstance(f, Affine) else Affine(((f, 1),)) for f in factors]
+    forms.sort(key=_form_order)
+    low: int | None = 1
+    high: int | None = 1
+    for form in forms:
+        least, most = form.range()
+        if least is None or least < 0:
+            return Atom("mul", tuple(forms))
+        low = None if low is None else low * least
+        high = None if high is None or most is None else high * most
+    return Atom("mul", tuple(forms), low=low, high=high)
+
+
+def floordiv(a: Affine, b: Affine | int) -> Affine:
     """``a // b`` with Python's rounding; ``b`` > 0."""
+    if isinstance(b, Affine):
+        return _quotient(a, b) if not b.is_constant else floordiv(a, b.constant)
     if all(c % b == 0 for _, c in a.terms):
         return Affine(tuple((t, c // b) for t, c in a.terms), a.constant // b)
     low, high = (None if end is None else end // b for end in a.range())
@@ -119,8 +145,23 @@ def floordiv(a: Affine, b: int) -> Affine:
     return Affine(((Atom("floordiv", (a, of(b)), low=low, high=high), 1),))
 
 
-def mod(a: Affine, b: int) -> Affine:
+def _quotient(a: Affine, b: Affine) -> Affine:
+    if a == b:
+        return of(1)
+    low, high = a.range()
+    if low is None or low < 0:
+        low, high = None, None
+    return Affine(((Atom("floordiv", (a, b), low=None if low is None else 0, high=high), 1),))
+
+
+def mod(a: Affine, b: Affine | int) -> Affine:
     """``a % b`` with Python's sign; ``b`` > 0."""
+    if isinstance(b, Affine):
+        if b.is_constant:
+            return mod(a, b.constant)
+        most = b.range()[1]
+        high = None if most is None else most - 1
+        return Affine(((Atom("mod", (a, b), low=0, high=high), 1),))
     rest = _make({t: c for t, c in a.terms if c % b}, a.constant % b)
     low, high = rest.range()
     if low is not None and high is not None and low >= 0 and high < b:

@@ -10,6 +10,7 @@ from kernelwright.compiler.loops.builder import INDEX, Builder
 from kernelwright.compiler.loops.ir import Memory, Value, VectorType
 from kernelwright.compiler.loops.nodes import Access, Interval, Node, Reg, compute_dtype
 from kernelwright.compiler.loops.vec import Vec
+from kernelwright.errors import UnsupportedError
 from kernelwright.graph.core import is_float
 
 MASK = VectorType("bool")
@@ -131,9 +132,8 @@ class Body:
         args = (at,) if count is None else (at, count)
         kind = VectorType(access.memory.dtype, lanes)
         if vector and access.strides[-1] != 1:
-            value = self.b.op(
-                "gather", *args, type=kind, memory=access.memory, stride=access.strides[-1]
-            )
+            stride = known_stride(access)
+            value = self.b.op("gather", *args, type=kind, memory=access.memory, stride=stride)
         else:
             hoist = access.memory.kind == "input" and not vector and not outside
             value = self.b.op("load", *args, type=kind, hoist=hoist, memory=access.memory)
@@ -167,7 +167,7 @@ class Body:
     def address(self, node: Node, access: Access) -> Value:
         total = access.base
         for d, stride in enumerate(access.strides):
-            total = total + self.index(node, d) * stride
+            total = total + affine.multiply(self.index(node, d), stride)
         return self.b.index(total)
 
     def limit(self, node: Node, access: Access, lanes: int) -> tuple[Value | None, bool]:
@@ -288,7 +288,7 @@ class Body:
         at = self.address(node, access)
         args = (at, value.value) if count is None else (at, value.value, count)
         if vector and access.strides[-1] != 1:
-            self.b.store("scatter", *args, memory=access.memory, stride=access.strides[-1])
+            self.b.store("scatter", *args, memory=access.memory, stride=known_stride(access))
         else:
             self.b.store("store", *args, memory=access.memory)
 
@@ -339,3 +339,13 @@ class Body:
 def _rank(dtype: str) -> int:
     order = ("bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64")
     return order.index(dtype)
+
+
+def known_stride(access: Access) -> int:
+    """The stride between the lanes of a gather or scatter: these take one that is known now."""
+    stride = access.strides[-1]
+    if not isinstance(stride, int):
+        raise UnsupportedError(
+            f"{access.memory.name}: lanes at a distance that is known at run time only"
+        )
+    return stride

@@ -181,6 +181,12 @@ class Builder(LoopBuilder):
     def _atom(self, atom: Atom) -> Value:
         if atom.kind == "var":
             return self.atoms[atom]
+        if atom.kind == "mul":
+            values = sorted((self.index(f) for f in atom.args), key=lambda v: self.depth[v])
+            total = values[0]
+            for value in values[1:]:  # outer ones first
+                total = self.op("mul", total, value)
+            return total
         a, b = self.index(atom.args[0]), self.index(atom.args[1])
         if atom.kind in ("min", "max"):
             return self.op(atom.kind, a, b)

@@ -124,13 +124,15 @@ class If:
 
 @dataclass(eq=False)
 class Function:
-    """The work of one core: ``name(pointers..., core)``; ``core`` is an int64 scalar."""
+    """The work of one core: ``name(pointers..., core, sizes...)``; ``core`` and ``sizes`` (those
+    that are known at run time only) are int64 scalars."""
 
     name: str
     memories: list[Memory]  # "input" and "output" ones, in parameter order
     scratch: list[Memory]
     core: Value
     body: Block
+    sizes: list[Value] = field(default_factory=list)
 
 
 def instructions(block: Block) -> Iterator[Instruction]:

@@ -9,6 +9,7 @@ from kernelwright.aul.syntax import (
     Binary,
     Call,
     Compare,
+    Const,
     Copy,
     CoreIdx,
     Guard,
@@ -31,7 +32,7 @@ from kernelwright.compiler.loops.emit import RunEmitter
 from kernelwright.compiler.loops.ir import Function, Memory, Value, VectorType
 from kernelwright.compiler.loops.matmul import emit_matmul
 from kernelwright.compiler.loops.nodes import Reg, compute_dtype
-from kernelwright.compiler.loops.run import Run, Tensor, TileInfo, row_major
+from kernelwright.compiler.loops.run import Run, Tensor, TileInfo, natural_strides
 from kernelwright.errors import AULError, UnsupportedError
 
 
@@ -42,21 +43,26 @@ def lower_kernel(
     *,
     vector_bytes: int = 64,
     memory_sizes: Mapping[str, int],
+    dynamic: Sequence[str] = (),
 ) -> Function:
     """The work of one core of ``kernel_name`` as loop IR.
 
     ``env`` gives every Size, Const and Tunable an int; ``memory_sizes`` the elements of the buffer
-    behind each parameter. Vectors have ``vector_bytes`` (at least 4 lanes). Raises AULError for a
-    malformed kernel and UnsupportedError for what this compiler cannot do.
+    behind each parameter. ``dynamic`` names the Sizes whose values are known at run time only: they
+    become the Function's ``sizes``. Vectors have ``vector_bytes`` (at least 4 lanes). Raises
+    AULError for a malformed kernel and UnsupportedError for what this compiler cannot do.
     """
     kernel = program.kernel(kernel_name)
     lowering = _Lowering(kernel, env, vector_bytes, memory_sizes)
-    cores = _most_cores(program, kernel_name, env)
+    sizes = lowering.bind_sizes(program, env, dynamic)
+    lowering.tensors = lowering.bind_params(memory_sizes)
+    cores = None if dynamic else _most_cores(program, kernel_name, env)
     lowering.core_form = affine.variable(0, None if cores is None else cores - 1)
     lowering.b.bind(lowering.core_form, lowering.core)
     lowering.body(kernel.body, set())
     memories = [t.memory for t in lowering.tensors.values()]
-    return Function(kernel_name, memories, lowering.b.scratch, lowering.core, lowering.b.block)
+    b = lowering.b
+    return Function(kernel_name, memories, b.scratch, lowering.core, b.block, sizes)
 
 
 def _most_cores(program: Program, kernel_name: str, env: Mapping[str, int]) -> int | None:
@@ -104,16 +110,11 @@ def _binary(expression: Binary, a: Affine, b: Affine) -> Affine:
     if expression.op == "-":
         return a - b
     if expression.op == "*":
-        product = affine.multiply(a, b)
-        if product is None:
-            raise UnsupportedError(
-                f"line {expression.loc.line}: a product of two run-time integers"
-            )
-        return product
-    if not b.is_constant or b.constant <= 0:
-        raise UnsupportedError(f"line {expression.loc.line}: division by a run-time integer")
+        return affine.multiply(a, b)
+    if not b.at_least(1):
+        raise UnsupportedError(f"line {expression.loc.line}: division by what may not be positive")
     divide = affine.floordiv if expression.op == "//" else affine.mod
-    return divide(a, b.constant)
+    return divide(a, b)
 
 
 def _call(expression: Call, args: list[Affine]) -> Affine:
@@ -123,11 +124,11 @@ def _call(expression: Call, args: list[Affine]) -> Affine:
         for other in args[1:]:
             total = combine(total, other)
         return total
+    if expression.function == "cdiv" and args[-1].at_least(1):
+        return affine.floordiv(args[0] + args[-1] - 1, args[-1])
     if not args[-1].is_constant:
         raise UnsupportedError(f"line {expression.loc.line}: U.{expression.function} at run time")
     last = args[-1].constant
-    if expression.function == "cdiv":
-        return affine.floordiv(args[0] + (last - 1), last)
     return affine.of(1 << max(last - 1, 0).bit_length())  # next_pow2
 
 
@@ -145,7 +146,7 @@ class _Lowering:
         self.b = Builder(self.core)
         self.names: dict[str, Affine] = {k: affine.of(v) for k, v in env.items()}
         self.tiles: dict[str, TileInfo] = {}
-        self.tensors = self.bind_params(sizes)
+        self.tensors: dict[str, Tensor] = {}
         self.guarded = liveness.written_in_guards(kernel.body)
 
     def evaluate(self, expression: IntExpr) -> Affine:
@@ -156,6 +157,25 @@ class _Lowering:
         if not form.is_constant:
             raise AULError("a constant is needed here", *expression.loc)
         return form.constant
+
+    def bind_sizes(
+        self, program: Program, env: Mapping[str, int], dynamic: Sequence[str]
+    ) -> list[Value]:
+        """Makes variables of the ``dynamic`` Sizes, and of constants what follows from them."""
+        values = [Value(INDEX, name) for name in dynamic]
+        for name, value in zip(dynamic, values):
+            self.names[name] = affine.variable(1, None)
+            self.b.depth[value] = 0
+            self.b.bind(self.names[name], value)
+        for declaration in program.declarations if dynamic else ():
+            if isinstance(declaration, Const):
+                self.names[declaration.name] = self.evaluate(declaration.value)
+        return values
+
+    def extent(self, expression: IntExpr) -> int | Affine:
+        """A size or a stride: an int where it is known now."""
+        form = self.evaluate(expression)
+        return form.constant if form.is_constant else form
 
     def bind_params(self, sizes: Mapping[str, int]) -> dict[str, Tensor]:
         tensors = {}
@@ -168,13 +188,13 @@ class _Lowering:
             elements = sizes[param.name]
             memory = Memory(param.name, param.dtype or self.used_dtype(param.name), elements, kind)
             if param.shape is None:
-                shape: tuple[int, ...] = (elements,)
+                shape: tuple[int | Affine, ...] = (elements,)
             else:
-                shape = tuple(self.constant(e) for e in param.shape)
-            strides = tuple(row_major(shape))
+                shape = tuple(self.extent(e) for e in param.shape)
+            strides = tuple(natural_strides(shape))
             if param.strides is not None:
-                strides = tuple(self.constant(e) for e in param.strides)
-            offset = self.constant(param.offset)
+                strides = tuple(self.extent(e) for e in param.strides)
+            offset = self.evaluate(param.offset)
             tensors[param.name] = Tensor(param, memory, shape, strides, offset)
         return tensors
 

@@ -6,6 +6,7 @@ leading ones), so a dimension of size 1 broadcasts and fusion is a question of e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,9 +48,9 @@ class Access:
 
     memory: Memory
     base: Affine
-    strides: list[int]
+    strides: Sequence[int | Affine]
     inside: list[Interval]
-    fixed: list[tuple[Affine, int]] = field(default_factory=list)
+    fixed: list[tuple[Affine, int | Affine]] = field(default_factory=list)
     starts: list[tuple[Affine, int]] = field(default_factory=list)
 
 

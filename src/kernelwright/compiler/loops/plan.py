@@ -34,7 +34,7 @@ def align(nodes: list[Node], lanes: int) -> int:
             if "axis" in node.attrs:
                 node.attrs["axis"] += missing
             if node.access is not None:
-                node.access.strides = [0] * missing + node.access.strides
+                node.access.strides = [*([0] * missing), *node.access.strides]
                 node.access.inside = [Interval.full(1)] * missing + node.access.inside
     vector = min(range(rank - 1, -1, -1), key=lambda d: _vector_cost(nodes, d, lanes))
     if vector != rank - 1:

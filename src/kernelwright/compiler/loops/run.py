@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kernelwright.aul.syntax import Copy, Param, Place, Slice, Tile, VectorOp
@@ -41,9 +41,9 @@ class Tensor:
 
     param: Param
     memory: Memory
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    offset: int
+    shape: tuple[int | Affine, ...]
+    strides: tuple[int | Affine, ...]
+    offset: Affine
 
 
 class Run:
@@ -283,7 +283,7 @@ class Run:
         tensor = self.tensors[place.name]
         index = place.index
         if index is None:
-            starts = [(affine.ZERO, extent, True) for extent in tensor.shape]
+            starts = [(affine.ZERO, _known(extent, place), True) for extent in tensor.shape]
         else:
             if len(index) != len(tensor.shape):
                 raise AULError(
@@ -291,8 +291,8 @@ class Run:
                     *place.loc,
                 )
             starts = [self._start(i) for i in index]
-        base = affine.of(tensor.offset)
-        result = Access(tensor.memory, base, [], [])
+        strides: list[int | Affine] = []
+        result = Access(tensor.memory, tensor.offset, strides, [])
         extents = [e for _, e, kept in starts if kept]
         if _squeezed(extents) != _squeezed(info.shape):
             raise AULError(
@@ -300,7 +300,7 @@ class Run:
                 f"shape {info.shape}", *place.loc,
             )  # fmt: skip
         for (start, extent, kept), bound, stride in zip(starts, tensor.shape, tensor.strides):
-            result.base = result.base + start * stride
+            result.base = result.base + affine.multiply(start, stride)
             result.starts.append((start, extent if kept else 1))
             if kept:
                 inside = Interval.full(extent)
@@ -309,9 +309,9 @@ class Run:
                         affine.clamp(affine.ZERO - start, extent),
                         affine.clamp(affine.of(bound) - start, extent),
                     )
-                result.strides.append(stride)
+                strides.append(stride)
                 result.inside.append(inside)
-            elif bounded and not (start.at_least(0) and start.at_most(bound - 1)):
+            elif bounded and not (start.at_least(0) and (start - bound).at_most(-1)):
                 result.fixed.append((start, bound))
         _match_rank(result, extents, info.shape)
         return result
@@ -324,6 +324,12 @@ class Run:
                 raise AULError("a slice's length must be constant", *index.loc)
             return lower, extent.constant, True
         return self.evaluate(index), 1, False
+
+
+def _known(extent: int | Affine, place: Place) -> int:
+    if isinstance(extent, Affine):
+        raise UnsupportedError(f"{place.name}: a whole tensor whose size is known at run time only")
+    return extent
 
 
 def _match_rank(access: Access, extents: list[int], shape: tuple[int, ...]) -> None:
@@ -345,6 +351,16 @@ def _match_rank(access: Access, extents: list[int], shape: tuple[int, ...]) -> N
 
 def _squeezed(shape: object) -> list[int]:
     return [e for e in shape if e != 1]  # type: ignore[attr-defined]
+
+
+def natural_strides(shape: Sequence[int | Affine]) -> list[int | Affine]:
+    """``row_major`` for sizes that may be known at run time only."""
+    strides: list[int | Affine] = []
+    step = affine.of(1)
+    for extent in reversed(shape):
+        strides.append(step.constant if step.is_constant else step)
+        step = affine.multiply(step, extent)
+    return strides[::-1]
 
 
 def row_major(shape: tuple[int, ...]) -> list[int]:

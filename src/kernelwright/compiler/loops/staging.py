@@ -69,14 +69,14 @@ def stage(body: Body, node: Node, buffer: Buffer, lanes: int, strip: Strip) -> N
     source_base = access.base
     target_base = affine.ZERO
     for d in range(len(node.shape) - 2):
-        source_base = source_base + body.index(node, d) * access.strides[d]
+        source_base = source_base + affine.multiply(body.index(node, d), access.strides[d])
         target_base = target_base + body.index(node, d) * buffer.strides[d]
     kind = VectorType(access.memory.dtype, lanes)
 
     def block(i: Affine, j: Affine, near_count: Value | None, far_count: Value | None) -> None:
         rows = []
         for k in range(lanes):
-            at = b.index(source_base + i + (j + k) * access.strides[-1])
+            at = b.index(source_base + i + affine.multiply(j + k, access.strides[-1]))
             count = _rows_left(b, k, far_count, near_count, lanes)
             args = [at] if count is None else [at, count]
             rows.append(b.op("load", *args, type=kind, memory=access.memory))

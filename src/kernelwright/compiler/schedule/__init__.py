@@ -39,13 +39,14 @@ def design(
     *,
     state: Sequence[StateEntry] = (),
     threads: int = 1,
-    reduced: Mapping[int, Sequence[int]] | None = None,
+    reduced: Mapping[int, Sequence[int | tuple[int, ...]]] | None = None,
 ) -> Design:
     """The scheduler's first choice for ``graph`` on ``target``.
 
     ``state`` lists the Model's parameters and buffers (name, shape, dtype, kind), used or not.
     ``reduced`` maps positions of inputs to smaller shapes that the Model takes too: they tell equal
-    extents apart that may differ.
+    extents apart that may differ. A tuple in place of an extent holds all values that are declared
+    for it: the design's sizes of that kind are the caller's to choose.
     Raises UnsupportedError for an op that has neither a lowering nor a library call.
     """
     return Scheduler(normalize(graph), machine(target, threads), tuple(state), reduced).run()
@@ -57,7 +58,7 @@ class Scheduler:
         graph: Graph,
         machine: Machine,
         state: tuple[StateEntry, ...],
-        reduced: Mapping[int, Sequence[int]] | None,
+        reduced: Mapping[int, Sequence[int | tuple[int, ...]]] | None,
     ) -> None:
         self.graph, self.machine, self.state = graph, machine, state
         self.table = SizeTable(graph.inputs, reduced)
@@ -74,6 +75,7 @@ class Scheduler:
         host: list[aul.HostStatement] = []
         kernels: list[aul.Kernel] = []
         tunables: list[aul.Tunable] = []
+        room: list[tuple[aul.IntExpr, int]] = []
         count = sum(isinstance(s, KernelStep) for s in steps)
         for number, step in enumerate(steps):
             host.extend(self.workspaces(step))
@@ -84,6 +86,7 @@ class Scheduler:
             name = self.unique(f"{base}_kernel{suffix}")
             emitted = RegionEmitter(step.region, self.machine, name, self.names, suffix).run()
             kernels.extend(emitted.kernels)
+            room.extend(emitted.limits)
             tunables.extend(map(settled, emitted.tunables) if step.once else emitted.tunables)
             host.extend(emitted.host)
         params = [self.host_param(n, name, False) for n, name in inputs]
@@ -102,6 +105,7 @@ class Scheduler:
             len(self.graph.inputs) + len(self.graph.fixed),
             self.state, self.constants, tuple(self.graph.notes), dict(self.graph.fixed),
             tuple(self.graph.assumes), tuple(self.graph.writes),
+            tuple(self.table.dynamic), tuple(room),
         )  # fmt: skip
 
     # ---- names -------------------------------------------------------------------------------

@@ -7,8 +7,9 @@ partial results meet in a second launch. *Scans* (``scans``): rows that are only
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 from kernelwright.aul import syntax as aul
 from kernelwright.compiler.schedule.blocks import block_for, choices_around
@@ -39,6 +40,7 @@ class Emitted:
     kernels: list[aul.Kernel] = field(default_factory=list)
     host: list[aul.HostStatement] = field(default_factory=list)
     tunables: list[aul.Tunable] = field(default_factory=list)
+    limits: list[tuple[aul.IntExpr, int]] = field(default_factory=list)
 
 
 class RegionEmitter:
@@ -58,7 +60,7 @@ class RegionEmitter:
     def run(self) -> Emitted:
         if not self.space.reduced:
             self.elementwise()
-        elif any(self.region.big(r.node) for r in self.region.reductions()):
+        elif any(self.region.big(r.node) for r in self.region.reductions()) or self.overflows():
             self.stream()
         elif self.scans_alone():
             ScanEmitter(self).run()
@@ -138,13 +140,20 @@ class RegionEmitter:
             writer.store(ref, root, strides, self.space.store_offset(number))
 
     def tiles_kernel(
-        self, name: str, blocks: Sequence[tuple[LoopDim, Symbol | None]], serial: bool
+        self,
+        name: str,
+        blocks: Sequence[tuple[LoopDim, Symbol | None]],
+        serial: bool,
+        held: Collection[LoopDim] = (),
     ) -> None:
         """One tile a step: ``blocks`` gives each LoopDim's extent in a tile (None: an index).
-        ``serial``: a core takes several steps one after the other."""
+        ``serial``: a core takes several steps one after the other. ``held``: dims that the tile has
+        room for as they are, whatever their size."""
         whole = [(d, b) for d, b in blocks if b is not None and b == d.size]
         parts = [
-            (d, d.size if b is None else d.size.cdiv(b)) for d, b in blocks if (d, b) not in whole
+            (d, d.size if b is None else d.size.cdiv(b))
+            for d, b in blocks
+            if (d, b) not in whole and d not in held
         ]
         steps = product(n for _, n in parts)
         body: list[aul.Statement] = []
@@ -167,6 +176,8 @@ class RegionEmitter:
                 tiled.append(TileDim(dim, dim.size))
             elif block is None:
                 index[dim] = self.named(inner, f"p{number}", positions[dim])
+            elif dim in held:
+                tiled.append(TileDim(dim, block, aul.Int(0)))
             else:
                 start = aul.Binary("*", positions[dim], block.expr)
                 tiled.append(TileDim(dim, block, self.named(inner, f"s{number}", start)))
@@ -233,8 +244,9 @@ class RegionEmitter:
         last_reduced = max(i for i, d in enumerate(dims) if d.reduced)
         first_reduced = min(i for i, d in enumerate(dims) if d.reduced)
         row = product(d.size for d in dims if d.reduced).value
+        room = self.room()
         blocks: list[tuple[LoopDim, Symbol | None]] = [
-            (d, d.size if d.reduced else None) for d in dims
+            (d, room.get(d, d.size) if d.reduced else None) for d in dims
         ]
         if last_reduced < len(dims) - 1:
             budget = max(16, self.machine.resident // 2 // row)
@@ -246,7 +258,29 @@ class RegionEmitter:
             high = block_for(outer.size.value, max(1, self.machine.area // row), 1)
             block = self.tunable("TM", high, (1, 2, 4, 8))
             blocks[first_reduced - 1] = (outer, block)
-        self.tiles_kernel(self.name, blocks, serial=self.machine.serial_rows)
+        for dim, most in room.items():
+            self.out.limits.append((dim.size.expr, most.value))
+        self.tiles_kernel(self.name, blocks, serial=self.machine.serial_rows, held=room)
+
+    def room(self) -> dict[LoopDim, Symbol]:
+        """How many elements a core keeps of reduced dimensions whose size is the caller's: what is
+        printed for a CPU takes tiles of fixed sizes only. Twice what is declared, or all that there
+        is room for when there is only one."""
+        if not self.machine.serial_rows:
+            return {}
+        most = {d: self.region.table.most(d.size) for d in self.space.dims if d.reduced}
+        found = {d: 1 << (2 * m - 1).bit_length() for d, m in most.items() if m is not None}
+        if len(found) == 1 and self.space.dims[-1].reduced:
+            (dim,) = found
+            others = product(d.size for d in self.space.dims if d.reduced and d != dim).value
+            found[dim] = max(found[dim], self.machine.resident // max(1, others))
+        return {d: Symbol.of(n) for d, n in found.items()}
+
+    def overflows(self) -> bool:
+        """Whether rows of sizes of the caller's may be too long to be kept."""
+        fixed = [d.size.value for d in self.space.dims if d.reduced and d not in self.room()]
+        kept = prod(fixed) * prod(s.value for s in self.room().values())
+        return bool(self.room()) and kept > 4 * self.machine.resident
 
     # ---- stream ------------------------------------------------------------------------------
 
@@ -279,7 +313,8 @@ class StreamEmitter:
             return out
         room = self.machine.stream
         for dim in reversed(self.folded):
-            if dim.size.value * 2 <= room and dim is not self.folded[0]:
+            whole = dim is not self.folded[0] and self.region.table.most(dim.size) is None
+            if dim.size.value * 2 <= room and whole:
                 out[dim] = dim.size
                 room //= dim.size.value
             else:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from kernelwright.aul import evaluate
 from kernelwright.aul import syntax as aul
+from kernelwright.aul.expressions import names
 from kernelwright.graph.core import Node
 
 
@@ -93,22 +95,42 @@ class SizeTable:
     Two extents share a name when they are equal; if ``reduced`` gives shapes of smaller inputs that
     the Model takes too, only when they are equal there as well. ``known`` holds the extents of
     stored tensors, as the region that stores them found them.
+
+    ``reduced`` may also give a tuple, of all the values that are declared for an axis: such a size
+    is the caller's to choose (``dynamic``).
     """
 
     LETTERS = ("M", "N", "K", "P", "Q", "R", "S", "T")
 
     def __init__(
-        self, inputs: Sequence[Node], reduced: Mapping[int, Sequence[int]] | None = None
+        self,
+        inputs: Sequence[Node],
+        reduced: Mapping[int, Sequence[int | tuple[int, ...]]] | None = None,
     ) -> None:
-        self.names: dict[tuple[int, int], str] = {}
+        self.names: dict[tuple[int, int | tuple[int, ...]], str] = {}
         self.known: dict[int, tuple[Symbol, ...]] = {}
         for node in inputs:
             smaller = (reduced or {}).get(node.attrs["index"], node.shape)
             self.known[node.id] = tuple(self.named(*both) for both in zip(node.shape, smaller))
 
-    def named(self, extent: int, smaller: int) -> Symbol:
+    @property
+    def dynamic(self) -> dict[str, int]:
+        """The names of sizes that are the caller's to choose, with the largest value declared."""
+        return {
+            n: max(values) for (_, values), n in self.names.items() if isinstance(values, tuple)
+        }
+
+    def most(self, size: Symbol) -> int | None:
+        """The largest declared value of a size that hangs on the caller's; None of any other."""
+        largest = self.dynamic
+        if not any(n.id in largest for n in names(size.expr)):
+            return None
+        defaults = {n: v for (v, _), n in self.names.items()}
+        return int(evaluate(size.expr, {**defaults, **largest}))
+
+    def named(self, extent: int, smaller: int | tuple[int, ...]) -> Symbol:
         """The size with this value and this reduced value, named when it is first seen."""
-        if extent < 2:
+        if extent < 2 and not isinstance(smaller, tuple):
             return Symbol.of(extent)
         key = (extent, smaller)
         if key not in self.names:

@@ -31,6 +31,19 @@ def border_sets(sets: Sequence[Sequence[Any]], seed: int) -> list[list[Any]]:
     return found
 
 
+def small_sets(sets: Sequence[Sequence[Any]], seed: int) -> list[list[Any]]:
+    """Up to two input sets of small sizes, distinct for each free size and no multiples of what
+    tiles and vectors are; [] when nothing is free. The reference may refuse them."""
+    free = _free_axes(sets)
+    rng = np.random.default_rng(seed)
+    found = []
+    for first, step in ((5, 2), (33, 10)):
+        sizes = {s: first + step * i for i, s in enumerate(sorted(set(free.values())))}
+        if sizes:
+            found.append([_resized(v, i, free, sizes, rng) for i, v in enumerate(sets[0])])
+    return found
+
+
 def _free_axes(sets: Sequence[Sequence[Any]]) -> dict[tuple[int, int], tuple[int, ...]]:
     """(input, axis) -> its sizes over all sets, for axes whose size differs."""
     if len({len(s) for s in sets}) != 1:
