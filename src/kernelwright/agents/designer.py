@@ -72,7 +72,7 @@ class BuiltinDesigner:
         where the task declares none or there is no such design."""
         declared = self.reference.dynamic_inputs(seed=1)
         sets = [self.reference.make_inputs(seed=1), *declared]
-        shapes = _shapes_over(sets, graph)
+        shapes = shapes_over(sets, graph)
         if not declared or not any(isinstance(e, tuple) for s in shapes.values() for e in s):
             return None
         try:
@@ -165,7 +165,7 @@ class BuiltinDesigner:
         return [outputs[i] for i in attributes["outputs"]]
 
 
-def _shapes_over(
+def shapes_over(
     sets: Sequence[Sequence[Any]], graph: Graph
 ) -> dict[int, tuple[int | tuple[int, ...], ...]]:
     """Position of an input -> its shape; in place of an extent that differs between the sets, all

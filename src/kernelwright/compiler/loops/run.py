@@ -133,9 +133,12 @@ class Run:
             scalar = self.add(Node("fill", "", [1], source.dtype, attrs={"value": factor}))
         else:
             form = self.evaluate(factor)
-            if not form.is_constant:
-                raise UnsupportedError(f"{s.op}: a factor must be a number or a one-element tile")
-            scalar = self.add(Node("fill", "", [1], source.dtype, attrs={"value": form.constant}))
+            if form.is_constant:
+                known = {"value": form.constant}
+                scalar = self.add(Node("fill", "", [1], source.dtype, attrs=known))
+            else:  # an index that runs over one element
+                alone = {"axis": 0, "start": form}
+                scalar = self.add(Node("iota", "", [1], source.dtype, attrs=alone))
         self._map(s, op, [scalar, source] if first else [source, scalar])
 
     def _vreduce_op(self, s: VectorOp) -> None:

@@ -277,10 +277,27 @@ class RegionEmitter:
         return {d: Symbol.of(n) for d, n in found.items()}
 
     def overflows(self) -> bool:
-        """Whether rows of sizes of the caller's may be too long to be kept."""
-        fixed = [d.size.value for d in self.space.dims if d.reduced and d not in self.room()]
-        kept = prod(fixed) * prod(s.value for s in self.room().values())
-        return bool(self.room()) and kept > 4 * self.machine.resident
+        """Whether rows of sizes of the caller's may be too long to be kept, or need not be."""
+        room = {} if self.region.scans() else self.room()
+        fixed = [d.size.value for d in self.space.dims if d.reduced and d not in room]
+        kept = prod(fixed) * prod(s.value for s in room.values())
+        return bool(room) and (kept > 4 * self.machine.resident or self.reads_once())
+
+    def reads_once(self) -> bool:
+        """Whether nothing is done with a reduction's result for the elements that it folded: they
+        can be read one after the other and forgotten."""
+        if any(self.space.reduced & set(strides) for strides in self.space.stores):
+            return False
+        stack = [a for r in self.region.reductions() for a in r.args]
+        seen: set[int] = set()
+        while stack:
+            value = stack.pop()
+            if value.kind in ("reduce", "scan"):
+                return False
+            if id(value) not in seen:
+                seen.add(id(value))
+                stack.extend(value.args)
+        return True
 
     # ---- stream ------------------------------------------------------------------------------
 

@@ -415,8 +415,8 @@ module {
     %d38 = llvm.insertvalue %p35, %d37[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
     %m39 = builtin.unrealized_conversion_cast %d38 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<1300xbf16>
     %c40 = arith.constant 1 : i64
-    %c41 = arith.constant 8 : i64
-    scf.for %core41 = %thread15 to %c41 step %c40 : i64 {
+    %cores41 = arith.constant 8 : i64
+    scf.for %core41 = %thread15 to %cores41 step %c40 : i64 {
       func.call @bias_gelu_residual_kernel(%m21, %m27, %m33, %m39, %core41) : (memref<1300xbf16>, memref<100xbf16>, memref<1300xbf16>, memref<1300xbf16>, i64) -> ()
     }
     %ok = arith.constant 0 : i32

@@ -244,8 +244,8 @@ module {
       %d33 = llvm.insertvalue %p30, %d32[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
       %m34 = builtin.unrealized_conversion_cast %d33 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<2xf64>
       %c35 = arith.constant 1 : i64
-      %c36 = arith.constant 2 : i64
-      scf.for %core36 = %thread16 to %c36 step %c35 : i64 {
+      %cores36 = arith.constant 2 : i64
+      scf.for %core36 = %thread16 to %cores36 step %c35 : i64 {
         func.call @partial_sums(%m22, %m28, %m34, %core36) : (memref<9990xf32>, memref<9990xf32>, memref<2xf64>, i64) -> ()
       }
       %thread37 = arith.constant 0 : i64

@@ -389,8 +389,8 @@ module {
       %d33 = llvm.insertvalue %p30, %d32[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
       %m34 = builtin.unrealized_conversion_cast %d33 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<180xf32>
       %c35 = arith.constant 1 : i64
-      %c36 = arith.constant 2 : i64
-      scf.for %core36 = %thread16 to %c36 step %c35 : i64 {
+      %cores36 = arith.constant 2 : i64
+      scf.for %core36 = %thread16 to %cores36 step %c35 : i64 {
         func.call @pass_one(%m22, %m28, %m34, %core36) : (memref<4500xf32>, memref<50xf32>, memref<180xf32>, i64) -> ()
       }
       %thread37 = arith.constant 0 : i64
@@ -407,8 +407,8 @@ module {
       %d48 = llvm.insertvalue %p45, %d47[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
       %m49 = builtin.unrealized_conversion_cast %d48 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<90xf32>
       %c50 = arith.constant 1 : i64
-      %c51 = arith.constant 3 : i64
-      scf.for %core51 = %thread37 to %c51 step %c50 : i64 {
+      %cores51 = arith.constant 3 : i64
+      scf.for %core51 = %thread37 to %cores51 step %c50 : i64 {
         func.call @pass_two(%m43, %m49, %core51) : (memref<180xf32>, memref<90xf32>, i64) -> ()
       }
       func.call @give_block(%block4) : (!llvm.ptr) -> ()

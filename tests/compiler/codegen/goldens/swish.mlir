@@ -178,8 +178,8 @@ module {
     %d20 = llvm.insertvalue %p17, %d19[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
     %m21 = builtin.unrealized_conversion_cast %d20 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<4773xf32>
     %c22 = arith.constant 1 : i64
-    %c23 = arith.constant 5 : i64
-    scf.for %core23 = %thread9 to %c23 step %c22 : i64 {
+    %cores23 = arith.constant 5 : i64
+    scf.for %core23 = %thread9 to %cores23 step %c22 : i64 {
       func.call @swish_kernel(%m15, %m21, %core23) : (memref<4773xf32>, memref<4773xf32>, i64) -> ()
     }
     %ok = arith.constant 0 : i32

@@ -708,8 +708,8 @@ module {
     %d29 = llvm.insertvalue %p26, %d28[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
     %m30 = builtin.unrealized_conversion_cast %d29 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<480xf32>
     %c31 = arith.constant 1 : i64
-    %c32 = arith.constant 6 : i64
-    scf.for %core32 = %thread12 to %c32 step %c31 : i64 {
+    %cores32 = arith.constant 6 : i64
+    scf.for %core32 = %thread12 to %cores32 step %c31 : i64 {
       func.call @transpose_add_kernel(%m18, %m24, %m30, %core32) : (memref<480xf32>, memref<480xf32>, memref<480xf32>, i64) -> ()
     }
     %ok = arith.constant 0 : i32
