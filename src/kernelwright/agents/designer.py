@@ -48,7 +48,7 @@ class BuiltinDesigner:
         self.reference, self.target, self.threads = reference, target, threads
         self.strict_ieee = strict_ieee
         self._rewritten: list[tuple[Graph, Rewritten]] = []
-        self._dynamic: dict[int, Design | None] = {}
+        self._dynamic: list[tuple[Graph, Design | None]] = []
 
     def rewrite(self, graph: Graph) -> Rewritten:
         """The cheapest Graph that was found to be equal to ``graph``, once for each."""
@@ -63,9 +63,10 @@ class BuiltinDesigner:
         """The scheduler's first choice: for sizes like those that the task declares, where that can
         be, else for the Graph's own. Raises UnsupportedError when there is none, DesignError when
         it breaks a rule of AUL."""
-        if id(graph) not in self._dynamic:
-            self._dynamic[id(graph)] = self._for_declared_sizes(graph)
-        return self._dynamic[id(graph)] or self._scheduled(graph, self.reduced_shapes(graph))
+        if not any(known is graph for known, _ in self._dynamic):
+            self._dynamic.append((graph, self._for_declared_sizes(graph)))
+        made = next(found for known, found in self._dynamic if known is graph)
+        return made or self._scheduled(graph, self.reduced_shapes(graph))
 
     def _for_declared_sizes(self, graph: Graph) -> Design | None:
         """A design that the interpreter finds right for the declared sizes and for small ones; None
@@ -79,18 +80,23 @@ class BuiltinDesigner:
             made = self._scheduled(graph, shapes)
         except (UnsupportedError, DesignError):
             return None
-        checked = 0
-        for inputs in [*small_sets(sets, seed=1), *border_sets(sets, seed=1), *declared]:
-            if sum(np.size(v) for v in inputs) > MAX_INTERPRETED_ELEMENTS:
-                continue
-            try:
-                failure = self.failure(made, inputs)
-            except ReferenceBroken:  # sizes that nobody declared need not be taken
-                continue
-            if failure is not None:
-                return None
-            checked += 1
-        return made if checked else None
+        extra = [*small_sets(sets, seed=1), *border_sets(sets, seed=1)]
+        verdicts = [self._holds_for(made, inputs) for inputs in [*declared, *extra]]
+        return made if True in verdicts and False not in verdicts else None
+
+    def _holds_for(self, design: Design, inputs: Sequence[Any]) -> bool | None:
+        """Whether the design is right for these inputs; None when they are too large to tell or the
+        Model does not take them."""
+        if sum(np.size(v) for v in inputs) > MAX_INTERPRETED_ELEMENTS:
+            return None
+        try:
+            self.reference.run_and_truth(inputs)
+        except ReferenceBroken:
+            return None
+        try:
+            return self.failure(design, inputs) is None
+        except ReferenceBroken:  # a library call that has sizes among its arguments
+            return False
 
     def _scheduled(
         self, graph: Graph, reduced: Mapping[int, Sequence[int | tuple[int, ...]]]
