@@ -250,8 +250,6 @@ CALLS: dict[str, tuple[str, ...]] = {
     "conv1d_half": ("conv1d",),
     "attention": ("scaled_dot_product_attention",),
     "sort": ("sort", "topk"),
-    "embedding": ("embedding",),
-    "indexing": ("gather", "index", "index_select"),
     "scatter": ("scatter_add",),
     "lgamma": ("lgamma",),
     "round_decimals": ("round",),

@@ -152,6 +152,13 @@ def _layout_cases() -> dict[str, list[Case]]:
         "slice": _same(ANY, cube, starts=(0, 1, 0), stops=(2, 3, 4), steps=(1, 1, 3)),
         "flip": _same(ANY, cube, axes=(0, 2)),
         "concat": _same(ANY, (2, 3), (2, 1), (2, 4), axis=1),
+        "lookup": [
+            (
+                [((3, 4, 5), dtype), ((2, 1, 1), "int64"), ((2, 4, 6), "int8")],
+                {"shape": (2, 4, 6), "follows": (-1, 1, -1), "fill": 2},
+            )
+            for dtype in ANY
+        ],
         "window": _same(ANY, (4, 5), starts=(-1, 4), steps=(2, -1), shape=(3, 6), value=1),
         "max_pool": _pools(NUMBERS, dilation=(2, 1))
         + _pools(("float32",), kernel=(7, 6), stride=(7, 6), out=(1, 1), dilation=(1, 1)),

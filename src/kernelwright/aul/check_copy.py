@@ -24,6 +24,9 @@ def check_copy(checker: KernelChecker, x: s.Copy, scope: Scope) -> None:
         out.error("pad= belongs to a copy from global memory", x.loc)
     if x.clip and not to_global:
         out.error("clip=True belongs to a copy to global memory", x.loc)
+    if x.index is not None and (not from_global or x.pad is None):
+        out.error("index= belongs to a copy from global memory, with pad=", x.loc)
+        return
     src = None if from_global else checker.operand(x.src, scope, read=True)
     dst = None if to_global else checker.operand(x.dst, scope, read=False)
     if from_global and dst is not None:
@@ -80,7 +83,37 @@ def _global_side(
         if out.errors > before:  # a name without a meaning: its extent says nothing
             return
     what = f"tile {tile.name} and the slice of {param.name}"
+    if x.index is not None:
+        _indexed(checker, x, place, tile, extents, scope)
+        return
     checker.same_shape(tile.shape, extents, scope, what, place.loc)
+
+
+def _indexed(
+    checker: KernelChecker,
+    x: s.Copy,
+    place: s.Place,
+    tile: s.Tile,
+    extents: list[s.IntExpr],
+    scope: Scope,
+) -> None:
+    """The index tile of an indirect load: integers that broadcast, along a dropped dimension."""
+    assert x.index is not None
+    index = checker.operand(x.index, scope, read=True)
+    if index is None:
+        return
+    if index.dtype not in ("int8", "uint8", "int16", "int32", "int64"):
+        checker.out.error(f"the index {index.name} is {index.dtype}, no integer", x.index.loc)
+    dims = place.index or ()
+    if not 0 <= x.axis < len(dims) or isinstance(dims[x.axis], s.Slice):
+        checker.out.error(f"axis={x.axis} must be a dimension that the slice drops", x.loc)
+        return
+    common = checker.broadcast([extents, index.shape], scope, x.loc)
+    if common is not None:
+        wanted = checker.broadcast([common, tile.shape], scope, x.loc)
+        if wanted is not None:
+            what = f"tile {tile.name} and what is loaded"
+            checker.same_shape(tile.shape, wanted, scope, what, place.loc)
 
 
 def _between_tiles(

@@ -97,6 +97,9 @@ class Core:
             view = self.views[x.src.name]
             box, shape = self.box(x.src, view)
             target = self.tile(x.dst)
+            if x.index is not None:
+                self.indexed(x, view, box, shape, target)
+                return
             self.same_type(x, view, target, shape)
             if x.pad is not None:
                 self.fits(x.pad, dtype_of(target.data) or "", x.loc)
@@ -110,6 +113,18 @@ class Core:
             view.store(box, data, x.clip or not self.check_bounds, x.dst.loc)
         else:
             self.between_tiles(x)
+
+    def indexed(
+        self, x: s.Copy, view: View, box: Box, shape: tuple[int, ...], target: TileValue
+    ) -> None:
+        """An indirect load."""
+        assert x.index is not None
+        if x.pad is None:
+            raise AULError("an indirect load needs pad=", *x.loc)
+        self.same_type(x, view, TileValue(np.empty(shape, target.data.dtype), True), shape)
+        index = np.broadcast_to(self.read(x.index), target.data.shape)
+        kept = [d for d, i in enumerate(x.src.index or ()) if isinstance(i, s.Slice)]
+        self.write(x.dst, view.lookup(box, kept, x.axis, index, x.pad, x.src.loc))
 
     def between_tiles(self, x: s.Copy) -> None:
         """A copy; with another shape of as many elements, a row-major reshape."""

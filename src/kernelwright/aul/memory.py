@@ -123,6 +123,35 @@ class View:
         full[np.ix_(*masks)] = self.data[where]
         return full
 
+    def lookup(
+        self,
+        box: Box,
+        kept: Sequence[int],
+        axis: int,
+        index: np.ndarray,
+        pad: float,
+        loc: Location,
+    ) -> np.ndarray:
+        """An indirect load of ``index``'s shape: the box (whose dimensions ``kept`` are those of
+        the result, or 1) with its index along ``axis`` raised by ``index``; ``pad`` outside."""
+        where: np.ndarray = np.asarray(self.offset)
+        valid = np.ones(index.shape, bool)
+        for d, ((lower, upper), size, stride) in enumerate(zip(box, self.shape, self.strides)):
+            spread = [1] * index.ndim
+            if d in kept:
+                spread[kept.index(d)] = upper - lower
+            at = np.arange(lower, max(lower, upper)).reshape(spread)
+            if d == axis:
+                at = at + index.astype(np.int64)
+            valid &= (at >= 0) & (at < size)
+            where = where + at * stride
+        where = np.broadcast_to(where, index.shape)
+        result = np.full(index.shape, pad, self.data.dtype)
+        if not self.written[where[valid]].all():
+            raise AULError(f"{self.name} is read where nothing has been written", *loc)
+        result[valid] = self.data[where[valid]]
+        return result
+
     def store(self, box: Box, values: np.ndarray, allowed: bool, loc: Location) -> None:
         """Writes a box; elements outside the shape are dropped. Raises AULError for an input."""
         if not self.buffer.writable:

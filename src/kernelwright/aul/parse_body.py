@@ -159,7 +159,7 @@ class BodyReader:
 
     def copy(self, call: ast.Call) -> s.Copy:
         given = self.source.arguments(
-            call, ("dst", "src", "src_pos", "dst_pos"), 2, None, ("pad", "clip")
+            call, ("dst", "src", "src_pos", "dst_pos"), 2, None, ("pad", "clip", "index", "axis")
         )
         dst = self.side(given["dst"], given["src"])
         src = self.side(given["src"], given["dst"])
@@ -171,8 +171,17 @@ class BodyReader:
             src,
             self.values.number(given["pad"]) if "pad" in given else None,
             "clip" in given and self.source.boolean(given["clip"], "clip"),
+            self.values.place(given["index"]) if "index" in given else None,
+            self.literal(given["axis"]) if "axis" in given else 0,
             self.source.at(call),
         )
+
+    def literal(self, node: ast.expr) -> int:
+        """A plain integer."""
+        value = self.values.integer(node)
+        if not isinstance(value, s.Int):
+            self.source.fail("axis= takes a plain integer", node)
+        return value.value
 
     def side(self, node: ast.expr, other: ast.expr) -> s.Place:
         """One side of a copy; a bare tensor and ``tensor + offset`` get the tile's extents."""

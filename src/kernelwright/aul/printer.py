@@ -171,7 +171,9 @@ def statement_lines(x: s.Statement, depth: int) -> list[str]:
     if isinstance(x, s.Copy):
         parts = [f"dst={place(x.dst)}", f"src={place(x.src)}"]
         parts += [f"pad={number(x.pad)}"] if x.pad is not None else []
-        return call("U.data_copy", [*parts, "clip=True"] if x.clip else parts, depth)
+        parts += ["clip=True"] if x.clip else []
+        parts += [f"index={place(x.index)}", f"axis={x.axis}"] if x.index is not None else []
+        return call("U.data_copy", parts, depth)
     if isinstance(x, s.VectorOp):
         return call(f"U.{x.family}", vector_parts(x), depth)
     if isinstance(x, s.Loop):

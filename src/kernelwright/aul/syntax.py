@@ -118,12 +118,19 @@ class Copy:
     Exactly one side is a global tensor, or both are tiles. ``pad``: elements of a slice beyond the
     tensor's bounds read as this value. ``clip``: elements beyond the bounds are not written.
     Without them a slice must lie inside the tensor.
+
+    ``index=i, axis=k`` (from global memory, with ``pad``): an indirect load. Tile ``i`` holds
+    integers and broadcasts to ``dst``, as the slice does; each element is taken from where the
+    slice says, its index along dimension k of the tensor (which the slice drops) raised by ``i``.
+    An index outside of the dimension reads as ``pad``: nothing outside of the tensor is touched.
     """
 
     dst: Place
     src: Place
     pad: float | None = None
     clip: bool = False
+    index: Place | None = None
+    axis: int = 0
     loc: Location = _loc()
 
 

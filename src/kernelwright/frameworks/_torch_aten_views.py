@@ -14,6 +14,7 @@ from kernelwright.frameworks._torch_aten_context import (
     recorder,
     words,
 )
+from kernelwright.frameworks._torch_aten_lookups import padded_from_itself
 from kernelwright.graph.core import Node
 
 CONVERTERS: dict[str, Converter] = {}
@@ -239,7 +240,7 @@ def pad(
     c: Context, x: Node, pad: Sequence[int], mode: str = "constant", value: Number | None = None
 ) -> Node:
     if mode != "constant":
-        raise NotConvertible(f"pad mode {mode}")
+        return padded_from_itself(c, x, pad, mode)
     return constant_pad(c, x, pad, value or 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kernelwright.aul import check, interpret
+from kernelwright.aul import check, interpret, print_program
 from kernelwright.aul.syntax import FrameworkCall, Launch
 from kernelwright.compiler.codegen import PRINTERS
 from kernelwright.compiler.design import Design
@@ -29,6 +30,10 @@ pytest.importorskip("torch")
 IMAGE = "torch.randn(2, 3, 9, 11)"
 LINE = "torch.randn(3, 2, 29)"
 TWO = "torch.randn(2, 3, 9, 11), torch.randn(2, 4, 9, 11)"
+
+TABLE = "torch.randn(7, 21)"
+WORDS = "torch.randn(7, 21), torch.randint(0, 7, (3, 5))"
+PLACES = "torch.randint(0, 2, (3, 5)), torch.randint(0, 9, (5,))"
 
 # name -> (arguments, last line of forward, inputs, kernels that the design may launch)
 CASES: dict[str, tuple[str, str, str, int]] = {
@@ -71,6 +76,26 @@ CASES: dict[str, tuple[str, str, str, int]] = {
     "lp": ("x", "F.lp_pool2d(x, 2, 3)", IMAGE, 1),
     "pool_of_pool": ("x", "F.avg_pool2d(F.max_pool2d(x, 3, 1, 1), 2)", IMAGE, 1),
     "pool_of_cat": ("x, y", "F.max_pool2d(torch.cat([x, y], 1), 3, 2, 1)", TWO, 3),
+    "index_select": ("x, i", "x.index_select(1, i) * 2", f"{IMAGE}, torch.randint(0, 3, (5,))", 1),
+    "gather": ("x, i", "x.relu().gather(1, i) + 1", f"{TABLE}, torch.randint(0, 21, (6, 5))", 1),
+    "gather_outer": ("x, i", "x.gather(0, i)", f"{TABLE}, torch.randint(0, 7, (9, 20))", 1),
+    "embedding": ("w, i", "F.embedding(i, w, 0) * 2", WORDS, 1),
+    "embedding_mean": ("w, i", "F.embedding(i, w).mean(1)", WORDS, 1),
+    "negative_index": ("x, i", "x[i] + 1", f"{TABLE}, torch.randint(-7, 7, (3, 5))", 1),
+    "two_indices": ("x, i, j", "x[i, :, j]", f"{IMAGE}, {PLACES}", 1),
+    "near_indices": ("x, i, j", "x[:, i, j].sum(-1)", f"{IMAGE}, {PLACES}", 1),
+    "take": ("x, i", "torch.take(x.abs(), i)", f"{TABLE}, torch.randint(0, 147, (4, 3))", 1),
+    "one_class": ("x, i", "x.log_softmax(1).gather(1, i)", f"{TABLE}, torch.arange(7)[:, None]", 2),
+    "reflect": ("x", "F.pad(x, (1, 2, 2, 1), mode='reflect') * 2", IMAGE, 1),
+    "replicate": ("x", "F.pad(x.relu(), (1, 2, 2, 1), mode='replicate')", IMAGE, 1),
+    "circular": ("x", "F.pad(x, (3, 2), mode='circular')", LINE, 1),
+    "nearest": ("x", "F.interpolate(x, scale_factor=2) + 1", IMAGE, 1),
+    "nearest_exact": ("x", "F.interpolate(x, size=(4, 5), mode='nearest-exact')", IMAGE, 1),
+    "bilinear": ("x", "F.interpolate(x.relu(), size=(5, 13), mode='bilinear')", IMAGE, 2),
+    "bilinear_corners": (
+        "x", "F.interpolate(x, scale_factor=1.7, mode='bilinear', align_corners=True)", IMAGE, 1),
+    "bicubic": ("x", "F.interpolate(x, scale_factor=(1.5, 0.6), mode='bicubic')", IMAGE, 1),
+    "linear": ("x", "F.interpolate(x[:, 1:], scale_factor=2, mode='linear')", LINE, 1),
     "one_wide": ("x", "F.max_pool2d(F.pad(x, (1, 1)), (1, 3))", "torch.randn(1, 1, 1, 1)", 1),
     "empty_batch": ("x", "F.max_pool2d(F.pad(x, (1, 1)), 2)", "torch.randn(0, 3, 4, 5)", 1),
 }  # fmt: skip
@@ -82,6 +107,11 @@ NATIVE = (
     "avg_exclude",
     "max_indices",
     "avg_long",
+    "gather",
+    "embedding",
+    "near_indices",
+    "bilinear_corners",
+    "reflect",
 )
 
 
@@ -129,6 +159,22 @@ def test_design(name: str, target: Target) -> None:
     assert sum(isinstance(s, Launch) for s in body) <= CASES[name][3]
 
 
+@pytest.mark.parametrize("name", ("max_relu_padded", "near_indices"))
+def test_text(name: str, golden: Callable[[str, str], None]) -> None:
+    golden(f"{name}.aul", print_program(designed(name, CPU).program))
+
+
+def test_index_outside() -> None:
+    """It reads nothing: the output shows NaN there."""
+    made = designed("embedding", CPU)
+    table, index = loaded("embedding")[0]
+    index = index.copy()
+    index[1, 2], index[2, 0] = 7, -1
+    (output,) = interpret(made.program, [table, index])
+    assert np.isnan(output[1, 2]).all() and np.isnan(output[2, 0]).all()
+    np.testing.assert_allclose(output[0], table[index[0]] * 2)
+
+
 @pytest.mark.parametrize("impl_type", ("cpp", "mlir"))
 @pytest.mark.parametrize("name", NATIVE)
 def test_native(name: str, impl_type: str, tmp_path: Path) -> None:
@@ -142,7 +188,20 @@ def test_native(name: str, impl_type: str, tmp_path: Path) -> None:
     assert_near(outputs, name)
 
 
-TRITON = ("pad_chain", "pad_bool", "cat_gate", "max_relu_padded", "avg_exclude", "max_indices")
+TRITON = (
+    "pad_chain",
+    "pad_bool",
+    "cat_gate",
+    "max_relu_padded",
+    "avg_exclude",
+    "max_indices",
+    "gather",
+    "gather_outer",
+    "embedding_mean",
+    "two_indices",
+    "reflect",
+    "bilinear",
+)
 
 
 @pytest.fixture(scope="module")

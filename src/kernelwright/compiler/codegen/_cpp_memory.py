@@ -41,6 +41,14 @@ class Accesses(Expressions):
         text = f"{self.use('gather')}<{kind}>({self._address(item)}, {stride}{extra})"
         return f"{text} != 0" if type.dtype == "bool" else text
 
+    def _lookup(self, item: Instruction) -> str:
+        assert item.result is not None
+        type = item.result.type
+        kind = self.vector("int8" if type.dtype == "bool" else type.dtype, type.lanes)
+        memory, index = self.names[item.attrs["memory"]], self.get(item.args[0])
+        text = f"{self.use('lookup')}<{kind}>({memory}, {index})"
+        return f"{text} != 0" if type.dtype == "bool" else text
+
     def _stored(self, value: Value) -> str:
         if value.type.dtype != "bool" or value.type.lanes == 1:
             return self.get(value)

@@ -17,7 +17,7 @@ _WORDS = (
     "extern false float for friend goto if inline int long namespace new operator or and xor not "
     "private public register return short signed sizeof static struct switch template this throw "
     "true try typedef typename union unsigned using virtual void volatile while load store "
-    "load_first store_first gather scatter splat larger smaller maximum minimum each each2 "
+    "load_first store_first gather lookup scatter splat larger smaller maximum minimum each each2 "
     "chunked bits lanes spare stream finish_streams"
 )
 _RESERVED = frozenset(_WORDS.split())

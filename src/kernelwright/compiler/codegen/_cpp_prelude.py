@@ -188,6 +188,15 @@ static inline V gather(const T* p, int64_t stride, int64_t count = lanes<V>) {
   return v;
 }""",
     ),
+    "lookup": (
+        ("lanes",),
+        """\
+template <class V, class T, class I> static inline V lookup(const T* p, const I& index) {
+  V v;
+  for (int64_t l = 0; l < lanes<V>; ++l) v[l] = p[index[l]];
+  return v;
+}""",
+    ),
     "scatter": (
         ("lanes",),
         """\

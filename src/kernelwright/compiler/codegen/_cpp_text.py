@@ -188,7 +188,7 @@ class _FunctionText(Accesses):
                 return self._mask_bytes(a)
             if item.op == "cmp":
                 return SIZE_BYTES[a.type.dtype]
-        return 1 if item.op in ("load", "gather") else 4
+        return 1 if item.op in ("load", "gather", "lookup") else 4
 
 
 _EXPRESSIONS: dict[str, Callable[[_FunctionText, Instruction], str]] = {
@@ -213,6 +213,7 @@ _EXPRESSIONS: dict[str, Callable[[_FunctionText, Instruction], str]] = {
             "shuffle",
             "load",
             "gather",
+            "lookup",
         ]
     },
     **dict.fromkeys(("min", "max", "minnum", "maxnum"), _FunctionText._extremum),

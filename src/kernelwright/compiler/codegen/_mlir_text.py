@@ -191,7 +191,7 @@ class _FunctionText:
         if item.result is None:
             (self._store if item.op == "store" else self._scatter)(item)
             return
-        if item.op in ("load", "gather", "libm"):
+        if item.op in ("load", "gather", "lookup", "libm"):
             getattr(self, f"_{item.op}")(item)
             return
         if item.op == "splat" and item.result.type.lanes == 1:
@@ -504,6 +504,20 @@ class _FunctionText:
         text = self._new(
             f"vector.gather {self.get(memory)}[{at}] [{indices}], {mask}, {zero} : {types}, "
             f"{type_text(type)} into {type_text(type)}",
+            item.result.name,
+        )
+        self._loaded(item, text, type)
+
+    def _lookup(self, item: Instruction) -> None:
+        assert item.result is not None
+        type, index = self._in_memory(item.result.type), item.args[0]
+        memory, lanes = item.attrs["memory"], item.result.type.lanes
+        at = self._new("arith.constant 0 : index")
+        mask = self._new(f"arith.constant dense<true> : vector<{lanes}xi1>", "all")
+        types = f"{memory_type(memory)}, {type_text(index.type)}, vector<{lanes}xi1>"
+        text = self._new(
+            f"vector.gather {self.get(memory)}[{at}] [{self.get(index)}], {mask}, "
+            f"{self._zero(type)} : {types}, {type_text(type)} into {type_text(type)}",
             item.result.name,
         )
         self._loaded(item, text, type)

@@ -27,8 +27,12 @@ class CopyWriter(TileWriter):
             self.put(copy.dst.name, text, self.covered([copy.src.name], dst))
 
     def load(self, copy: Copy, place: Place, tile: TileType) -> None:
-        pointer, masks = self.address(place, tile, copy.pad is not None)
+        pointer, masks = self.address(
+            place, tile, copy.pad is not None, copy.axis if copy.index is not None else None
+        )
         mask = self.mask(masks, tile)
+        if copy.index is not None:
+            pointer, mask = self.indexed(copy, place, tile, pointer, mask)
         value = copy.pad if copy.pad is not None else 0
         shown = ops.number(float(value) if tile.dtype in ops.FLOATS else int(value))
         more = f", mask={mask}, other={shown}" if mask else ""
@@ -46,10 +50,11 @@ class CopyWriter(TileWriter):
         self.emit(f"tl.store({pointer}, {value}{more})")
 
     def address(
-        self, place: Place, tile: TileType, checked: bool
+        self, place: Place, tile: TileType, checked: bool, axis: int | None = None
     ) -> tuple[str, list[tuple[int | None, str]]]:
         """The pointer of a rectangular part, and its masks by position among ``tile.kept`` (None:
-        a scalar condition)."""
+        a scalar condition). ``axis``: the dimension that an index tile runs along, which is not
+        checked here."""
         param = self.params[place.name]
         assert place.index is not None
         if param.shape is None:
@@ -63,11 +68,21 @@ class CopyWriter(TileWriter):
         offset = self.scope.text(param.offset)
         if offset != "0":
             terms.append(offset)
-        for part, size, stride in zip(place.index, param.shape, strides):
+        for number, (part, size, stride) in enumerate(zip(place.index, param.shape, strides)):
             if not isinstance(part, Slice):
                 terms.append(self._scaled(self.scope.text(part), part, stride))
+                if number == axis:
+                    continue
                 index = self._scalar_index(part, tile)
                 masks += self._bounds(part, Int(1), size, None, index, checked)
+                continue
+            one = axis is not None and self.scope.poly(Binary("-", part.upper, part.lower)) == ONE
+            if one and dim in tile.kept:  # the index tile alone runs along this dimension
+                terms.append(self._scaled(self.scope.text(part.lower), part.lower, stride))
+                position = tile.kept.index(dim)
+                if self._may_pad(tile, position):
+                    masks.append((position, self._own(tile, position)))
+                dim += 1
                 continue
             self._check_extent(place, part, tile, dim)
             lower = self.scope.text(part.lower)
@@ -85,6 +100,28 @@ class CopyWriter(TileWriter):
             dim += 1
         terms = [t for t in terms if t != "0"]
         return " + ".join([self.name(place.name), *terms]), masks
+
+    def indexed(
+        self, copy: Copy, place: Place, tile: TileType, pointer: str, mask: str
+    ) -> tuple[str, str]:
+        """The pointer and the mask of an indirect load."""
+        assert copy.index is not None and place.index is not None
+        param = self.params[place.name]
+        assert param.shape is not None
+        start, size = place.index[copy.axis], param.shape[copy.axis]
+        stride = (param.strides or _row_major(param.shape))[copy.axis]
+        index = self.operand(copy.index.name, tile)
+        if tile.kept and not self.tiles[copy.index.name].kept:
+            index = f"tl.full((1,), {index}, tl.{self.tiles[copy.index.name].dtype})"
+            index = self.named("at", index)
+        assert not isinstance(start, Slice)
+        first = self.scope.text(start)
+        moved = index if first == "0" else self.named("at", f"{index} + ({first})")
+        inside = f"({moved} >= 0) & ({moved} < {self.scope.text(size)})"
+        bits = "tl.int64" if self.wide else "tl.int32"
+        step = self.scope.text(stride)
+        offset = f"tl.cast({index}, {bits})" + ("" if step == "1" else f" * ({step})")
+        return f"{pointer} + {offset}", f"{mask} & {inside}" if mask else inside
 
     def _check_extent(self, place: Place, part: Slice, tile: TileType, dim: int) -> None:
         extent = self.scope.poly(Binary("-", part.upper, part.lower))
@@ -155,6 +192,9 @@ class CopyWriter(TileWriter):
             if part not in parts:
                 parts.append(part)
         return " & ".join(parts)
+
+
+ONE = {(): 1}
 
 
 def _row_major(shape: Sequence[IntExpr]) -> tuple[IntExpr, ...]:

@@ -208,6 +208,8 @@ def _needs_initial_value(body: tuple[Statement, ...]) -> frozenset[str]:
         for s in block:
             if isinstance(s, Copy | VectorOp):
                 reads = [s.src.name] if isinstance(s, Copy) else [p.name for p in s.srcs]
+                if isinstance(s, Copy) and s.index is not None:
+                    reads.append(s.index.name)
                 if isinstance(s, VectorOp):
                     factor = s.attr("factor")
                     reads += [factor.name] if isinstance(factor, Place) else []

@@ -143,6 +143,80 @@ class Body:
             value = self.keep(Vec(self.b, value), count, pad).value
         return self.register_loaded(node.dtype, Vec(self.b, value))
 
+    def _lookup(self, node: Node) -> Reg:
+        """An indirect load. Every address is inside of the memory: where the index or another
+        dimension is outside, element 0 is read and ``pad`` taken."""
+        access, b = node.access, self.b
+        assert access is not None
+        index = self.wide(self.evaluate(node.inputs[0]))
+        moving = node.shape[-1] != 1 and access.strides[-1] != 0
+        start, extent, stride = (node.attrs[k] for k in ("start", "extent", "stride"))
+        at = index.to("int64") if index.lanes == 1 else index
+        if start != affine.ZERO:
+            at = at.to("int64") + Vec(b, b.index(start))
+        valid = (at >= 0) & (at < extent)
+        if index.lanes == 1 and not moving:
+            return self.scalar_lookup(node, at, valid)
+        if index.lanes == 1:
+            return self.row_lookup(node, at, valid)
+        kind = "int32" if access.memory.elements < 2**31 else "int64"
+        count, _ = self.limit(node, access, self.lanes)
+        for limit in (count, self.count):
+            if limit is not None:
+                valid = valid & self.mask(limit, self.lanes)
+        offset = at.to(kind) * stride
+        base = Vec(b, self.address(node, access)).to(kind)
+        total = offset + self.spread(base)
+        if moving:
+            lane = Vec(b, b.op("lane", type=VectorType(kind, self.lanes)))
+            total = total + lane * access.strides[-1]
+        safe = valid.select(total, total.const(0))
+        type = VectorType(access.memory.dtype, self.lanes)
+        value = Vec(b, b.op("lookup", safe.value, type=type, memory=access.memory))
+        return self.register_loaded(node.dtype, self.filled(valid, value, node.attrs["pad"]))
+
+    def filled(self, valid: Vec, value: Vec, pad: float) -> Vec:
+        """``value`` where ``valid``, else ``pad``."""
+        other: float | int | bool = pad
+        if not is_float(value.dtype):
+            other = bool(pad) if value.dtype == "bool" else int(pad)
+        return valid.select(value, other)
+
+    def scalar_lookup(self, node: Node, at: Vec, valid: Vec) -> Reg:
+        """One element for the whole row."""
+        access, b = node.access, self.b
+        assert access is not None
+        count, _ = self.limit(node, access, 1)
+        if count is not None:
+            valid = valid & (Vec(b, count) > 0)
+        total = at * node.attrs["stride"] + Vec(b, self.address(node, access))
+        safe = valid.select(total, total.const(0))
+        value = Vec(
+            b, b.op("load", safe.value, type=VectorType(access.memory.dtype), memory=access.memory)
+        )
+        return self.register_loaded(node.dtype, self.filled(valid, value, node.attrs["pad"]))
+
+    def row_lookup(self, node: Node, at: Vec, valid: Vec) -> Reg:
+        """A row of memory that one index chooses."""
+        access, b = node.access, self.b
+        assert access is not None
+        count, _ = self.limit(node, access, self.lanes)
+        some = count or self.count or b.integer(self.lanes)
+        live = b.op("select", valid.value, some, b.integer(0), type=INDEX)
+        total = at * node.attrs["stride"] + Vec(b, self.address(node, access))
+        kind = VectorType(access.memory.dtype, self.lanes)
+        if access.strides[-1] == 1:
+            loaded = b.op("load", total.value, live, type=kind, memory=access.memory)
+        else:
+            loaded = b.op(
+                "gather", total.value, live, type=kind, memory=access.memory,
+                stride=access.strides[-1],
+            )  # fmt: skip
+        value = Vec(b, loaded)
+        if node.attrs["pad"]:
+            value = self.keep(value, live, node.attrs["pad"])
+        return self.register_loaded(node.dtype, value)
+
     def register_loaded(self, dtype: str, value: Vec) -> Reg:
         if compute_dtype(dtype) == dtype:
             return Reg(dtype, value.value, value.value)

@@ -344,7 +344,7 @@ class RunEmitter:
                 kinds = list(reduction.dtypes(node))
             elif node.kind == "scan":
                 kinds = [scan.dtype(node)]
-            elif node.kind in ("load", "store") or node.op == "copy":
+            elif node.kind in ("load", "store", "lookup") or node.op == "copy":
                 kinds = [node.dtype]
             widest = max([widest, *(DTYPES[k].itemsize for k in kinds)])
         return _lanes(nodes[0].iteration(self.rank - 1), self.vector_bytes // widest)

@@ -77,6 +77,9 @@ class _Machine:
         if item.op in ("load", "gather"):
             assert item.result is not None
             self.values[item.result] = self.load(item)
+        elif item.op == "lookup":
+            assert item.result is not None
+            self.values[item.result] = self.lookup(item)
         elif item.op in ("store", "scatter"):
             self.store(item)
         else:
@@ -114,6 +117,14 @@ class _Machine:
         result = np.zeros(kind.lanes, DTYPES[kind.dtype])
         result[: len(at)] = self.memories[memory][at]
         return result
+
+    def lookup(self, item: Instruction) -> Array:
+        memory, at = item.attrs["memory"], self.values[item.args[0]]
+        if at.min() < 0 or at.max() >= memory.elements:
+            raise LoopIRError(
+                f"lookup {memory.name}[{at.min()}..{at.max()}] outside {memory.elements}"
+            )
+        return np.asarray(self.memories[memory][at])
 
     def store(self, item: Instruction) -> None:
         memory, value = item.attrs["memory"], self.values[item.args[1]]

@@ -88,6 +88,8 @@ OPS = {
     "load": "attrs: memory; args: index[, count]; ``lanes`` elements from index on; with count"
     " (an int64 scalar) only the first count lanes are read, the others are zero",
     "gather": "attrs: memory, stride (int); args: index[, count]; lane l reads index + l * stride",
+    "lookup": "attrs: memory; args: index, a vector of int32 or int64; lane l reads"
+    " memory[index[l]], every one inside of the memory",
     "store": "attrs: memory; args: index, value[, count]",
     "scatter": "attrs: memory, stride; args: index, value[, count]",
 }

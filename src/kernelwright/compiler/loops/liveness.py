@@ -10,7 +10,8 @@ from kernelwright.aul.syntax import Copy, Guard, Loop, Place, Statement, Tile, V
 def reads(statement: Statement) -> set[str]:
     """Names that a Copy or VectorOp reads (tensors may be among them)."""
     if isinstance(statement, Copy):
-        return {statement.src.name}
+        index = statement.index
+        return {statement.src.name} | ({index.name} if index is not None else set())
     if not isinstance(statement, VectorOp):
         return set()
     found = {place.name for place in statement.srcs}

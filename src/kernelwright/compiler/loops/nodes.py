@@ -68,6 +68,8 @@ class Reg:
 class Node:
     """kind            inputs  meaning
     load              0       access; attrs: pad (float or None)
+    lookup            1       access; input: the index along one more dimension, of ``stride`` and
+                              ``extent``, counted from ``start``; attrs: pad
     fill              0       attrs: value
     iota              0       attrs: axis, start (Affine)
     scalar            0       attrs: reg, a Reg from outside of the run

@@ -21,6 +21,7 @@ from kernelwright.compiler.loops.staging import can_stage
 
 SHARED_BUDGET = 6  # instructions that may be repeated in several loops instead of keeping a value
 SCAN_COST = 12.0  # instructions to scan the lanes of one vector
+LOOKUP_COST = 8
 BROADCAST_BUDGET = 4  # the same for a row that is used by every turn of an outer loop
 
 
@@ -88,6 +89,8 @@ def _vector_cost(nodes: list[Node], d: int, lanes: int) -> float:
                 each = 4.0  # transposed in registers
         if node.kind == "scan":
             each = SCAN_COST if node.attrs["axis"] == d else 2.0
+        if node.kind == "lookup" and extent > 1 and node.inputs[0].shape[d] > 1:
+            each = float(lanes)
         total += vectors * each
     return total
 
@@ -151,9 +154,10 @@ def anchor(nodes: list[Node]) -> list[Node]:
         elif can_stage(node):
             node.anchored, node.attrs["staged"] = "hard", True
         own = semantics.cost(node.op) if node.kind == "map" else int(node.kind == "load")
+        own = LOOKUP_COST if node.kind == "lookup" else own
         again[node] = own + sum(0 if s.anchored else again[s] for s in node.inputs)
         if (
-            node.kind in ("map", "load")
+            node.kind in ("map", "load", "lookup")
             and not node.anchored
             and _worth_keeping(node, users[node], again[node])
         ):

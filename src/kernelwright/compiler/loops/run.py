@@ -69,7 +69,9 @@ class Run:
 
     def copy(self, statement: Copy) -> None:
         source, target = statement.src.name, statement.dst.name
-        if source in self.tensors:
+        if source in self.tensors and statement.index is not None:
+            self.lookup(statement)
+        elif source in self.tensors:
             info = self.tile(statement.dst)
             access = self.access(statement.src, info, statement.pad is not None)
             node = Node("load", "", list(info.shape), info.dtype, access=access)
@@ -84,6 +86,29 @@ class Run:
             self.order(self.add(node))
         else:
             self.define(target, self.read(source))
+
+    def lookup(self, statement: Copy) -> None:
+        """An indirect load: its own access, and the index tile as an input."""
+        assert statement.index is not None and statement.src.index is not None
+        info, tensor = self.tile(statement.dst), self.tensors[statement.src.name]
+        slices = [i for i in statement.src.index if isinstance(i, Slice)]
+        extents = [self._start(i)[1] for i in slices]
+        box = TileInfo(info.name, tuple(extents), info.dtype)
+        access = self.access(statement.src, box, True)
+        for d, (have, want) in enumerate(zip(extents, info.shape)):
+            if have == 1 and want != 1:
+                access.strides[d], access.inside[d] = 0, Interval.full(want)
+        axis = statement.axis
+        start = self._start(statement.src.index[axis])[0]
+        access.fixed = [f for f in access.fixed if f[0] != start or f[1] != tensor.shape[axis]]
+        node = Node("lookup", "", list(info.shape), info.dtype, [self.read(statement.index.name)])
+        node.access = access
+        node.attrs.update(
+            pad=statement.pad, start=start, extent=tensor.shape[axis], stride=tensor.strides[axis]
+        )
+        access.base = access.base - start * tensor.strides[axis]
+        self.order(self.add(node))
+        self.define(statement.dst.name, node)
 
     def converted(self, node: Node, have: str, want: str) -> Node:
         """A copy between a tensor and a tile of another dtype converts."""
@@ -275,9 +300,9 @@ class Run:
                 continue
             if other.access.memory is node.access.memory and not _disjoint(other, node):
                 node.after.append((other, False))
-                if other.kind == "load":
+                if other.kind in ("load", "lookup"):
                     other.anchored = "hard"
-                if node.kind == "load":
+                if node.kind in ("load", "lookup"):
                     node.anchored = "hard"
 
     def access(self, place: Place, info: TileInfo, bounded: bool) -> Access:

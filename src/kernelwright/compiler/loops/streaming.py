@@ -48,5 +48,5 @@ def streams(function: Function) -> bool:
 
 
 def _read(function: Function) -> list[Memory]:
-    reads = ("load", "gather")
+    reads = ("load", "gather", "lookup")
     return [i.attrs["memory"] for i in instructions(function.body) if i.op in reads]

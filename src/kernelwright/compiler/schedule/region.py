@@ -13,10 +13,10 @@ from typing import Any
 
 from kernelwright.compiler.schedule.dims import Axes, Axis, DimConflict, Dims
 from kernelwright.compiler.schedule.symbols import SizeTable, Symbol, product
-from kernelwright.compiler.schedule.windows import WINDOW_OPS, window_of
+from kernelwright.compiler.schedule.views import View, contiguous, squeezed, windowed
+from kernelwright.compiler.schedule.windows import WINDOW_OPS
 from kernelwright.graph.core import Node
 from kernelwright.graph.ops import op_definition
-from kernelwright.graph.ops.window import inside
 
 
 class Cut(Exception):
@@ -29,72 +29,6 @@ class Cut(Exception):
 
 class JoinRefused(Exception):
     """A root cannot be added to this region; it needs another one."""
-
-
-@dataclass(frozen=True)
-class View:
-    """A strided window on a stored tensor: one stride (in elements) an axis, and the offset of
-    index 0. ``inside`` has the half-open range of each axis that lies in the tensor; elsewhere the
-    view is ``fill`` and nothing is read."""
-
-    buffer: Node
-    shape: tuple[Symbol, ...]
-    strides: tuple[Symbol, ...]
-    offset: Symbol
-    inside: tuple[tuple[Symbol, Symbol], ...]
-    fill: float | int | bool = 0
-
-    def key(self) -> tuple[object, ...]:
-        return (
-            self.buffer.id,
-            tuple(e.value for e in self.shape),
-            tuple(s.value for s in self.strides),
-            self.offset.value,
-            tuple((low.value, high.value) for low, high in self.inside),
-            repr(self.fill) if self.bounded() else "",
-        )
-
-    def bounded(self) -> bool:
-        """Whether some of it lies outside of the tensor."""
-        return any(
-            (low.value, high.value) != (0, extent.value)
-            for (low, high), extent in zip(self.inside, self.shape)
-        )
-
-
-def contiguous(buffer: Node, shape: Sequence[Symbol]) -> View:
-    """The whole tensor, row-major."""
-    strides = tuple(product(shape[i + 1 :]) for i in range(len(shape)))
-    whole = tuple((Symbol.of(0), extent) for extent in shape)
-    return View(buffer, tuple(shape), strides, Symbol.of(0), whole)
-
-
-def windowed(view: View, node: Node, table: SizeTable) -> View | None:
-    """``view`` seen through a "slice", "flip", "pad" or "window" node; None where the two have
-    different values outside."""
-    window = window_of(node)
-    reaches = any(window.outside(a, n) for a, n in enumerate(node.inputs[0].shape))
-    if reaches and view.bounded() and repr(view.fill) != repr(window.value):
-        return None
-    strides, offset, ranges = list(view.strides), view.offset, []
-    shape = tuple(
-        before if before.value == extent else table.symbol(extent)
-        for before, extent in zip(view.shape, node.shape)
-    )
-    for i, (start, step) in enumerate(zip(window.starts, window.steps)):
-        size = view.shape[i].value
-        if step < 0 and start == size - 1:
-            offset = offset + (view.shape[i] - Symbol.of(1)) * strides[i]
-        elif start:
-            offset = offset + (table.symbol(start) if start > 0 else Symbol.of(start)) * strides[i]
-        strides[i] = strides[i] * Symbol.of(step)
-        low, high = (end.value for end in view.inside[i])
-        ends = inside(start - low, step, shape[i].value, high - low)
-        ranges.append(
-            (Symbol.of(ends[0]), shape[i] if ends[1] == shape[i].value else Symbol.of(ends[1]))
-        )
-    fill = window.value if reaches and window.value is not None else view.fill
-    return View(view.buffer, shape, tuple(strides), offset, tuple(ranges), fill)
 
 
 @dataclass(eq=False)
@@ -184,7 +118,8 @@ class Region:
                 memo[current.id] = self.compute(current, memo)
             else:
                 stack.append((current, True))
-                stack.extend((n, False) for n in reversed(current.inputs))
+                needed = current.inputs[1:] if current.op == "lookup" else current.inputs
+                stack.extend((n, False) for n in reversed(needed))
         return memo[node.id]
 
     def window(self, node: Node) -> View | None:
@@ -213,6 +148,13 @@ class Region:
         base = node
         while base.op == "reshape" and not self.is_stored(base):
             base = base.inputs[0]
+        if base.op in WINDOW_OPS and node is not base and not self.is_stored(base):
+            inner = self.window(base)
+            return (
+                None
+                if inner is None
+                else squeezed(inner, [self.table.symbol(e) for e in node.shape])
+            )
         if base is node or not self.is_stored(base):
             return None
         return contiguous(base, [self.table.symbol(e) for e in node.shape])
@@ -235,6 +177,8 @@ class Region:
         return value
 
     def compute(self, node: Node, memo: dict[int, Value]) -> Value:
+        if node.op == "lookup":
+            return self.lookup(node, [memo[n.id] for n in node.inputs[1:]])
         args = [memo[n.id] for n in node.inputs]
         kind = op_definition(node.op).kind
         if node.op == "constant":
@@ -250,6 +194,34 @@ class Region:
         if kind == "elementwise":
             return self.map(node, args)
         raise Cut(node)
+
+    def lookup(self, node: Node, args: Sequence[Value]) -> Value:
+        """An indirect load of a stored tensor: its view has the output's axes (no stride where the
+        tensor has none), the indexed axes are in ``attrs``."""
+        base = node.inputs[0]
+        source = self.window(base) or self.whole(base)
+        if source is None or source.bounded():
+            raise Cut(base)
+        rank, follows = len(node.shape), node.attrs["follows"]
+        arguments = self.aligned(node.inputs[1:], args, rank)
+        axes = list(self.common_axes(arguments, rank))
+        strides, indexed = [Symbol.of(0)] * rank, []
+        for axis, to in enumerate(follows):
+            if to < 0:
+                indexed.append((source.shape[axis], source.strides[axis]))
+                continue
+            strides[to] = source.strides[axis]
+            if not axes[to]:
+                same = source.shape[axis].value == node.shape[to]
+                extent = source.shape[axis] if same else self.table.symbol(node.shape[to])
+                axes[to] = self.dims.fresh(extent)
+        shape = tuple(self.dims.extent(axis) for axis in axes)
+        whole = tuple((Symbol.of(0), extent) for extent in shape)
+        view = View(source.buffer, shape, tuple(strides), source.offset, whole)
+        attrs = {"indexed": indexed, "fill": node.attrs.get("fill")}
+        return self.note(
+            Value("lookup", "lookup", tuple(arguments), tuple(axes), node.dtype, node, attrs, view)
+        )
 
     def iota(self, node: Node) -> Value:
         axes = tuple(self.dims.fresh(self.table.symbol(e)) for e in node.shape)
@@ -323,15 +295,20 @@ class Region:
     # ---- elementwise -------------------------------------------------------------------------
 
     def map(self, node: Node, args: Sequence[Value]) -> Value:
-        arguments = list(args)
-        for i in range(len(arguments)):
-            if not self.align(arguments[: i + 1], len(node.shape)):
-                arguments[i] = self.clone(node.inputs[i], arguments[i])
-                if not self.align(arguments[: i + 1], len(node.shape)):
-                    raise Cut(node.inputs[i])
+        arguments = self.aligned(node.inputs, args, len(node.shape))
         axes = self.common_axes(arguments, len(node.shape))
         value = Value("map", node.op, tuple(arguments), axes, node.dtype, node, dict(node.attrs))
         return self.note(value)
+
+    def aligned(self, nodes: Sequence[Node], args: Sequence[Value], rank: int) -> list[Value]:
+        """The operands over the same dimensions, some of them perhaps computed once more."""
+        arguments = list(args)
+        for i in range(len(arguments)):
+            if not self.align(arguments[: i + 1], rank):
+                arguments[i] = self.clone(nodes[i], arguments[i])
+                if not self.align(arguments[: i + 1], rank):
+                    raise Cut(nodes[i])
+        return arguments
 
     def common_axes(self, args: Sequence[Value], rank: int) -> Axes:
         axes: list[Axis] = [()] * rank
@@ -406,7 +383,7 @@ class Region:
         """Every dimension of a load, an iota, a reduction's operand or a root."""
         out: set[int] = set()
         for value in self.live():
-            if value.kind in ("load", "iota"):
+            if value.kind in ("load", "iota", "lookup"):
                 out.update(self.dims.flatten(value.axes))
             if value.kind in ("reduce", "scan"):
                 out.update(self.dims.flatten(value.args[0].axes))
@@ -503,6 +480,12 @@ class Region:
             raise JoinRefused
         raise Cut(next(v.node for v in found if v.node is not self.roots[0].node))
 
+    def followed(self, lookup: Value) -> frozenset[int]:
+        """The dimensions along which an indirect load follows the tensor's own axes."""
+        assert lookup.view is not None
+        pairs = zip(lookup.axes, lookup.view.strides)
+        return frozenset(d for axis, s in pairs if s.value for d in self.dims.resolve(axis))
+
     def presence(self, value: Value) -> frozenset[int]:
         """The dimensions along which ``value`` really differs."""
         memo: dict[int, frozenset[int]] = {}
@@ -515,6 +498,10 @@ class Region:
                 memo[id(current)] = frozenset(self.dims.resolve(axis))
             elif current.kind == "load":
                 memo[id(current)] = dims
+            elif current.kind == "lookup":
+                memo[id(current)] = frozenset().union(
+                    *(memo[id(a)] for a in current.args), self.followed(current)
+                )
             else:
                 union = frozenset().union(*(memo[id(a)] for a in current.args))
                 if current.kind == "reduce":

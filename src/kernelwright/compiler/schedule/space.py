@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kernelwright.compiler.schedule.region import Region, Value, View, contiguous
+from kernelwright.compiler.schedule.region import Region, Value
 from kernelwright.compiler.schedule.symbols import Symbol, product
+from kernelwright.compiler.schedule.views import View, contiguous
 
 Strides = dict[int, Symbol]  # atomic dimension -> stride in elements
 
@@ -24,6 +25,8 @@ def strides_of(region: Region, view: View, value: Value) -> Strides:
     """The stride of every atomic dimension of a view whose axes are those of ``value``."""
     out: Strides = {}
     for axis, stride in zip(value.axes, view.strides):
+        if value.kind == "lookup" and not stride.value:
+            continue
         step = stride
         for atom in reversed(region.dims.resolve(axis)):
             out[atom] = step
@@ -89,7 +92,7 @@ class Space:
     def order(self) -> list[int]:
         """Atomic dimensions, slowest first: as the largest store lays them out, with the others
         where the largest load has them."""
-        live = [v for v in self.values if v.kind in ("load", "iota")]
+        live = [v for v in self.values if v.kind in ("load", "iota", "lookup")]
         axes = [self.region.dims.flatten(r.value.axes) for r in self.region.roots]
         axes.sort(key=len, reverse=True)
         guides = axes[:1]

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from kernelwright.aul import syntax as aul
-from kernelwright.compiler.schedule.region import Root, Value, View
+from kernelwright.compiler.schedule.region import Root, Value
 from kernelwright.compiler.schedule.space import LoopDim, Space, Strides
 from kernelwright.compiler.schedule.symbols import Symbol, product
+from kernelwright.compiler.schedule.views import View
 from kernelwright.errors import UnsupportedError
 from kernelwright.graph.core import DTYPES, Node, is_float
+from kernelwright.graph.ops.lookup import outside
 
 # What kernels name tiles and integers; tensors have other names.
 OWN_NAMES = re.compile(
@@ -182,10 +184,12 @@ class TileWriter:
         dtype: str,
         output: bool,
         value: Value | None = None,
+        along: tuple[Symbol, Symbol] | None = None,
     ) -> tuple[aul.Place, bool]:
         """Where a tile stands in a buffer, and whether the slice may pass the buffer's end. Adds
         the kernel parameter: one dimension a LoopDim of the access. ``value`` is the load, whose
-        window may reach outside."""
+        window may reach outside; ``along`` the extent and stride of a last dimension, at 0, that
+        an index tile runs along."""
         shape: list[Symbol] = []
         steps: list[Symbol] = []
         index: list[aul.IntExpr | aul.Slice] = []
@@ -220,6 +224,10 @@ class TileWriter:
             shape.append(Symbol.of(1))
             steps.append(Symbol.of(1))
             index.append(aul.Slice(aul.Int(0), aul.Int(1)))
+        if along is not None:
+            shape.append(along[0])
+            steps.append(along[1])
+            index.append(aul.Int(0))
         param = self.parameter(name, shape, steps, offset, dtype, output)
         return aul.Place(param, tuple(index)), partial
 
@@ -266,6 +274,59 @@ class TileWriter:
         self.body.append(aul.Copy(aul.Place(ref.name), place, pad))
         return ref
 
+    def lookup(self, value: Value) -> TileRef:
+        """The tile of an indirect load, in its memory dtype."""
+        view = value.view
+        assert isinstance(view, View)
+        dtype, indexed = view.buffer.dtype, value.attrs["indexed"]
+        refs = [self.tile_of(a) for a in value.args]
+        if len(refs) == 1:
+            index, along = refs[0], indexed[0]
+        else:
+            index, along = self.joined_index(value, refs)
+        strides = self.space.loads[id(value)]
+        name = self.names[view.buffer.id]
+        place, _ = self.place(name, strides, view.offset, dtype, False, value, along)
+        assert place.index is not None
+        ref = self.new_tile("x", self.present(value), dtype)
+        fill = value.attrs["fill"]
+        pad = rounded(outside(DTYPES[dtype]) if fill is None else fill, dtype)
+        self.body.append(
+            aul.Copy(
+                aul.Place(ref.name), place, pad, index=aul.Place(index.name),
+                axis=len(place.index) - 1,
+            )
+        )  # fmt: skip
+        return ref
+
+    def joined_index(
+        self, value: Value, refs: Sequence[TileRef]
+    ) -> tuple[TileRef, tuple[Symbol, Symbol]]:
+        """Several indices as one offset; -1 where one of them lies outside."""
+        total: TileRef | None = None
+        valid: TileRef | None = None
+        dtype, span = "int64", Symbol.of(1)
+        for ref, (extent, stride) in zip(refs, value.attrs["indexed"]):
+            wide = self.convert(ref, dtype)
+            for op, limit in (("ge", Symbol.of(0)), ("lt", extent)):
+                bound = self.new_tile("k", (False,) * len(self.tiled), dtype)
+                self.emit("vfill_op", "", bound, value=limit.value)
+                test = self.new_tile("t", wide.present, "bool")
+                self.emit("vcompare_op", op, test, wide, bound)
+                valid = test if valid is None else self.binary("and", valid, test, "bool")
+            term = self.emit(
+                "vectorscalar_op", "muls", self.new_tile("i", wide.present, dtype), wide,
+                factor=aul_number(stride),
+            )  # fmt: skip
+            total = term if total is None else self.binary("add", total, term, dtype)
+            span = span + (extent - Symbol.of(1)) * stride
+        assert total is not None and valid is not None
+        none = self.new_tile("k", (False,) * len(self.tiled), dtype)
+        self.emit("vfill_op", "", none, value=-1)
+        chosen = self.new_tile("i", union([valid, total]), dtype)
+        self.emit("vselect_op", "", chosen, valid, total, none)
+        return chosen, (span, Symbol.of(1))
+
     def store(self, ref: TileRef, root: Root, strides: Strides, offset: Symbol) -> None:
         """Writes a root's tile, broadcast and rounded to the tensor's dtype."""
         wanted = tuple(t.dim.atoms[0] in strides for t in self.tiled)
@@ -311,6 +372,8 @@ class TileWriter:
             return self.convert(self.load(value), compute_dtype(value.dtype))
         if value.kind == "const":
             return self.constant(value)
+        if value.kind == "lookup":
+            return self.convert(self.lookup(value), compute_dtype(value.dtype))
         if value.kind == "iota":
             return self.iota(value)
         if value.kind == "reduce":

@@ -95,7 +95,7 @@ class _Lowering:
     def run(self) -> Graph:
         nodes = self.graph.nodes()
         for node in nodes:
-            if node.op in WINDOW_OPS:
+            if node.op in (*WINDOW_OPS, "lookup"):
                 self.wanted[node.inputs[0].id] += node.type.size
         for node in reversed(nodes):
             kind = op_definition(node.op).kind
@@ -114,6 +114,10 @@ class _Lowering:
             original = node.inputs[0]
             ratio = self.wanted[original.id] / max(1, original.type.size)
             return self.windowed(window_of(node), operands[0], ratio)
+        if node.op == "lookup" and node.attrs.get("fill") is None:
+            original = node.inputs[0]
+            ratio = self.wanted[original.id] / max(1, original.type.size)
+            return self.looked_up(node, operands, ratio)
         if node.op == "concat":
             return self.concat(operands, node.attrs["axis"])
         elementwise = op_definition(node.op).kind == "elementwise"
@@ -135,6 +139,23 @@ class _Lowering:
         if key not in self.memo:
             self.memo[key] = self.sunk(window, x, ratio) or self.made(window, x)
         return self.memo[key]
+
+    def looked_up(self, node: Node, operands: Sequence[Node], ratio: float) -> Node:
+        """A lookup in f(a, b) = f of lookups in a and b, where that repeats little."""
+        base, *indices = operands
+        base = self.reshape_below(base)
+        plain = op_definition(base.op).kind == "elementwise" and all(
+            n.shape == base.shape or (n.op == "constant" and n.type.size == 1) for n in base.inputs
+        )
+        if plain and not self.dear(base, ratio):
+            parts = [
+                n if n.shape != base.shape else self.looked_up(node, [n, *indices], ratio)
+                for n in base.inputs
+            ]
+            value = self.builder.make(base.op, parts, **base.attrs)
+            if value.shape == node.shape:
+                return value
+        return self.builder.make("lookup", operands, **node.attrs)
 
     def made(self, window: Window, x: Node) -> Node:
         value = window.value
@@ -227,17 +248,23 @@ class _Lowering:
             axes = [None if n == 1 else next(rest) for n in base.shape]
             inner = self.windowed(window.picked(axes, base.shape), base, ratio)
             return self.builder.reshape(inner, shape=window.shape)
-        if op_definition(base.op).kind == "elementwise" and all(
-            n.shape == base.shape or n.type.size == 1 for n in base.inputs
-        ):
-            if self.dear(base, ratio):
-                return None
-            ones = (1,) * len(x.shape)
-            operands = [
-                self.reshaped(n, x.shape if n.shape == base.shape else ones) for n in base.inputs
-            ]
-            return self.windowed(window, self.builder.make(base.op, operands, **base.attrs), ratio)
-        return None
+        below = self.reshape_below(x)
+        if below is x or self.dear(base, ratio):
+            return None
+        return self.windowed(window, below, ratio)
+
+    def reshape_below(self, x: Node) -> Node:
+        """A reshape of an elementwise op as the op on reshaped operands, if it is one."""
+        if x.op != "reshape" or op_definition(x.inputs[0].op).kind != "elementwise":
+            return x
+        base = x.inputs[0]
+        if any(n.shape != base.shape and n.type.size != 1 for n in base.inputs):
+            return x
+        ones = (1,) * len(x.shape)
+        operands = [
+            self.reshaped(n, x.shape if n.shape == base.shape else ones) for n in base.inputs
+        ]
+        return self.builder.make(base.op, operands, **base.attrs)
 
     def reshaped(self, x: Node, shape: tuple[int, ...]) -> Node:
         if x.shape == shape:

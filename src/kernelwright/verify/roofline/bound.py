@@ -7,6 +7,7 @@ Every rule here errs to the low side: a bound that is too high would refuse hone
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -182,6 +183,10 @@ def _asked_of(operand: Node, user: Node, needed: float, structured: frozenset[in
     masked = any(n.id in structured for n in user.inputs) and user.op in ("where", "mul")
     if masked and operand.id not in structured:
         return 0.0
+    if user.op in ("lookup", "window") and operand is user.inputs[0]:
+        return min(needed, operand.type.size)
+    if "kernel" in user.attrs:  # pooling: strides may leave gaps between the windows
+        return min(operand.type.size * share, needed * math.prod(user.attrs["kernel"]))
     kind = op_definition(user.op).kind
     if user.op == "diag" or (kind == "view" and user.op != "expand"):
         return min(needed, operand.type.size)

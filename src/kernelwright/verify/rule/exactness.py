@@ -221,6 +221,8 @@ def _cast(node: Node, given: Sequence[Bound]) -> Bound:
 
 
 def _pad(node: Node, given: Sequence[Bound]) -> Bound | None:
+    if node.op == "window" and not math.isfinite(node.attrs["value"]):
+        return given[0]  # pooling's -inf, which a window with an element never shows
     value = bound_of(np.asarray(node.attrs["value"], np.float64))
     return None if value is None else given[0] | value
 
@@ -265,7 +267,8 @@ _RULES: Mapping[str, Rule] = {
     "square": lambda node, given: given[0] * given[0],
     "sign": lambda node, given: _UNIT,
     "cast": _cast,
-    "pad": _pad,
+    **dict.fromkeys(("pad", "window"), _pad),
+    "lookup": lambda node, given: given[0],
     "matmul": _matmul,
 }
 

@@ -1,0 +1,203 @@
+"""ATen ops that take elements from where a tensor of indices says, and resizing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kernelwright.frameworks._torch_aten_context import (
+    Context,
+    Converter,
+    NotConvertible,
+    axis_of,
+    recorder,
+)
+from kernelwright.graph.core import Node
+from kernelwright.graph.resize import resized
+
+CONVERTERS: dict[str, Converter] = {}
+aten = recorder(CONVERTERS)
+
+
+def _lookup(
+    c: Context, x: Node, indices: Sequence[Node], shape: Sequence[int], follows: Sequence[int]
+) -> Node:
+    if not x.type.size or not math.prod(shape):
+        raise NotConvertible("nothing to take")
+    return c.make("lookup", x, *indices, shape=tuple(shape), follows=tuple(follows))
+
+
+def _wrapped(c: Context, index: Node, size: int) -> Node:
+    """Negative indices count from the end."""
+    zero, count = c.cast(0, index.dtype), c.cast(size, index.dtype)
+    return c.make("where", c.make("lt", index, zero), c.make("add", index, count), index)
+
+
+def _along(c: Context, x: Node, axis: int, index: Node) -> Node:
+    """x with its elements along one axis taken by ``index``, which has x's rank."""
+    follows = [-1 if a == axis else a for a in range(len(x.shape))]
+    return _lookup(c, x, [index], c.out.shape, follows)
+
+
+@aten("index_select", "index_select_copy")
+def index_select(c: Context, x: Node, dim: int, index: Node) -> Node:
+    if not x.shape:
+        raise NotConvertible("a number")
+    axis = axis_of(dim, len(x.shape))
+    line = [1] * len(x.shape)
+    line[axis] = index.type.size
+    return _along(c, x, axis, c.reshape(index, line))
+
+
+@aten("gather")
+def gather(c: Context, x: Node, dim: int, index: Node) -> Node:
+    if not x.shape or len(index.shape) != len(x.shape):
+        raise NotConvertible("a number")
+    return _along(c, x, axis_of(dim, len(x.shape)), index)
+
+
+@aten("take_along_dim")
+def take_along_dim(c: Context, x: Node, indices: Node, dim: int | None = None) -> Node:
+    if dim is None or len(indices.shape) != len(x.shape):
+        raise NotConvertible("of the flattened tensor")
+    axis = axis_of(dim, len(x.shape))
+    shape = [n if a != axis else x.shape[a] for a, n in enumerate(c.out.shape)]
+    return _along(c, c.expand(x, shape), axis, c.expand(indices, c.out.shape))
+
+
+@aten("take")
+def take(c: Context, x: Node, index: Node) -> Node:
+    flat = c.reshape(x, (x.type.size,))
+    return _lookup(c, flat, [_wrapped(c, index, x.type.size)], c.out.shape, (-1,))
+
+
+@aten("embedding")
+def embedding(c: Context, weight: Node, indices: Node, **_: Any) -> Node:
+    """A table's rows; padding_idx and the like concern gradients alone."""
+    if indices.dtype not in ("int32", "int64"):
+        raise NotConvertible("indices of another dtype")
+    index = c.reshape(indices, (*indices.shape, 1))
+    return _lookup(c, weight, [index], c.out.shape, (-1, len(c.out.shape) - 1))
+
+
+@aten("index", "_unsafe_index")
+def index(c: Context, x: Node, indices: Sequence[Any]) -> Node:
+    """x[i, :, j]: tensors of integers that broadcast to one shape, which stands where the first of
+    them does if they are neighbours, and in front if not."""
+    given = list(indices) + [None] * (len(x.shape) - len(indices))
+    tensors = [i for i in given if i is not None]
+    if any(i.dtype not in ("int32", "int64") for i in tensors):
+        raise NotConvertible("a mask")
+    places = [a for a, i in enumerate(given) if i is not None]
+    common = np.broadcast_shapes(*(i.shape for i in tensors))
+    neighbours = places == list(range(places[0], places[-1] + 1))
+    first = places[0] if neighbours else 0
+    rest = [a for a in range(len(x.shape)) if given[a] is None]
+    shape = [x.shape[a] for a in rest]
+    shape[first:first] = common
+    follows = [
+        -1 if a not in rest else rest.index(a) + (len(common) if rest.index(a) >= first else 0)
+        for a in range(len(x.shape))
+    ]
+    behind = len(shape) - first - len(common)
+    made = []
+    for axis in places:
+        tensor = _wrapped(c, given[axis], x.shape[axis])
+        lead = [1] * (len(common) - len(tensor.shape))
+        line = [*([1] * first), *lead, *tensor.shape, *([1] * behind)]
+        made.append(c.reshape(tensor, line))
+    return _lookup(c, x, made, shape, follows)
+
+
+# ---- resizing ----------------------------------------------------------------------------------
+
+_MODES = {
+    "nearest": "nearest",
+    "_nearest_exact": "nearest_exact",
+    "linear": "linear",
+    "bilinear": "linear",
+    "trilinear": "linear",
+    "bicubic": "cubic",
+}
+
+
+def _resize(mode: str, dims: int) -> Converter:
+    def convert(
+        c: Context,
+        x: Node,
+        output_size: Any = None,
+        align_corners: bool = False,
+        scale_factors: Sequence[float] | None = None,
+        scales: float | None = None,
+        scales_d: float | None = None,
+        scales_h: float | None = None,
+        scales_w: float | None = None,
+    ) -> Node:
+        given: list[float | None] = [scales_d, scales_h, scales_w][3 - dims :]
+        if dims == 1:
+            given = [scales]
+        if scale_factors is not None:
+            given = list(scale_factors)
+        if not x.type.size or not c.out.size:
+            raise NotConvertible("nothing to resize")
+        out = c.out.shape[len(c.out.shape) - dims :]
+        return resized(c.builder, x, mode, out, align_corners, given)
+
+    return convert
+
+
+for _name, _dims in (("linear", 1), ("bilinear", 2), ("trilinear", 3), ("bicubic", 2)):
+    aten(f"upsample_{_name}{_dims}d")(_resize(_MODES[_name], _dims))
+for _dims in (1, 2, 3):
+    aten(f"upsample_nearest{_dims}d")(_resize("nearest", _dims))
+    aten(f"_upsample_nearest_exact{_dims}d")(_resize("nearest_exact", _dims))
+
+
+# ---- padding from the tensor itself ------------------------------------------------------------
+
+
+def borders(mode: str, low: int, size: int, high: int) -> np.ndarray:
+    """Which element stands at each place of an axis padded in this mode."""
+    at = np.arange(-low, size + high)
+    if mode == "circular":
+        return at % size
+    if mode == "replicate":
+        return np.clip(at, 0, size - 1)
+    at = np.abs(at)
+    return np.where(at >= size, 2 * (size - 1) - at, at)
+
+
+def padded_from_itself(c: Context, x: Node, pad: Sequence[int], mode: str) -> Node:
+    """F.pad in mode reflect, replicate or circular."""
+    if not x.type.size or not c.out.size:
+        raise NotConvertible("nothing to pad")
+    rank = len(x.shape)
+    indices, follows = [], list(range(rank))
+    for i in range(len(pad) // 2):
+        axis = rank - 1 - i
+        low, high = pad[2 * i], pad[2 * i + 1]
+        if low or high:
+            line = [1] * rank
+            line[axis] = low + x.shape[axis] + high
+            places = borders(mode, low, x.shape[axis], high).reshape(line)
+            indices.append((axis, c.builder.constant(places, "int32")))
+            follows[axis] = -1
+    if not indices:
+        return x
+    indices.sort(key=lambda one: one[0])
+    return _lookup(c, x, [node for _, node in indices], c.out.shape, follows)
+
+
+def _pads(mode: str) -> Converter:
+    def convert(c: Context, x: Node, padding: Sequence[int]) -> Node:
+        return padded_from_itself(c, x, padding, mode)
+
+    return convert
+
+
+for _dims in (1, 2, 3):
+    aten(f"reflection_pad{_dims}d")(_pads("reflect"))
+    aten(f"replication_pad{_dims}d")(_pads("replicate"))
