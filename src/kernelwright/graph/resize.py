@@ -2,8 +2,8 @@
 
 Along one axis both depend on the output's index alone, so they are small constants, made here.
 Where the coordinate falls follows torch: ``align_corners`` maps the outermost centres onto each
-other; otherwise the centre of output i is (i + 0.5) * scale - 0.5. Cubic weights: Keys, Cubic convolution
-interpolation (1981), with a = -0.75.
+other; otherwise the centre of output i is (i + 0.5) * scale - 0.5. Cubic weights: Keys, Cubic
+convolution interpolation (1981), with a = -0.75.
 """
 
 from __future__ import annotations
