@@ -85,6 +85,13 @@ def test_chains_of_products_are_grouped_by_cost() -> None:
     np.testing.assert_allclose(*values(found.graph, graph), rtol=1e-10)
 
 
+def test_a_product_with_a_vector_is_no_collapse() -> None:
+    """It is written as a sum of products, which is the same work."""
+    graph = graph_of(lambda b, x, v: b.matmul(x, v), MATRIX, TensorType((24,), "float32"))
+    found = optimize(graph, CPU, budget=PATIENT)
+    assert found.rules == ("thin_product",) and found.collapses == ()
+
+
 def test_weights_take_up_what_follows_the_product() -> None:
     def make(b: Builder, x: Node, w: Node, bias: Node, *norm: Node) -> Node:
         return b.batch_norm(b.linear(x, w, bias), *norm, eps=1e-5)

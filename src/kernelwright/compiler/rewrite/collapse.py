@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from kernelwright.graph.analysis import NodeFacts
 from kernelwright.graph.core import Graph, Node
+from kernelwright.graph.ops import op_definition
 from kernelwright.graph.ops.call import product_operations
 
 _FEWER = 2.0  # a product that takes so many times fewer operations is worth a sentence
@@ -38,21 +39,35 @@ def _unused_inputs(graph: Graph, result: Graph) -> Iterator[str]:
 
 
 def _products(plain: Graph, result: Graph) -> Iterator[str]:
-    """Products that involve an input; those of parameters alone are done once."""
+    """Products that involve an input; those of parameters alone are done once. A product written as
+    a sum of as many products is the same work."""
     before, after = _operations(plain), _operations(result)
     if not before:
         return
-    what = "convolution" if all(n.op == "call" for n in _product_nodes(plain)) else "matrix product"
-    if not after:
+    calls = [n.op == "call" for n in _from_inputs(plain) if product_operations(n) > 0]
+    what = "convolution" if all(calls) else "matrix product"
+    if not after and _work(plain) >= _FEWER * _work(result):
         yield f"the {what} is not needed: {before:.3g} operations fall away"
-    elif before >= _FEWER * after:
-        yield (f"the {what} is not needed whole: {after:.3g} instead of {before:.3g} operations do")
+    elif after and before >= _FEWER * after:
+        yield f"the {what} is not needed whole: {after:.3g} instead of {before:.3g} operations do"
 
 
 def _operations(graph: Graph) -> float:
-    return sum(product_operations(n) for n in _product_nodes(graph))
+    return sum(product_operations(n) for n in _from_inputs(graph))
 
 
-def _product_nodes(graph: Graph) -> list[Node]:
+def _work(graph: Graph) -> float:
+    """Operations of products, elementwise ops and reductions."""
+    total = _operations(graph)
+    for node in _from_inputs(graph):
+        kind = op_definition(node.op).kind
+        if kind == "elementwise":
+            total += node.type.size
+        elif kind == "reduction":
+            total += node.inputs[0].type.size
+    return total
+
+
+def _from_inputs(graph: Graph) -> list[Node]:
     facts = NodeFacts()
-    return [n for n in graph.nodes() if product_operations(n) > 0 and not facts.parameter_only(n)]
+    return [n for n in graph.nodes() if not facts.parameter_only(n)]

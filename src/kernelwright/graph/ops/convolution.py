@@ -1,14 +1,14 @@
-"""Rewrite rules of the framework's own convolutions and average pools. The ops themselves stay
-calls (``graph.ops.call``): inputs x, weight[, bias].
+"""Rewrite rules of the framework's own convolutions. The ops themselves stay calls
+(``graph.ops.call``): inputs x, weight[, bias].
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from kernelwright.graph.core import Builder, Node, OpDef, TensorType, is_float
+from kernelwright.graph.core import Builder, Node, OpDef, TensorType
 from kernelwright.graph.rules import REASSOCIATION, Match, Rule, p, reshape
 
 OPS: tuple[OpDef, ...] = ()
@@ -16,7 +16,6 @@ OPS: tuple[OpDef, ...] = ()
 _CONVOLUTION = re.compile(
     r"aten\.conv([123])d\.default|aten\.conv_transpose([123])d\.(default|input)"
 )
-_POOL = re.compile(r"aten\.avg_pool([123])d\.default")
 _WIDE = ("float32", "float64")
 
 
@@ -28,9 +27,9 @@ def _convolution(node: Node) -> tuple[int, bool] | None:
         return None
     spatial, transposed = int(found[1] or found[2]), found[2] is not None
     arguments = list(node.attrs["arguments"]["args"])
-    groups = arguments[7 if transposed else 6] if len(arguments) > (6 + transposed) else 1
-    if transposed and len(arguments) > 6:
-        groups = arguments[6]
+    # conv: x, weight, bias, stride, padding, dilation, groups; transposed: x, weight, bias, stride,
+    # padding, output_padding, groups, dilation.
+    groups = arguments[6] if len(arguments) > 6 else 1
     plain = arguments[:2] == [{"input": 0}, {"input": 1}] and not node.attrs["arguments"]["kwargs"]
     if len(node.inputs) == 3 and (len(arguments) < 3 or arguments[2] != {"input": 2}):
         plain = False
@@ -122,30 +121,6 @@ def _shifted(op: str) -> Callable[[Builder, Match], Node | None]:
     return right
 
 
-def _pool(node: Node) -> list[int] | None:
-    """The window of an average pool whose windows meet without gap, overlap or padding."""
-    found = _POOL.fullmatch(str(node.attrs["target"]))
-    arguments: Mapping[str, Any] = node.attrs["arguments"]
-    args = arguments["args"]
-    if found is None or arguments["kwargs"] or len(args) < 2:
-        return None
-    spatial = int(found[1])
-    window = list(args[1]) * (spatial if len(args[1]) == 1 else 1)
-    strides = list(args[2]) if len(args) > 2 and args[2] else window
-    strides = strides * (spatial if len(strides) == 1 else 1)
-    return window if window == strides and len(args) <= 3 else None
-
-
-def _pool_of_pool(builder: Builder, m: Match) -> Node | None:
-    inner, outer = _pool(m["inner"]), _pool(m.root)
-    same = m["inner"].attrs["target"] == m.root.attrs["target"]
-    if inner is None or outer is None or not same or not is_float(m.root.dtype):
-        return None
-    window = [a * b for a, b in zip(inner, outer)]
-    arguments = {"args": [{"input": 0}, window, window], "kwargs": {}}
-    return builder.make("call", [m["x"]], **{**m.root.attrs, "arguments": arguments})
-
-
 def _example(around: Callable[[Builder, Node], Node], bias: bool = True) -> Any:
     def make(b: Builder, leaf: Any) -> Node:
         inputs = [leaf(2, 3, 6, 5), leaf(4, 3, 3, 2, parameter=True)]
@@ -166,17 +141,6 @@ def _with_vector(op: str, bias: bool = True) -> Any:
         return _example(lambda b, c: b.make(op, [c, vector]), bias)(b, leaf)
 
     return make
-
-
-def _pools(b: Builder, leaf: Any) -> Node:
-    def pool(x: Node, size: int, shape: tuple[int, ...]) -> Node:
-        arguments = {"args": [{"input": 0}, [size, size], [size, size]], "kwargs": {}}
-        return b.make(
-            "call", [x], target="aten.avg_pool2d.default", output_index=0, arguments=arguments,
-            out_type=TensorType(shape, x.dtype),
-        )  # fmt: skip
-
-    return pool(pool(leaf(2, 3, 13, 12), 2, (2, 3, 6, 6)), 3, (2, 3, 2, 2))
 
 
 def _patterns(op: str, name: str, right: Any, example: Any) -> tuple[Rule, ...]:
@@ -201,6 +165,4 @@ RULES = (
     *_patterns("add", "shift_into_bias", _shifted("add"), lambda bias: _with_vector("add", bias)),
     *_patterns("sub", "shift_back_into_bias", _shifted("sub"),
                lambda bias: _with_vector("sub", bias)),
-    Rule("average_pool_of_average_pool", p.call(p.call("x", label="inner")), _pool_of_pool,
-         REASSOCIATION, _pools),
 )  # fmt: skip

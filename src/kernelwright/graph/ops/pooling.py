@@ -24,6 +24,7 @@ from kernelwright.graph.ops._rules import (
 )
 from kernelwright.graph.ops._taps import Fold, Taps, fold_taps, tap_window
 from kernelwright.graph.ops.window import inside
+from kernelwright.graph.rules import REASSOCIATION, Match, Rule, cast, p
 
 Ints = tuple[int, ...]
 
@@ -293,4 +294,68 @@ OPS = (
         "avg_pool", "composite", _infer("avg_pool", FLOATS), _kept(_avg_pool), _avg_pool_taps,
         "The mean of every window; attrs include_pad, divisor (None: the count of elements).",
     ),
+)  # fmt: skip
+
+
+# ---- rules -----------------------------------------------------------------------------------
+
+
+def _is_partition(pool: Node) -> bool:
+    """Whether the windows lie side by side, all of them inside the tensor."""
+    attrs, sizes = pool.attrs, pool.inputs[0].shape[-len(pool.attrs["out"]) :]
+    plain = attrs["kernel"] == attrs["stride"] and not any(attrs["padding"])
+    plain &= attrs.get("divisor") is None and set(attrs.get("dilation", ())) <= {1}
+    return plain and all(k * o <= n for k, o, n in zip(attrs["kernel"], attrs["out"], sizes))
+
+
+def _pool_of_pool(builder: Builder, m: Match) -> Node | None:
+    """Windows of windows are larger windows."""
+    inner, outer = m["inner"], m.root
+    if not (_is_partition(inner) and _is_partition(outer)):
+        return None
+    if len(inner.attrs["out"]) != len(outer.attrs["out"]):
+        return None
+    pairs = zip(inner.attrs["kernel"], outer.attrs["kernel"])
+    kernel = tuple(a * b for a, b in pairs)
+    attrs = {**outer.attrs, "kernel": kernel, "stride": kernel}
+    return builder.make(outer.op, [m["x"]], **attrs)
+
+
+def _whole(builder: Builder, m: Match) -> Node | None:
+    """One window over everything is a reduction."""
+    x, root = m["x"], m.root
+    count = len(root.attrs["out"])
+    sizes = x.shape[len(x.shape) - count :]
+    if not _is_partition(root) or tuple(root.attrs["kernel"]) != tuple(sizes):
+        return None
+    axes = tuple(_axes(len(x.shape), count))
+    if root.op == "max_pool":
+        return builder.amax(x, axes=axes, keepdims=True)
+    wide = cast(builder, x, compute_dtype(x.dtype))
+    return cast(builder, builder.mean(wide, axes=axes, keepdims=True), x.dtype)
+
+
+def _pooled(builder: Builder, op: str, x: Node, size: int) -> Node:
+    more = {"dilation": (1, 1)} if op == "max_pool" else {"include_pad": True, "divisor": None}
+    window = {"kernel": (size, size), "stride": (size, size), "padding": (0, 0)}
+    out = tuple(n // size for n in x.shape[-2:])
+    return builder.make(op, [x], **window, out=out, **more)
+
+
+def _two_pools(op: str) -> Callable[[Builder, Callable[..., Node]], Node]:
+    return lambda b, leaf: _pooled(b, op, _pooled(b, op, leaf(2, 13, 12), 2), 3)
+
+
+def _one_pool(op: str) -> Callable[[Builder, Callable[..., Node]], Node]:
+    return lambda b, leaf: _pooled(b, op, leaf(2, 3, 5, 5), 5)
+
+
+RULES = tuple(
+    rule
+    for op, licence in (("max_pool", ""), ("avg_pool", REASSOCIATION))
+    for rule in (
+        Rule(f"{op}_of_{op}", getattr(p, op)(getattr(p, op)("x", label="inner")), _pool_of_pool,
+             licence, _two_pools(op)),
+        Rule(f"{op}_of_everything", getattr(p, op)("x"), _whole, licence, _one_pool(op)),
+    )
 )  # fmt: skip
