@@ -14,6 +14,7 @@ import numpy as np
 
 from kernelwright.sandbox.process import Limits, isolation_level
 from kernelwright.schema import Candidate, Evaluation, Status, TaskSpec
+from kernelwright.verify.candidate.notices import notices
 from kernelwright.verify.candidate.process import Answer, CandidateFault, CandidateProcess
 from kernelwright.verify.candidate.static_check import assumptions, check_source
 from kernelwright.verify.inputs import laws
@@ -250,6 +251,7 @@ class Verification:
                 "for inputs that are NaN or infinite the kernel gives NaN, infinities or numbers "
                 "where the reference gives others (--strict-ieee refuses that)"
             )
+        yield from notices(self.candidate)
         if self.cases.reduced:
             yield "checked on reduced sizes only"
         if isolation_level() == "rlimits":
