@@ -99,6 +99,13 @@ def test_honest_candidates_pass(reference: ReferenceProcess, name: str) -> None:
     assert Evaluation.from_dict(found.to_dict()) == found
 
 
+def test_whose_code_it_says_it_is_is_told(reference: ReferenceProcess) -> None:
+    found = verify(reference, good(head="# Copyright (c) 2023, Somebody Else\n"))
+    assert found.passed
+    (note,) = found.notes
+    assert note.endswith("Copyright (c) 2023, Somebody Else")
+
+
 WRONG = {
     "all NaN": (good(after="t[:] = np.nan"), Status.WRONG_VALUE, "not_finite"),
     "0.3 % garbage": (
