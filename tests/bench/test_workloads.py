@@ -64,6 +64,31 @@ def test_an_audit_finds_what_it_declares(workload: Workload, tmp_path: Any) -> N
 
 
 @pytest.mark.heavy
+@pytest.mark.parametrize("size", ["cpu", "gpu", "gpu/8"])
+@pytest.mark.parametrize("shard", range(1, SHARDS + 1))
+def test_its_sizes_fit_the_model_and_a_device(size: str, shard: int) -> None:
+    """Shapes alone, no memory: the Model takes its inputs; all of it fits into 20 GB, and at full
+    size a memory-bound one is larger than any cache."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch.utils._pytree import tree_leaves
+
+    for workload in select(ALL, shard=f"{shard}/{SHARDS}"):
+        source = workload.source(size)
+        if ".half()" in source or ".to(torch.bfloat16)" in source:
+            continue  # casting a module of fake tensors in place is not supported
+        module: dict[str, Any] = {"__name__": workload.name}
+        with FakeTensorMode(), torch.no_grad():
+            exec(compile(source, str(workload.path), "exec"), module)
+            model = module["Model"](*module["get_init_inputs"]())
+            inputs = module["get_inputs"]()
+            values = [*inputs, *model.parameters(), *model.buffers(), *tree_leaves(model(*inputs))]
+            held = sum(v.nbytes for v in values if isinstance(v, torch.Tensor))
+        assert held < 20e9, _id(workload)
+        if size == "gpu" and workload.suite == "memory_bound":
+            assert held > 0.2e9, _id(workload)
+
+
+@pytest.mark.heavy
 @pytest.mark.parametrize("workload", [pytest.param(w, id=_id(w)) for w in ALL])
 @pytest.mark.parametrize(("backend", "impl_type"), [("cpu", "cpp"), ("cuda", "triton")])
 def test_its_kernel_is_verified(workload: Workload, backend: str, impl_type: str) -> None:
