@@ -18,7 +18,9 @@ from kernelwright.agents.roles import Coded, Designed, Request
 from kernelwright.devices import DevicePool
 from kernelwright.errors import UsageError
 from kernelwright.schema import Candidate, Status
+from kernelwright.store import Store
 from kernelwright.task.task import Task, TaskResult
+from kernelwright.task.task_config import load_config
 
 RELU = """
 import numpy as np
@@ -103,6 +105,31 @@ def test_builtin_agents_need_nothing(tmp_path: Path) -> None:
     assert "speedup" in (folder / "profiling" / "speed_up_record.txt").read_text()
     gen_us, base_us, speedup = result.task_info["profile_res"]
     assert gen_us > 0 and base_us > 0 and speedup > 0
+
+
+def test_a_second_run_of_the_same_task_takes_the_verdict_from_the_record(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("KERNELWRIGHT_STATE_DIR", str(tmp_path / "state"))
+    caplog.set_level(logging.INFO, "kernelwright.task.steps")
+    codes = ParsedCode(cpp_code=RIGHT)
+
+    def verdict(desc: str = RELU, text: ParsedCode = codes, **config: Any) -> tuple[bool, bool]:
+        caplog.clear()
+        made = task(desc, config={**load_config(), **config})
+        passed = bool(run(made, ActionType.VERIFY, text))
+        return passed, "on record" in caplog.text
+
+    assert verdict() == (True, False)
+    assert verdict() == (True, True)
+    assert verdict(resume=False) == (True, False)
+    assert verdict(RELU + "# another source") == (True, False)
+    assert verdict(text=ParsedCode(cpp_code=WRONG)) == (False, False)
+    assert verdict(text=ParsedCode(cpp_code=WRONG)) == (False, True)
+    with Store(tmp_path / "state" / "runs.db") as store:
+        names = [s.name for r in store.runs() for s in store.steps(r.id)]
+    assert names.count("step 1: Verify") == 6
+    assert sum(name.startswith("verify:cpp:") for name in names) == 4
 
 
 def test_the_verify_folder_repeats_the_verification() -> None:

@@ -285,7 +285,7 @@ class Optimization:
         try:
             tuner.improve(attempt, budget_s=budget_s, start=self.best_setting())
         finally:
-            self.attempts[place] = tuner.best.attempt
+            self.attempts[place] = tuner.best_so_far or attempt
 
     def best_setting(self) -> dict[str, int] | None:
         """Where a search for another impl_type has ended, if there was one."""

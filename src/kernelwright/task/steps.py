@@ -32,6 +32,7 @@ from kernelwright.task.given import candidate_from
 from kernelwright.task.measurement import timed
 from kernelwright.task.result import Attempt
 from kernelwright.task.session import Session
+from kernelwright.task.task_record import TaskRecord
 from kernelwright.task.trace import Trace
 
 log = logging.getLogger(__name__)
@@ -53,14 +54,22 @@ class Agents:
 class Steps:
     """One task's session and agents. Use from one thread at a time; ``close`` ends the session.
 
-    ``option`` is what the caller called the impl_type ("impl_type" or "dsl").
+    ``option`` is what the caller called the impl_type ("impl_type" or "dsl"). ``resume``: verdicts
+    on record are believed.
     """
 
     def __init__(
-        self, spec: TaskSpec, config: Config, trace: Trace, agents: Agents, *, option: str
+        self,
+        spec: TaskSpec,
+        config: Config,
+        trace: Trace,
+        agents: Agents,
+        *,
+        option: str,
+        resume: bool = True,
     ) -> None:
         self.spec, self.config, self.trace = spec, config, trace
-        self.agents, self.option = agents, option
+        self.agents, self.option, self.resume = agents, option, resume
         self.session: Session | None = None
         self.device = -1
         self.designer: Designer
@@ -73,6 +82,7 @@ class Steps:
             return
         self.close()
         self.session, self.device = Session(self.spec, self.config, device=index), index
+        self.record = TaskRecord(self.spec, self.config, index, resume=self.resume)
         self.designer = self.agents.designer(self.session)
         self.coder = self.agents.coder(self.session)
 
@@ -110,6 +120,7 @@ class Steps:
                 broken = Evaluation(Status.REFERENCE_BROKEN, error.check, str(error))
                 record = replace(record, evaluation=broken)
         self.trace.add(record)
+        self.record.step(len(self.trace.records), record)
         return record
 
     # ---- one step each -----------------------------------------------------------------------
@@ -174,7 +185,20 @@ class Steps:
         )
 
     def judged(self, candidate: Candidate, profile: bool) -> Evaluation:
-        """The judge's word, with times when they are asked for and can be had."""
+        """The judge's word, with times when they are asked for and can be had; from the record
+        when the same task on this machine has had it before."""
+        evaluation = self.record.verdict(candidate, profile)
+        if evaluation is None:
+            evaluation = self.judged_now(candidate, profile)
+            self.record.keep(candidate, profile, evaluation)
+        else:
+            log.info("%s: the verdict is on record", self.spec.op_name)
+        if evaluation.measurement is not None:
+            log.info("%s: %s", self.spec.op_name, times(evaluation.measurement))
+            self.trace.add_measurement(evaluation.measurement)
+        return evaluation
+
+    def judged_now(self, candidate: Candidate, profile: bool) -> Evaluation:
         assert self.session is not None
         evaluation = self.session.verify(candidate)
         if not profile or not evaluation.passed:
@@ -191,9 +215,6 @@ class Steps:
             return replace(evaluation, notes=(*evaluation.notes, f"not measured: {error}"))
         attempt = Attempt(candidate.impl_type, candidate, evaluation)
         evaluation = timed(attempt, "candidate", profiled).evaluation
-        if evaluation.measurement is not None:
-            log.info("%s: %s", self.spec.op_name, times(evaluation.measurement))
-            self.trace.add_measurement(evaluation.measurement)
         return replace(evaluation, notes=(*evaluation.notes, *profiled.notes))
 
 

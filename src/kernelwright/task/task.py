@@ -193,7 +193,10 @@ class Task:
         spec = await self._thread(self.spec)
         for model in wanted_models(self.config):
             log.warning("no LLM is used in this version: builtin agents stand in for %s", model)
-        steps = Steps(spec, self.our_config(), self.trace, self.agents, option=self.option)
+        steps = Steps(
+            spec, self.our_config(), self.trace, self.agents, option=self.option,
+            resume=bool(self.config.get("resume", True)),
+        )  # fmt: skip
         try:
             while True:
                 decision = self._decide(steps, start)

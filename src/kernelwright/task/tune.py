@@ -71,7 +71,21 @@ class Tuner:
         self.tries = 0
         self.known: dict[Setting, float] = {}
         self.seen: dict[str, float] = {}  # a candidate's hash -> its ratio
-        self.best: _Best  # also while ``improve`` is interrupted
+        self._best: _Best | None = None
+
+    @property
+    def best(self) -> _Best:
+        assert self._best is not None
+        return self._best
+
+    @best.setter
+    def best(self, best: _Best) -> None:
+        self._best = best
+
+    @property
+    def best_so_far(self) -> Attempt | None:
+        """What ``improve`` has come to, also while it runs and after it was stopped."""
+        return None if self._best is None else self._best.attempt
 
     def improve(self, attempt: Attempt, *, budget_s: float, start: Point | None = None) -> Attempt:
         """The best attempt found within the budget; the given one if nothing beats it. ``start``
