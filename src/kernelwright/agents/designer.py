@@ -11,6 +11,7 @@ import numpy as np
 from kernelwright.aul import check, interpret
 from kernelwright.compiler.design import Design
 from kernelwright.compiler.rewrite import Rewritten, optimize
+from kernelwright.compiler.schedule import StateEntry, alternatives
 from kernelwright.compiler.schedule import design as schedule
 from kernelwright.errors import AULError, DesignError, ReferenceBroken, UnsupportedError
 from kernelwright.graph.core import Graph, dtype_name
@@ -101,14 +102,10 @@ class BuiltinDesigner:
     def _scheduled(
         self, graph: Graph, reduced: Mapping[int, Sequence[int | tuple[int, ...]]]
     ) -> Design:
-        state = tuple(
-            (e.name, e.array.shape, dtype_name(e.array.dtype), e.kind)
-            for e in self.reference.describe().state
-        )
         made = schedule(
             self.rewrite(graph).graph,
             self.target,
-            state=state,
+            state=self.state(),
             threads=self.threads,
             reduced=reduced,
         )
@@ -117,9 +114,22 @@ class BuiltinDesigner:
             raise DesignError(f"the design breaks a rule of AUL: {problems[0]}")
         return made
 
-    def designs(self, graph: Graph) -> list[Design]:
-        """``design`` and alternatives to it, the first choice first."""
-        return [self.design(graph)]
+    def alternatives(self, first: Design, graph: Graph) -> list[Design]:
+        """Designs of another structure that keep AUL's rules; see ``schedule.alternatives``. [] for
+        a task of several sizes: they would hold for one of them."""
+        if any(known is graph and found is not None for known, found in self._dynamic):
+            return []
+        made = alternatives(
+            first, self.rewrite(graph).graph, self.target, state=self.state(),
+            threads=self.threads, reduced=self.reduced_shapes(graph),
+        )  # fmt: skip
+        return [d for d in made if not any(p.severity == "error" for p in check(d.program))]
+
+    def state(self) -> tuple[StateEntry, ...]:
+        return tuple(
+            (e.name, e.array.shape, dtype_name(e.array.dtype), e.kind)
+            for e in self.reference.describe().state
+        )
 
     def reduced_shapes(self, graph: Graph) -> dict[int, tuple[int, ...]]:
         """Position of an input -> its shape among the reduced inputs, where there are any."""

@@ -22,7 +22,7 @@ from kernelwright.errors import (
 from kernelwright.schema import Candidate, Evaluation, Status, TaskSpec
 from kernelwright.store import Store
 from kernelwright.task.identity import run_key, tuning_key, versions
-from kernelwright.task.making import Designs, DesignSource, Scheduled
+from kernelwright.task.making import Designs, DesignSource, Scheduled, name_of
 from kernelwright.task.measurement import (
     baseline_note,
     not_timed_note,
@@ -77,7 +77,7 @@ class Optimization:
     ) -> None:
         self.spec, self.out, self.options, self.config = spec, out, options, config
         self.store, self.observer = store, observer
-        self.source = source or Scheduled()
+        self.source = source or Scheduled(alternatives=options.tunes)
         apart = ("fresh", "keep_tuning")
         settled = {k: v for k, v in dataclasses.asdict(options).items() if k not in apart}
         self.key = run_key(spec, config, {**settled, **(asked or {})})
@@ -157,11 +157,13 @@ class Optimization:
     def designs(self, session: Session) -> Designs:
         self.observer.start("load, capture and design")
         before = self.found("design")
-        designs = self.source.designs(session, self.watch, checked=before is not None)
-        self.surroundings["algebra"] = session.algebra()
+        right = None if before is None else before.get("designs", ())
+        designs = self.source.designs(session, self.watch, right=right)
+        self.surroundings["algebra"] = session.algebra() or dict(designs.algebra)
         if before is None:
             graph = session.simplified
-            detail = {"note": designs.note, "graph": str(graph)[:20000]}
+            names = [name_of(design) for design in designs.all]
+            detail = {"note": designs.note, "designs": names, "graph": str(graph)[:20000]}
             self.store.add(self.run_id, "design", detail)
         self.notes.append(str((self.found("design") or {}).get("note", "")))
         self.observer.finish()

@@ -109,7 +109,7 @@ def _planned(spec: TaskSpec, out: Path, observer: Observer, config: Config) -> P
         with watch.stage("start"):
             session = Session(spec, config, observer=observer)
         with session:
-            designs = Scheduled().designs(session, watch, checked=False)
+            designs = Scheduled(alternatives=True).designs(session, watch, right=None)
             observer.finish()
             return _written(session, designs, out, watch, observer)
     except ReferenceBroken as broken:
@@ -142,7 +142,9 @@ def _written(
         "stages_s": watch.rounded(),
         "versions": versions(),
     }
-    planned = Planned(spec, tuple(names), designs.all, designs.note, session.simplified)
+    planned = Planned(
+        spec, tuple(names), designs.all, designs.note, session.simplified, session.algebra()
+    )
     write_workload(out, planned, printed, about)
     observer.finish()
     return PlanResult(

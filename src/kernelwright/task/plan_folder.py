@@ -15,7 +15,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -46,6 +46,7 @@ class Planned:
     designs: tuple[Design, ...]
     note: str
     simplified: Graph | None
+    algebra: Mapping[str, Any] = field(default_factory=dict)  # what rewriting took for granted
     digest: str = ""  # of the files that decide the outcome
 
 
@@ -81,6 +82,7 @@ def write_workload(
         "designs": len(planned.designs),
         "simplified": planned.simplified is not None,
         "note": planned.note,
+        "algebra": dict(planned.algebra),
         "about": dict(about),
     }
     write_file(folder / WORKLOAD, _json(record))
@@ -164,7 +166,7 @@ def read_workload(folder: Path) -> Planned:
             str(record["path"]),
         )  # fmt: skip
         names = tuple(str(name) for name in record["impl_types"])
-        note = str(record["note"])
+        note, algebra = str(record["note"]), dict(record.get("algebra", {}))
     except (OSError, KeyError, TypeError, ValueError, IndexError, BadZipFile, EOFError) as error:
         text = error if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
         raise UsageError(
@@ -172,7 +174,7 @@ def read_workload(folder: Path) -> Planned:
         ) from error
     if not designs:
         raise UsageError(f"the plan in {folder} is damaged: it holds no design. Plan again.")
-    return Planned(spec, names, designs, note, simplified, digest.hexdigest()[:24])
+    return Planned(spec, names, designs, note, simplified, algebra, digest.hexdigest()[:24])
 
 
 def _read_json(folder: Path, path: Path, otherwise: str) -> dict[str, Any]:

@@ -134,9 +134,9 @@ class Session:
         """The builtin Designer's AUL for the Graph."""
         return self.designer.design(self.graph)
 
-    def designs(self) -> list[Design]:
-        """``design`` and alternatives to it, the first choice first."""
-        return self.designer.designs(self.graph)
+    def alternatives(self, first: Design) -> list[Design]:
+        """Designs of another structure than ``first``, not yet checked; often none."""
+        return self.designer.alternatives(first, self.graph)
 
     def check_design(self, design: Design) -> DesignCheck:
         """Interprets the design on reduced sizes against the reference."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kernelwright.compiler.design import Design
+from kernelwright.compiler.schedule.cost import Predictor, rates
 from kernelwright.errors import CompileError, KernelwrightError
 from kernelwright.schema import Candidate
 from kernelwright.search import SEARCHERS, Point, Searcher, SearchSpace
@@ -146,6 +147,7 @@ class _Search:
         self.tuner, self.builds, self.impl_type = tuner, builds, impl_type
         self.deadline, self.start = deadline, start
         self.longest_s = 0.0  # of a race with what belongs to it
+        self.models: dict[int, Predictor] = {}  # of the designs, by number
 
     def run(self) -> bool:
         """Whether the search came to its own end, not to the deadline."""
@@ -198,6 +200,10 @@ class _Search:
         if began + self.longest_s > self.deadline:
             return False
         tuner = self.tuner
+        hopeless = [e for e in entrants if not self.worth_building(*e)]
+        for number, point in hopeless:
+            self.note(Tried(number, point, math.inf))
+        entrants = [e for e in entrants if e not in hopeless]
         made = self.built(entrants)
         # Settings may print the same files (a tile larger than the tensor): those are timed once.
         fresh = {c.hash(): c for c in made if isinstance(c, Candidate)}
@@ -215,6 +221,18 @@ class _Search:
             self.note(Tried(number, point, ratio))
         self.longest_s = max(self.longest_s, time.monotonic() - began)
         return True
+
+    def worth_building(self, number: int, point: Point) -> bool:
+        """Not with tiles too large for any printer: compilers take minutes for them. What the first
+        choice has is not too large."""
+        model = self.models.get(number)
+        if model is None:
+            spec, threads = self.tuner.session.spec, self.tuner.session.config.threads
+            machine = rates(spec.target, threads)
+            model = self.models[number] = Predictor(self.tuner.designs[number].program, machine)
+        known = {n: v for n, v in point.items() if n in model.tunables}
+        limit = max(model.machine.most_elements, model.largest_elements(model.defaults))
+        return model.largest_elements({**model.defaults, **known}) <= limit
 
     def built(self, entrants: Sequence[tuple[int, Point]]) -> list[Candidate | CompileError]:
         made: dict[int, Candidate | CompileError] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,10 +33,12 @@ class FromPlan:
 
     planned: Planned
 
-    def designs(self, session: Session, watch: Stopwatch, *, checked: bool) -> Designs:
+    def designs(
+        self, session: Session, watch: Stopwatch, *, right: Collection[str] | None
+    ) -> Designs:
         with watch.stage("describe"):
             session.reference.describe()  # says what is wrong with the task, if anything is
-        return Designs(self.planned.designs, self.planned.note)
+        return Designs(self.planned.designs, self.planned.note, self.planned.algebra)
 
     def simplified(self) -> Graph | None:
         return self.planned.simplified

@@ -6,6 +6,7 @@ dimensions) -> space (loops in memory order) -> kernels, tiles (AUL)
 
 from __future__ import annotations
 
+import dataclasses
 import keyword
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,8 +15,9 @@ import numpy as np
 
 from kernelwright.aul import syntax as aul
 from kernelwright.compiler.design import Binding, Design, OutputSpec
+from kernelwright.compiler.schedule.cost import rates, started
 from kernelwright.compiler.schedule.kernels import RegionEmitter
-from kernelwright.compiler.schedule.machine import Machine, machine
+from kernelwright.compiler.schedule.machine import Machine, machine, variants
 from kernelwright.compiler.schedule.normalize import normalize
 from kernelwright.compiler.schedule.plan import (
     CallStep,
@@ -49,7 +51,37 @@ def design(
     for it: the design's sizes of that kind are the caller's to choose.
     Raises UnsupportedError for an op that has neither a lowering nor a library call.
     """
-    return Scheduler(normalize(graph), machine(target, threads), tuple(state), reduced).run()
+    made = Scheduler(normalize(graph), machine(target, threads), tuple(state), reduced).run()
+    return dataclasses.replace(made, program=started(made.program, rates(target, threads)))
+
+
+def alternatives(
+    first: Design,
+    graph: Graph,
+    target: Target,
+    *,
+    state: Sequence[StateEntry] = (),
+    threads: int = 1,
+    reduced: Mapping[int, Sequence[int | tuple[int, ...]]] | None = None,
+) -> list[Design]:
+    """Designs of another structure than ``first``, which is ``design``'s, for a tuner to compare:
+    what is held on chip and what is streamed, and from how few rows on a reduction is split. []
+    where nothing differs. The other arguments and the errors are those of ``design``."""
+    normal = normalize(graph)
+    seen = {_shape(first)}
+    out: list[Design] = []
+    for variant in variants(target, threads):
+        made = Scheduler(normal, variant, tuple(state), reduced).run()
+        if _shape(made) not in seen:
+            seen.add(_shape(made))
+            program = started(made.program, rates(target, threads))
+            out.append(dataclasses.replace(made, program=program))
+    return out
+
+
+def _shape(made: Design) -> tuple[object, ...]:
+    """What two designs must differ in to be worth comparing: not the tunables' values alone."""
+    return made.program.kernels, made.program.host
 
 
 class Scheduler:

@@ -13,4 +13,10 @@ def block_for(extent: int, wanted: int, pieces: int) -> int:
 
 
 def choices_around(default: int) -> tuple[int, ...]:
-    return tuple(sorted({max(1, default // 4), max(1, default // 2), default, default * 2}))
+    """Powers of two from an eighth of ``default`` to four times as much."""
+    return tuple(sorted({max(1, default * factor // 8) for factor in (1, 2, 4, 8, 16, 32)}))
+
+
+def splits_around(default: int) -> tuple[int, ...]:
+    """A quarter of ``default`` to four times as much, never 1: a split's results meet."""
+    return tuple(sorted({max(2, default * factor // 4) for factor in (1, 2, 4, 8, 16)}))

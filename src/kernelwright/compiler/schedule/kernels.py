@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import prod
 
 from kernelwright.aul import syntax as aul
-from kernelwright.compiler.schedule.blocks import block_for, choices_around
+from kernelwright.compiler.schedule.blocks import block_for, choices_around, splits_around
 from kernelwright.compiler.schedule.machine import Machine
 from kernelwright.compiler.schedule.region import Region, Value
 from kernelwright.compiler.schedule.scans import ScanEmitter
@@ -161,7 +161,9 @@ class RegionEmitter:
         cores = steps
         inner = body
         if serial and parts:
-            per_core = self.tunable("ROWS", self.rows_per_core(steps), (1, 4, 16, 64))
+            per_core = self.tunable(
+                "ROWS", self.rows_per_core(steps), (1, 2, 4, 8, 16, 32, 64, 128)
+            )
             cores = steps.cdiv(per_core)
             body.append(aul.Assign("first", aul.Binary("*", CORE, per_core.expr)))
             left = aul.Binary("-", steps.expr, aul.Name("first"))
@@ -217,7 +219,7 @@ class RegionEmitter:
             wide = block_for(dims[-1].size.value, self.machine.wide, 1)
             high = block_for(dims[-2].size.value, max(1, self.machine.area // wide), 1)
             tn = self.tunable("TN", wide, choices_around(self.machine.wide))
-            tm = self.tunable("TM", high, (1, 4, 16))
+            tm = self.tunable("TM", high, (1, 2, 4, 8, 16, 32))
             blocks[-2:] = [(dims[-2], tm), (dims[-1], tn)]
         self.tiles_kernel(self.name, blocks, serial=False)
 
@@ -251,12 +253,12 @@ class RegionEmitter:
         if last_reduced < len(dims) - 1:
             budget = max(16, self.machine.resident // 2 // row)
             width = block_for(dims[-1].size.value, min(256, budget), 1)
-            block = self.tunable("TI", width, (32, 64, 128, 256))
+            block = self.tunable("TI", width, (16, 32, 64, 128, 256, 512))
             blocks[-1] = (dims[-1], block)
         elif not self.machine.serial_rows and first_reduced > 0:
             outer = dims[first_reduced - 1]
             high = block_for(outer.size.value, max(1, self.machine.area // row), 1)
-            block = self.tunable("TM", high, (1, 2, 4, 8))
+            block = self.tunable("TM", high, (1, 2, 4, 8, 16, 32))
             blocks[first_reduced - 1] = (outer, block)
         for dim, most in room.items():
             self.out.limits.append((dim.size.expr, most.value))
@@ -326,7 +328,7 @@ class StreamEmitter:
             out[last] = self.parent.tunable("TN", wide, choices_around(self.machine.wide))
             inner = self.folded[-1]
             high = block_for(inner.size.value, self.machine.rows, 1)
-            out[inner] = self.parent.tunable("TK", high, (16, 32, 64))
+            out[inner] = self.parent.tunable("TK", high, (8, 16, 32, 64, 128))
             return out
         room = self.machine.stream
         for dim in reversed(self.folded):
@@ -348,9 +350,7 @@ class StreamEmitter:
         split_value = max(1, min(steps[outer].value, -(-self.machine.cores // places.value)))
         body: list[aul.Statement] = []
         if split_value > 1:
-            split = self.parent.tunable(
-                "SPLIT", split_value, (split_value, max(1, split_value // 2), split_value * 2)
-            )
+            split = self.parent.tunable("SPLIT", split_value, splits_around(split_value))
         else:
             split = Symbol.of(1)
         position: aul.IntExpr = CORE

@@ -5,7 +5,7 @@ These are starting points that tuning may change; nothing here affects what is c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kernelwright.schema import Target
 
@@ -36,3 +36,14 @@ def machine(target: Target, threads: int) -> Machine:
     if target.backend == "cpu":
         return Machine(threads, 16384, 4096, 16384, 128, 65536, 8192, 64, True)
     return Machine(528, 2048, 512, 2048, 64, 16384, 4096, 32, False)
+
+
+def variants(target: Target, threads: int) -> list[Machine]:
+    """Other beliefs about the same target, for designs to compare: rows four times as long held on
+    chip, a quarter of that, and work split from a quarter of the rows on."""
+    usual = machine(target, threads)
+    return [
+        replace(usual, resident=usual.resident * 4),
+        replace(usual, resident=usual.resident // 4),
+        replace(usual, cores=max(1, usual.cores // 4)),
+    ]
