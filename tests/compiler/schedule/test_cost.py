@@ -87,6 +87,16 @@ def test_a_tensor_that_every_core_reads_comes_from_memory_once() -> None:
     assert 2 * 4 * 512 < work.core_bytes < 2.5 * 4 * 512
 
 
+def test_parts_of_cache_lines_cost_whole_ones() -> None:
+    build = Builder()
+    x = build.input("x", 0, TensorType((1024, 2048), "float32"))
+    out = build.exp(build.make("transpose", [x], axes=(1, 0)))
+    predictor = model(schedule(Graph("turned", [x], [], [out]), GPU))
+    square = predictor.cost_us({"TM": 32, "TN": 32})
+    assert predictor.cost_us({"TM": 8, "TN": 128}) > 1.2 * square
+    assert predictor.cost_us({"TM": 128, "TN": 8}) > 1.2 * square
+
+
 def test_tiles_too_large_to_compile_cost_infinity() -> None:
     predictor = model(schedule(rows(4096, 8192), GPU))
     assert math.isfinite(predictor.cost_us({"TM": 1}))

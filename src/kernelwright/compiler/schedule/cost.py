@@ -22,6 +22,7 @@ from kernelwright.schema import Target
 
 CLEARLY = 0.8  # a predicted cost below this share of the first choice's replaces it
 _AGAIN = 0.25  # of a byte that another core has brought into the shared cache, or that is padding
+_LINE_BYTES = 128
 _ROUNDS = 3  # of coordinate descent, over not too many tunables
 _MANY = 24
 
@@ -138,7 +139,7 @@ def _kernel_us(work: Work, machine: Rates) -> float:
 def _work(kernel: aul.Kernel, cores: aul.IntExpr, env: dict[str, int]) -> Work:
     count = int(evaluate(cores, env))
     env[CORE] = 0
-    counted = _Counted(env)
+    counted = _Counted(env, {p.name: p for p in kernel.params})
     if count:
         counted.walk(kernel.body, 1)
     sizes = {
@@ -162,8 +163,8 @@ def _work(kernel: aul.Kernel, cores: aul.IntExpr, env: dict[str, int]) -> Work:
 class _Counted:
     """Sums over a kernel's body. Loops count as often as they run on core 0."""
 
-    def __init__(self, env: dict[str, int]) -> None:
-        self.env = env
+    def __init__(self, env: dict[str, int], params: Mapping[str, aul.Param]) -> None:
+        self.env, self.params = env, params
         self.tiles: dict[str, int] = {}  # bytes
         self.moved_bytes: dict[str, float] = {}  # of each tensor
         self.largest_bytes, self.largest_elements, self.steps = 0, 0, 0
@@ -190,8 +191,30 @@ class _Counted:
         """Bytes of the tile count for the tensor that it is copied from or to."""
         for tile, tensor in ((copy.dst, copy.src), (copy.src, copy.dst)):
             if tile.name in self.tiles and tensor.name not in self.tiles:
-                moved = self.moved_bytes.get(tensor.name, 0.0)
-                self.moved_bytes[tensor.name] = moved + times * self.tiles[tile.name]
+                moved = times * self.tiles[tile.name] * self.wasted(tensor)
+                self.moved_bytes[tensor.name] = self.moved_bytes.get(tensor.name, 0.0) + moved
+
+    def wasted(self, place: aul.Place) -> float:
+        """How many times more bytes cross the bus than are wanted: memory moves whole lines, and a
+        slice may hold but a part of each."""
+        param = self.params.get(place.name)
+        if param is None or not param.shape or param.dtype is None or not place.index:
+            return 1.0
+        for axis, index in enumerate(place.index):
+            last = axis == len(param.shape) - 1
+            step = int(evaluate(param.strides[axis], self.env)) if param.strides else int(last)
+            extent = int(evaluate(param.shape[axis], self.env))
+            if abs(step) != 1 or (extent == 1 and not last):
+                continue
+            run = 1
+            if isinstance(index, aul.Slice):
+                bounds = evaluate(index.lower, self.env), evaluate(index.upper, self.env)
+                run = max(1, int(bounds[1]) - int(bounds[0]))
+            return max(
+                1.0,
+                min(_LINE_BYTES, extent * itemsize(param.dtype)) / (run * itemsize(param.dtype)),
+            )
+        return 1.0
 
     def tile(self, tile: aul.Tile) -> None:
         elements = math.prod(int(evaluate(e, self.env)) for e in tile.shape)
