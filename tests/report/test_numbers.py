@@ -48,3 +48,12 @@ def test_the_verdict_names_the_fastest_baseline() -> None:
     said = verdict_text(RESULT, measured)
     assert "1.02x [0.97, 1.07], no gain claimed over the fastest baseline, compile" in said
     assert "baseline" not in verdict_text(RESULT, measured | {"baselines_us": {"eager": 10.0}})
+
+
+def test_library_calls_come_with_their_share_the_dearest_first() -> None:
+    calls, shares = ("aten.mm", "aten.convolution", "aten.sort"), {"aten.mm": 0.004, "aten.convolution": 0.83}
+    assert numbers.library_texts(calls, shares) == [
+        "aten.convolution: 83 % of the time",
+        "aten.mm: <1 % of the time",
+        "aten.sort",
+    ]

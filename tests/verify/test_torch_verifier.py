@@ -135,3 +135,6 @@ def test_library_calls_inside_a_kernel_are_named() -> None:
     for (name, (_, calls)), evaluation in zip(LIBRARY.items(), found):
         assert evaluation.passed, (name, evaluation)
         assert set(evaluation.library_calls) == calls, name
+        shares = evaluation.library_shares
+        assert shares.keys() == calls and all(0 < s <= 1 for s in shares.values()), shares
+        assert sum(shares.values()) < 1.01

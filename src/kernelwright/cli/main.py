@@ -19,6 +19,7 @@ import typer
 from kernelwright.cli import audit as audit_command
 from kernelwright.cli import plan as plan_command
 from kernelwright.cli.bench import bench
+from kernelwright.cli.ops import ops
 from kernelwright.cli.options import (
     EXIT_CODES,
     Arch,
@@ -202,6 +203,7 @@ def choose(
 app.command(epilog=audit_command.EXIT_CODES)(audit_command.audit)
 app.command(epilog=plan_command.PLAN_EXIT_CODES)(plan_command.plan)
 app.command(epilog=EXIT_CODES)(plan_command.tune)
+app.command()(ops)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from rich.table import Table
 from kernelwright.report.numbers import (
     error_text,
     interval_text,
+    library_texts,
     open_text,
     percent_text,
     ratio_text,
@@ -124,6 +125,10 @@ def result_remarks(result: OptimizeResult) -> list[str]:
             "it is what is returned"
         )
     out += best_baseline_line(op, result.best)
+    evaluation = result.best.evaluation
+    calls = library_texts(evaluation.library_calls, evaluation.library_shares)
+    if calls:
+        out.append(f"{op}: left to the framework's library: {', '.join(calls)}")
     if result and row["reduced"]:
         out.append(f"{op}: checked in the interpreter on reduced sizes only")
     for attempt in result.attempts:

@@ -104,8 +104,9 @@ class Framework:
     ``poison(device, sizes)`` fills the memory that the allocator will most likely hand out next for
     blocks of ``sizes`` bytes with ones (NaN in every float dtype), so that a result which nobody
     wrote is none. ``policy()`` describes the settings that change the precision of results;
-    ``pin(policy)`` restores them, the framework's defaults for {}. ``census(call, natives)`` makes
-    the call and names the framework's ops in it ([] where they cannot be seen).
+    ``pin(policy)`` restores them, the framework's defaults for {}. ``census(call, natives, device)`` makes
+    the call a few times and names the framework's ops in it with the share of its time that each
+    takes ({} where they cannot be seen).
     """
 
     name: str
@@ -125,7 +126,7 @@ class Framework:
     poison: Callable[[str, Sequence[int]], None]
     policy: Callable[[], dict[str, Any]]
     pin: Callable[[Mapping[str, Any]], None]
-    census: Callable[[Callable[..., Any], Sequence[Any]], list[str]]
+    census: Callable[[Callable[..., Any], Sequence[Any], str], dict[str, float]]
 
 
 class StateMismatch(Exception):

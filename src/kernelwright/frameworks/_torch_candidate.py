@@ -55,25 +55,6 @@ def without_gradients(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def census(call: Callable[..., Any], natives: Sequence[Any]) -> list[str]:
-    """The names of all operators that ``call(*natives)`` dispatches ("aten.mm"), in the order in
-    which they are first seen."""
-    from torch.utils._python_dispatch import TorchDispatchMode
-
-    seen: dict[str, None] = {}
-
-    class Census(TorchDispatchMode):
-        def __torch_dispatch__(
-            self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-        ) -> Any:
-            seen[func._schema.name.replace("::", ".")] = None
-            return func(*args, **(kwargs or {}))
-
-    with Census():
-        call(*natives)
-    return list(seen)
-
-
 def synchronize(device: str) -> None:
     """Waits until the work queued on ``device`` is done."""
     if device.startswith("cuda"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import operator
 from collections.abc import Mapping, Sequence
@@ -12,36 +11,13 @@ from typing import Any
 import torch
 
 from kernelwright.errors import CaptureError
-from kernelwright.frameworks import (
-    _torch_aten_elementwise,
-    _torch_aten_factories,
-    _torch_aten_linalg,
-    _torch_aten_lookups,
-    _torch_aten_losses,
-    _torch_aten_nn,
-    _torch_aten_pooling,
-    _torch_aten_reductions,
-    _torch_aten_scans,
-    _torch_aten_views,
-)
 from kernelwright.frameworks._torch_arrays import dtype_text
-from kernelwright.frameworks._torch_aten_context import Context, Converter, NotConvertible, words
+from kernelwright.frameworks._torch_aten import WHOLE, converters
+from kernelwright.frameworks._torch_aten_context import Context, NotConvertible, words
 from kernelwright.frameworks._torch_capture_call import encode
 from kernelwright.frameworks._torch_islands import is_foreign
 from kernelwright.graph.core import Builder, Node, TensorType
 
-_FAMILIES = (
-    _torch_aten_elementwise,
-    _torch_aten_factories,
-    _torch_aten_linalg,
-    _torch_aten_losses,
-    _torch_aten_lookups,
-    _torch_aten_nn,
-    _torch_aten_pooling,
-    _torch_aten_reductions,
-    _torch_aten_scans,
-    _torch_aten_views,
-)
 # Arguments that say how a result is stored, or what its exported type already says.
 _STORAGE = frozenset(
     words("""dtype layout device pin_memory memory_format non_blocking copy implicit half_to_float
@@ -51,34 +27,8 @@ cudnn_enable cudnn_enabled requires_grad generator""")
 _CHECKS = frozenset(
     words("""_assert_tensor_metadata _assert_async _assert_scalar sym_constrain_range""")
 )
-# Ops worth more whole than in pieces: libraries have kernels for them.
-_WHOLE = frozenset(
-    words("""conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution
-scaled_dot_product_attention max_pool1d max_pool2d max_pool3d max_pool2d_with_indices
-max_pool3d_with_indices avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d
-adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d
-adaptive_max_pool3d embedding embedding_bag index index_select gather scatter
-scatter_add scatter_reduce index_put index_add index_copy index_fill masked_select
-masked_scatter take take_along_dim sort argsort topk kthvalue median nanmedian mode
-quantile cumsum cumprod cummax cummin logcumsumexp grid_sampler upsample_nearest1d
-upsample_nearest2d upsample_nearest3d upsample_bilinear2d upsample_bicubic2d
-upsample_linear1d upsample_trilinear3d im2col col2im lstm gru rnn_tanh rnn_relu
-searchsorted bucketize nonzero bincount histc cdist lgamma digamma
-multilabel_margin_loss""")  # torch's decomposition of the last one forgets to mask padding
-)
 # (argument, value) pairs with which an op that can be random is not.
 _NOT_RANDOM = (("p", 0), ("train", False), ("training", False), ("dropout_p", 0), ("dropout", 0))
-
-
-@functools.cache
-def converters() -> Mapping[str, Converter]:
-    """ATen op name (without overload) -> converter, over all families."""
-    table: dict[str, Converter] = {}
-    for family in _FAMILIES:
-        if twice := table.keys() & family.CONVERTERS.keys():
-            raise ValueError(f"converters in two families: {sorted(twice)}")
-        table.update(family.CONVERTERS)
-    return table
 
 
 @dataclass(frozen=True)
@@ -115,7 +65,7 @@ class Reader:
         except NotConvertible:
             self.values[node] = self._call(node, target)
             packet = target._schema.name.split("::")[1]
-            return None if packet in _WHOLE else Opaque(target)
+            return None if packet in WHOLE else Opaque(target)
         return None
 
     def _operand(self, value: Any) -> Any:

@@ -289,10 +289,10 @@ def _load_candidate(
     return load_candidate(entry, init_inputs, state, device)
 
 
-def _census(call: Callable[..., Any], natives: Sequence[Any]) -> list[str]:
-    from kernelwright.frameworks._torch_candidate import census
+def _census(call: Callable[..., Any], natives: Sequence[Any], device: str) -> dict[str, float]:
+    from kernelwright.frameworks._torch_census import census
 
-    return census(call, natives)
+    return census(call, natives, device)
 
 
 def _synchronize(device: str) -> None:

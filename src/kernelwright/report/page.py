@@ -189,7 +189,10 @@ def facts(
     if error:
         judged = {
             "input laws": error["laws"],
-            "library calls": evaluation.get("library_calls") or "none seen",
+            "library calls": numbers.library_texts(
+                evaluation.get("library_calls") or (), evaluation.get("library_shares") or {}
+            )
+            or "none seen",
             "input sets": len(error["seeds"]),
             "limit of the error": numbers.error_text(error["limit"]),
             "seeds": error["seeds"],

@@ -115,6 +115,7 @@ class Evaluation:
     notes: tuple[str, ...] = ()  # plain remarks for the report ("checked under the interpreter")
     policy: Mapping[str, Any] = field(default_factory=dict)  # TF32, accumulate dtype, threads
     library_calls: tuple[str, ...] = ()  # ops of the framework that the kernel itself computes with
+    library_shares: Mapping[str, float] = field(default_factory=dict)  # of its time, 0 to 1, by op
 
     @property
     def passed(self) -> bool:

@@ -89,6 +89,9 @@ class OptimizeResult:
             "bound_percent": measured.bound_percent if measured else None,
             "returned": self.returned if evaluation.passed else None,
             "reduced": evaluation.reduced,
+            "library_calls": {
+                name: evaluation.library_shares.get(name) for name in evaluation.library_calls
+            },
             "stages_s": dict(self.stages_s),
             "out": None if self.out == Path() else str(self.out),
         }

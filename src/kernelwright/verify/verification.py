@@ -53,7 +53,7 @@ class Verification:
         self._process: CandidateProcess | None = None
         self._text = ""
         self._differs_in_special = False
-        self._calls: list[str] = []
+        self._calls: dict[str, float] = {}
         self._assumes: tuple[str, ...] = ()
         self._left_out: dict[str, list[str]] = {}  # what it assumes -> laws that it was not asked
         self._case: Case | None = None
@@ -239,6 +239,7 @@ class Verification:
             log=text,
             notes=tuple(self._notes()),
             library_calls=tuple(self._calls),
+            library_shares=dict(self._calls),
         )
 
     def _notes(self) -> Iterator[str]:

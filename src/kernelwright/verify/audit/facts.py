@@ -9,6 +9,7 @@ import numpy as np
 
 from kernelwright.errors import ReferenceBroken
 from kernelwright.graph.core import Graph
+from kernelwright.graph.ops.call import call_targets
 from kernelwright.verify.audit.degenerate import decoy_evidence, relative_error
 from kernelwright.verify.audit.observed import Observed, floats, pass_on_death
 from kernelwright.verify.inputs.cases import Case, Cases
@@ -72,7 +73,7 @@ def work_facts(observed: Observed) -> dict[str, Any]:
         return {"captured": False, "why_not": str(observed.captured)}
     graph = observed.rewritten.graph
     traffic = minimal_traffic(graph)
-    calls = {str(n.attrs["target"]) for n in graph.nodes() if n.op == "call"}
+    calls = {target for n in graph.nodes() if n.op == "call" for target in call_targets(n)}
     return {
         "captured": True,
         "bytes": traffic.bytes,

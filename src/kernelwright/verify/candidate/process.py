@@ -164,17 +164,23 @@ class CandidateProcess:
             return value
         raise self._protocol_fault("inputs or outputs that are not there")
 
-    def library_calls(self, inputs: Sequence[Any]) -> list[str]:
-        """The framework's ops that a call computes with, as far as the worker says them."""
+    def library_calls(self, inputs: Sequence[Any]) -> dict[str, float]:
+        """The framework's ops that a call computes with and the share (0 to 1) of its time that
+        each takes, as far as the worker says them."""
         try:
             reply = self._ask({"op": "census"}, inputs, "call")
         except CandidateFault:
-            return []
+            return {}
         calls = reply.header.get("calls")
-        if not isinstance(calls, list):
-            return []
-        names = [plain_text(name, _NAME_CHARACTERS) for name in calls[:_MOST_CALLS]]
-        return [name for name in names if name.rpartition(".")[2] not in _MOVES]
+        if not isinstance(calls, dict):
+            return {}
+        found: dict[str, float] = {}
+        for name, share in list(calls.items())[:_MOST_CALLS]:
+            number = plain_number(share)
+            text = plain_text(name, _NAME_CHARACTERS)
+            if number is not None and text.rpartition(".")[2] not in _MOVES:
+                found[text] = min(number, 1.0)
+        return found
 
     def log(self) -> str:
         return plain_text(self._child.stderr_tail(), LOG_CHARACTERS)

@@ -93,9 +93,9 @@ class _Worker:
         return {**found, "previous": len(previous)}, [*outputs, *written, *previous]
 
     def census(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
-        """The framework's ops in one more call."""
+        """The framework's ops in a few more calls, with their shares of the time."""
         natives = [self.framework.to_native(value, self.device) for value in arrays]
-        return {"calls": self.framework.census(self.calls["own"], natives)}, []
+        return {"calls": self.framework.census(self.calls["own"], natives, self.device)}, []
 
     def _outputs(self, result: Any) -> tuple[list[np.ndarray], str]:
         try:
