@@ -50,7 +50,9 @@ def _sample(name: str) -> Graph | None:
     for attributes in _attributes(name):
         for dtype in DTYPES:
             for count in (1, 2, 3):
-                inputs = [Builder().input(f"x{i}", i, TensorType(SHAPE, dtype)) for i in range(count)]
+                inputs = [
+                    Builder().input(f"x{i}", i, TensorType(SHAPE, dtype)) for i in range(count)
+                ]
                 if name == "where":
                     inputs[:1] = [Builder().input("x0", 0, TensorType(SHAPE, "bool"))]
                 try:

@@ -51,7 +51,10 @@ def test_the_verdict_names_the_fastest_baseline() -> None:
 
 
 def test_library_calls_come_with_their_share_the_dearest_first() -> None:
-    calls, shares = ("aten.mm", "aten.convolution", "aten.sort"), {"aten.mm": 0.004, "aten.convolution": 0.83}
+    calls, shares = (
+        ("aten.mm", "aten.convolution", "aten.sort"),
+        {"aten.mm": 0.004, "aten.convolution": 0.83},
+    )
     assert numbers.library_texts(calls, shares) == [
         "aten.convolution: 83 % of the time",
         "aten.mm: <1 % of the time",

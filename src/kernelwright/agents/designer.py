@@ -15,6 +15,7 @@ from kernelwright.compiler.schedule import StateEntry, alternatives
 from kernelwright.compiler.schedule import design as schedule
 from kernelwright.errors import AULError, DesignError, ReferenceBroken, UnsupportedError
 from kernelwright.graph.core import Graph, dtype_name
+from kernelwright.graph.structure import joined
 from kernelwright.schema import Target
 from kernelwright.verify.inputs.sizes import border_sets, small_sets
 from kernelwright.verify.reference.process import ReferenceProcess
@@ -170,7 +171,9 @@ class BuiltinDesigner:
         except AULError as error:
             return str(error)
         reference, truths = self.reference.run_and_truth(inputs, written=design.writes)
-        verdict = judge_outputs(truths, reference, Outputs(outputs, reference.structure))
+        verdict = judge_outputs(
+            truths, reference, Outputs(joined(design.structure, outputs), reference.structure)
+        )
         return None if verdict.passed else f"{verdict.check}: {verdict.reason}"
 
     def framework_call(

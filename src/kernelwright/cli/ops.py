@@ -22,7 +22,8 @@ _SAID = {
 
 def ops(
     backend: Annotated[
-        str, typer.Option(metavar="NAME", help="one backend; all that have a compiler when left out")
+        str,
+        typer.Option(metavar="NAME", help="one backend; all that have a compiler when left out"),
     ] = "auto",
     as_json: Json = False,
 ) -> None:

@@ -72,19 +72,14 @@ def to_numpy(tensor: Any) -> np.ndarray:
 
 
 def flatten(result: Any) -> tuple[list[Any], str]:
-    """A native result as (tensors in order, structure), see ``graph.structure``; complex tensors
-    come as real pairs. Raises TypeError for what is neither a tensor nor surrounds tensors."""
+    """A native result as (tensors in order, structure), see ``graph.structure``. Raises TypeError for what is neither a tensor nor surrounds tensors."""
     return structure.flatten(result, _leaf)
 
 
 def _leaf(value: Any) -> tuple[Any, str] | None:
     import torch
 
-    if not isinstance(value, torch.Tensor):
-        return None
-    if type(value) in (torch.Tensor, torch.nn.Parameter) and value.is_complex():
-        return torch.view_as_real(value.resolve_conj()), f"{structure.PAIR}(_)"
-    return value, "_"
+    return (value, "_") if isinstance(value, torch.Tensor) else None
 
 
 def clones(values: Sequence[Any]) -> list[Any]:

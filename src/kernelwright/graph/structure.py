@@ -2,7 +2,8 @@
 
 "tensor", "tuple" and "list" are a bare tensor and flat sequences of tensors. Anything else is a
 Python expression in which ``_`` stands for the next tensor: ``(_, {'loss': _, 'aux': [_, None]})``.
-``pair(_)`` is a complex tensor that travels as real pairs: one more axis of size 2.
+In a Graph, which has no complex dtypes, ``pair(_)`` is a complex tensor as real pairs: one more
+axis of size 2.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import ast
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 FLAT = ("tensor", "tuple", "list")
 PAIR = "pair"
@@ -98,9 +101,27 @@ def _in_order(node: ast.AST) -> Iterator[ast.AST]:
         yield from _in_order(child)
 
 
+def joined(structure: str, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """``arrays`` with the real pairs that ``structure`` names as the complex numbers they are."""
+    found = list(arrays)
+    if f"{PAIR}(" not in structure:
+        return found
+    place, last = 0, ""
+    for node in _in_order(ast.parse(structure, mode="eval").body):
+        if isinstance(node, ast.Name):
+            if node.id == PAIR:
+                last = PAIR
+                continue
+            if last == PAIR:
+                wide = np.complex128 if found[place].dtype == np.float64 else np.complex64
+                found[place] = np.ascontiguousarray(found[place]).view(wide)[..., 0]
+            place, last = place + 1, ""
+    return found
+
+
 def is_structure(text: Any) -> bool:
     """Whether ``text``, which may come from anybody, is a structure."""
-    if not isinstance(text, str) or len(text) > _MAX_CHARACTERS:
+    if not isinstance(text, str) or len(text) > _MAX_CHARACTERS or not text.isprintable():
         return False
     if text in FLAT:
         return True

@@ -289,7 +289,7 @@ RAISING = {
     "inputs_raise": numpy_task("x", ["1 / 0"]),
     "inputs_not_tensors": numpy_task("x", ["'text'"]),
     "forward_raises": numpy_task("x @ x"),
-    "outputs_not_tensors": numpy_task("{'a': x}"),
+    "outputs_not_tensors": numpy_task("{'a': object()}"),
 }
 
 
