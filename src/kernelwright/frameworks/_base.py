@@ -104,9 +104,9 @@ class Framework:
     ``poison(device, sizes)`` fills the memory that the allocator will most likely hand out next for
     blocks of ``sizes`` bytes with ones (NaN in every float dtype), so that a result which nobody
     wrote is none. ``policy()`` describes the settings that change the precision of results;
-    ``pin(policy)`` restores them, the framework's defaults for {}. ``census(call, natives, device)`` makes
-    the call a few times and names the framework's ops in it with the share of its time that each
-    takes ({} where they cannot be seen).
+    ``pin(policy)`` restores them, the framework's defaults for {}.
+    ``census(call, natives, device)`` makes the call a few times and names the framework's ops in it
+    with the share of its time that each takes ({} where they cannot be seen).
     """
 
     name: str

@@ -72,7 +72,8 @@ def to_numpy(tensor: Any) -> np.ndarray:
 
 
 def flatten(result: Any) -> tuple[list[Any], str]:
-    """A native result as (tensors in order, structure), see ``graph.structure``. Raises TypeError for what is neither a tensor nor surrounds tensors."""
+    """A native result as (tensors in order, structure), see ``graph.structure``. Raises TypeError
+    for what is neither a tensor nor surrounds tensors."""
     return structure.flatten(result, _leaf)
 
 

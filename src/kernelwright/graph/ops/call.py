@@ -104,9 +104,8 @@ def leads_to_product(facts: Facts, node: Node) -> bool:
 
 def call_targets(node: Node) -> list[str]:
     """The framework ops that a "call" node stands for: one, or the steps of a program."""
-    steps = (
-        node.attrs["arguments"].get("steps") if isinstance(node.attrs["arguments"], dict) else None
-    )
+    arguments = node.attrs["arguments"]
+    steps = arguments.get("steps") if isinstance(arguments, Mapping) else None
     return [step["target"] for step in steps] if steps else [str(node.attrs["target"])]
 
 
