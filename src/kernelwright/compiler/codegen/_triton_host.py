@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from kernelwright.aul import evaluate
 from kernelwright.aul.syntax import (
-    Binary,
     Const,
     CoreNum,
     FrameworkCall,
     HostStatement,
-    Int,
     IntExpr,
     Launch,
     Name,
@@ -31,31 +24,30 @@ from kernelwright.compiler.codegen._framework_call import (
     fixed_argument,
     wanted_outputs,
 )
+from kernelwright.compiler.codegen._triton_host_text import (
+    CONVERSIONS,
+    LAUNCH,
+    PADDED,
+    SEEN_ARRAYS,
+    SEEN_TENSORS,
+    WARPS,
+    constant_files,
+    constant_reader,
+    elements_text,
+    factor_of,
+    in_class,
+    maximal,
+    shape_text,
+    tuple_text,
+    unpack,
+    words_in,
+)
 from kernelwright.compiler.codegen._triton_index import host_text, names_in
 from kernelwright.compiler.codegen._triton_kernel import PrintedKernel
 from kernelwright.compiler.design import Binding, Design, OutputSpec, returned, written
 from kernelwright.compiler.prepared import preparation
 from kernelwright.errors import UnsupportedError
 from kernelwright.graph.structure import rendered
-
-LAUNCH = '''class Launch(NamedTuple):
-    """One launch: pointer types of its tensors, grid size, all its other arguments."""
-
-    kernel: object
-    pointers: tuple
-    grid: tuple
-    arguments: dict
-'''
-
-WARPS = '''def num_warps(*elements):
-    """Warps per program for its largest tile: about 16 elements per thread."""
-    return 4 if max(elements) <= 2048 else 8 if max(elements) <= 8192 else 16
-'''
-
-PADDED = '''def padded(size, least=1):
-    """The size of a Triton tensor that holds ``size`` elements."""
-    return max(least, triton.next_power_of_2(size))
-'''
 
 
 @dataclass(frozen=True)
@@ -100,7 +92,9 @@ class HostPrinter:
             sections.append(WARPS)
         if any(k.padded for k in self.kernels.values()):
             sections.append(PADDED)
-        shapes = _tuple(_tuple(str(self._value(e)) for e in p.shape or ()) for p in self.tensors)
+        shapes = tuple_text(
+            tuple_text(str(self._value(e)) for e in p.shape or ()) for p in self.tensors
+        )
         names = ", ".join(p.name for p in self.tensors) or "none"
         sections.append(
             f"# Shapes of the tensors that this file was made for: {names}.\nSHAPES = {shapes}\n"
@@ -112,11 +106,11 @@ class HostPrinter:
                 "    chosen = result[index] if isinstance(result, (tuple, list)) else result\n"
                 "    return chosen.contiguous()\n"
             )
-        files = dict(_constant_files(self.design.constants))
+        files = dict(constant_files(self.design.constants))
         if files:
-            sections.append(_constant_reader(self.design.constants))
+            sections.append(constant_reader(self.design.constants))
         if self.framework == "numpy":
-            sections.append(_CONVERSIONS)
+            sections.append(CONVERSIONS)
         if self.once.steps:
             sections.append(SEEN_ARRAYS if self.framework == "numpy" else SEEN_TENSORS)
         sections.append(self.model())
@@ -134,8 +128,8 @@ class HostPrinter:
             if isinstance(d, Size):
                 lines.append(f"{d.name} = {self._size_source(d)}")
                 known.add(d.name)
-        lines = _unpack(lines, self.tensors)
-        expected = _tuple(_shape(p) for p in self.tensors)
+        lines = unpack(lines, self.tensors)
+        expected = tuple_text(shape_text(p) for p in self.tensors)
         later = [
             f"{d.name} = {host_text(d.value)}"
             for d in self.design.program.declarations
@@ -161,13 +155,13 @@ class HostPrinter:
             f"{s.name} = {host_text(s.value)}" for s in self.host.body if isinstance(s, CoreNum)
         ]
         if not self.wide and self._buffers():
-            counts = _maximal(map(_elements, self._buffers()))
+            counts = maximal(map(elements_text, self._buffers()))
             most = counts[0] if len(counts) == 1 else f"max({', '.join(counts)})"
             lines += [
                 f"if {most} >= 2**31:",
                 '    raise ValueError("these kernels index in 32 bits: at most 2**31 elements")',
             ]
-        lines.append(f"return {_tuple(self.names)}")
+        lines.append(f"return {tuple_text(self.names)}")
         body = "\n".join("    " + line for line in lines)
         doc = '    """Every size that depends on the shapes of the tensors."""'
         return f"@functools.lru_cache(maxsize=256)\ndef sizes(shapes):\n{doc}\n{body}\n"
@@ -183,7 +177,7 @@ class HostPrinter:
                     return f"shapes[{t}][{d}]"
         for t, p in enumerate(self.tensors):
             for d, dim in enumerate(p.shape or ()):
-                factor = _factor_of(dim, size.name)
+                factor = factor_of(dim, size.name)
                 if factor:
                     return f"shapes[{t}][{d}] // {factor}"
         return str(size.default)
@@ -192,7 +186,7 @@ class HostPrinter:
         wanted = set(used)
         if not wanted & set(self.names):
             return None
-        return f"{_tuple(self.names, bare=True)} = sizes(shapes)"
+        return f"{tuple_text(self.names, bare=True)} = sizes(shapes)"
 
     # ---- launches
 
@@ -201,7 +195,7 @@ class HostPrinter:
         lines = []
         for launch in calls:
             kernel = self.kernels[launch.kernel]
-            pointers = _tuple(f'"{ops.POINTERS[p.dtype or "float32"]}"' for p in kernel.params)
+            pointers = tuple_text(f'"{ops.POINTERS[p.dtype or "float32"]}"' for p in kernel.params)
             arguments = [f"{n}={n}" for n in kernel.static]
             least = f", {kernel.least}" if kernel.least > 1 else ""
             arguments += [f"{n}=padded({host_text(e)}{least})" for n, e in kernel.padded.items()]
@@ -215,7 +209,7 @@ class HostPrinter:
                 "    ),",
             ]
         body = ["return ("] + lines + [")"] if lines else ["return ()"]
-        take = self._take_sizes(_words(body))
+        take = self._take_sizes(words_in(body))
         text = "\n".join("    " + line for line in ([take] if take else []) + body)
         doc = '    """Every launch, in order, for tensors of these shapes."""'
         return f"@functools.lru_cache(maxsize=256)\ndef launches(shapes):\n{doc}\n{text}\n"
@@ -226,7 +220,7 @@ class HostPrinter:
             shown.append(f"num_warps={self.options['num_warps']}")
         else:
             texts = dict.fromkeys(self._tile_elements(kernel, shape) for shape in kernel.tiles)
-            shown.append(f"num_warps=num_warps({', '.join(_maximal(texts))})")
+            shown.append(f"num_warps=num_warps({', '.join(maximal(texts))})")
         if self.options.get("num_stages"):
             shown.append(f"num_stages={self.options['num_stages']}")
         return shown
@@ -297,12 +291,12 @@ class HostPrinter:
         lines += self._dtype_check(self.tensors)
         on_device = self._body([s for s in self.host.body if s not in self.once])
         if self.tensors:
-            shapes = _tuple(f"tuple({p.name}.shape)" for p in self.tensors)
+            shapes = tuple_text(f"tuple({p.name}.shape)" for p in self.tensors)
             lines += [f"shapes = {shapes}", f"device = {self.tensors[0].name}.device"]
         else:
             lines.append("shapes = ()")
             lines.append('device = torch.device("cuda" if torch.cuda.is_available() else "cpu")')
-        take = self._take_sizes(_words(on_device))
+        take = self._take_sizes(words_in(on_device))
         lines += [take] if take else []
         lines += self._take_prepared() if self.once.steps else []
         lines += self._on_device(on_device, self.tensors)
@@ -311,7 +305,7 @@ class HostPrinter:
         text = [f"def forward({', '.join(['self', *arguments])}):"] + [f"    {x}" for x in lines]
         if self.framework == "numpy":
             text += ["", "__call__ = forward"]
-        return _in_class(text)
+        return in_class(text)
 
     def _on_device(self, lines: list[str], tensors: Sequence[Param]) -> list[str]:
         if not tensors:
@@ -326,7 +320,7 @@ class HostPrinter:
         lines = ['"""What depends on the state alone; done again when the state has changed."""']
         for p in state:
             lines.append(f"{p.name} = {self._attribute(self.bindings[p.name])}")
-        lines.append(f"seen = seen_state({_tuple(p.name for p in state)})")
+        lines.append(f"seen = seen_state({tuple_text(p.name for p in state)})")
         for p in state:
             lines.append(f"{p.name} = {self._source(self.bindings[p.name], ())}")
         lines += [*self._dtype_check(state), f"device = {state[0].name}.device"]
@@ -334,27 +328,27 @@ class HostPrinter:
             f'{p.name} = stored_array("{self.bindings[p.name].key}", device)' for p in constants
         ]
         on_device = self._body(self.once.steps, allocate=[])
-        take = self._take_sizes(_words(on_device))
+        take = self._take_sizes(words_in(on_device))
         lines += ["shapes = SHAPES", *([take] if take else [])]
         lines += self._on_device(on_device, state)
         lines.append(f"self._prepared = (*seen, {', '.join(self.once.buffers)})")
         lines.append("return self._prepared")
-        return _in_class(["def prepare(self):", *(f"    {line}" for line in lines)])
+        return in_class(["def prepare(self):", *(f"    {line}" for line in lines)])
 
     def _take_prepared(self) -> list[str]:
         """The prepared buffers as names, made anew when the state is not as it was."""
         held = [self._attribute(self.bindings[n]) for n in self.once.state]
-        lines = [f"state = {_tuple(held)}", "prepared = self._prepared"]
+        lines = [f"state = {tuple_text(held)}", "prepared = self._prepared"]
         lines += ["if changed(state, prepared):", "    prepared = self.prepare()"]
-        return [*lines, f"{_tuple(self.once.buffers, bare=True)} = prepared[2:]"]
+        return [*lines, f"{tuple_text(self.once.buffers, bare=True)} = prepared[2:]"]
 
     def _dtype_check(self, tensors: Sequence[Param]) -> list[str]:
         """Refuses dtypes that the kernels were not made for, of arguments and of state."""
         given = [p for p in tensors if self.bindings[p.name].source != "constant"]
         if not given:
             return []
-        have = _tuple(f"{p.name}.dtype" for p in given)
-        want = _tuple(f"torch.{p.dtype or 'float32'}" for p in given)
+        have = tuple_text(f"{p.name}.dtype" for p in given)
+        want = tuple_text(f"torch.{p.dtype or 'float32'}" for p in given)
         names = ", ".join(p.name for p in given)
         return [
             f"if {have} != {want}:",
@@ -428,7 +422,7 @@ class HostPrinter:
         ]
 
     def _allocate(self, name: str, shape: Sequence[IntExpr], dtype: str) -> str:
-        text = _tuple(host_text(e) for e in shape)
+        text = tuple_text(host_text(e) for e in shape)
         return f"{name} = torch.empty({text}, dtype=torch.{dtype}, device=device)"
 
     def _call(self, call: FrameworkCall) -> list[str]:
@@ -448,129 +442,3 @@ class HostPrinter:
         if self.framework == "numpy":
             names = [f"array({n})" for n in names]
         return rendered(self.design.structure, names)
-
-
-# ---- pieces of text ---------------------------------------------------------------------------
-
-_CONVERSIONS = '''def tensor(value):
-    """A NumPy array on the device that the kernels run on."""
-    value = np.ascontiguousarray(value)
-    if value.dtype.name == "bfloat16":
-        made = torch.from_numpy(value.view(np.int16)).view(torch.bfloat16)
-    else:
-        made = torch.from_numpy(value if value.flags.writeable else value.copy())
-    return made if os.environ.get("TRITON_INTERPRET") == "1" else made.cuda()
-
-
-def array(made):
-    """A tensor as a NumPy array."""
-    if made.dtype == torch.bfloat16:
-        import ml_dtypes
-
-        return made.cpu().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
-    return made.cpu().numpy()
-'''
-
-
-SEEN_TENSORS = '''def seen_state(state):
-    """What tells whether tensors are as they were: addresses, versions and shapes; and their
-    memory, which is kept from being freed and given to others."""
-    try:
-        key = tuple(x for t in state for x in (t.data_ptr(), t._version, t.shape))
-    except RuntimeError:  # tensors of inference mode count no versions
-        key = None
-    return key, [t.detach() for t in state]
-
-
-def changed(state, prepared):
-    key = prepared[0]
-    return key is None or seen_state(state)[0] != key
-'''
-
-SEEN_ARRAYS = '''def seen_state(state):
-    """What tells whether arrays are as they were: identities, and some of their bytes."""
-    samples = [a.reshape(-1)[:: max(1, a.size // 256)].tobytes() for a in state]
-    return [id(a) for a in state] + samples, state
-
-
-def changed(state, prepared):
-    return seen_state(state)[0] != prepared[0]
-'''
-
-
-def _in_class(lines: Iterable[str]) -> str:
-    return "\n".join(f"    {line}" if line else "" for line in lines) + "\n"
-
-
-def _constant_files(constants: Mapping[str, np.ndarray]) -> Iterable[tuple[str, bytes]]:
-    for name, value in constants.items():
-        buffer = io.BytesIO()
-        plain = value.view(np.int16) if value.dtype.name == "bfloat16" else value
-        np.save(buffer, np.ascontiguousarray(plain).reshape(value.shape), allow_pickle=False)
-        yield f"constant_{name}.npy", buffer.getvalue()
-
-
-def _constant_reader(constants: Mapping[str, np.ndarray]) -> str:
-    halves = sorted(n for n, v in constants.items() if v.dtype.name == "bfloat16")
-    view = (
-        f"\n    if name in {halves!r}:\n        made = made.view(torch.bfloat16)" if halves else ""
-    )
-    return (
-        "@functools.lru_cache(maxsize=None)\n"
-        "def stored_array(name, device):\n"
-        '    """A constant of the Model, from the file beside this one."""\n'
-        "    folder = os.path.dirname(os.path.abspath(__file__))\n"
-        '    path = os.path.join(folder, f"constant_{name}.npy")\n'
-        f"    made = torch.from_numpy(np.load(path)){view}\n"
-        "    return made.to(device)\n"
-    )
-
-
-def _factor_of(dim: IntExpr, name: str) -> int:
-    """k when ``dim`` is ``k * name`` or ``name * k``, else 0."""
-    if isinstance(dim, Binary) and dim.op == "*":
-        for a, b in ((dim.left, dim.right), (dim.right, dim.left)):
-            if a == Name(name) and isinstance(b, Int):
-                return b.value
-    return 0
-
-
-def _unpack(lines: list[str], tensors: Sequence[Param]) -> list[str]:
-    """``M = shapes[0][0]``, ``N = shapes[0][1]`` as ``M, N = shapes[0]`` where they are all."""
-    for t, p in enumerate(tensors):
-        parts = [f"{host_text(e)} = shapes[{t}][{d}]" for d, e in enumerate(p.shape or ())]
-        if len(parts) > 1 and all(x in lines for x in parts) and len(set(parts)) == len(parts):
-            names = ", ".join(host_text(e) for e in p.shape or ())
-            at = lines.index(parts[0])
-            lines = [x for x in lines if x not in parts]
-            lines.insert(at, f"{names} = shapes[{t}]")
-    return lines
-
-
-def _shape(param: Param) -> str:
-    return _tuple(host_text(e) for e in param.shape or ())
-
-
-def _elements(shape: Sequence[IntExpr]) -> str:
-    return " * ".join(f"({host_text(e)})" if isinstance(e, Binary) else host_text(e) for e in shape)
-
-
-def _maximal(texts: Iterable[str]) -> list[str]:
-    """Products without those that are plainly factors of another."""
-    products = {tuple(sorted(f for f in t.split(" * ") if f != "1")): t for t in texts}
-
-    def inside(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
-        return a != b and not Counter(a) - Counter(b)
-
-    return [t for a, t in products.items() if not any(inside(a, b) for b in products)] or ["1"]
-
-
-def _words(lines: Iterable[str]) -> set[str]:
-
-    return set(re.findall(r"[A-Za-z_]\w*", "\n".join(lines)))
-
-
-def _tuple(items: Iterable[str], bare: bool = False) -> str:
-    parts = list(items)
-    inner = ", ".join(parts) + ("," if len(parts) == 1 else "")
-    return inner if bare else f"({inner})"
