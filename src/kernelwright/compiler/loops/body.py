@@ -169,7 +169,7 @@ class Body:
         total = offset + self.spread(base)
         if moving:
             lane = Vec(b, b.op("lane", type=VectorType(kind, self.lanes)))
-            total = total + lane * access.strides[-1]
+            total = total + lane * known_stride(access)
         safe = valid.select(total, total.const(0))
         type = VectorType(access.memory.dtype, self.lanes)
         value = Vec(b, b.op("lookup", safe.value, type=type, memory=access.memory))

@@ -95,18 +95,22 @@ class Run:
         extents = [self._start(i)[1] for i in slices]
         box = TileInfo(info.name, tuple(extents), info.dtype)
         access = self.access(statement.src, box, True)
+        strides = list(access.strides)
         for d, (have, want) in enumerate(zip(extents, info.shape)):
             if have == 1 and want != 1:
-                access.strides[d], access.inside[d] = 0, Interval.full(want)
-        axis = statement.axis
+                strides[d], access.inside[d] = 0, Interval.full(want)
+        access.strides, axis = strides, statement.axis
+        extent, stride = tensor.shape[axis], tensor.strides[axis]
+        if not isinstance(extent, int) or not isinstance(stride, int):
+            raise UnsupportedError(
+                f"{statement.src.name}: a lookup in sizes known at run time only"
+            )
         start = self._start(statement.src.index[axis])[0]
         access.fixed = [f for f in access.fixed if f[0] != start or f[1] != tensor.shape[axis]]
         node = Node("lookup", "", list(info.shape), info.dtype, [self.read(statement.index.name)])
         node.access = access
-        node.attrs.update(
-            pad=statement.pad, start=start, extent=tensor.shape[axis], stride=tensor.strides[axis]
-        )
-        access.base = access.base - start * tensor.strides[axis]
+        node.attrs.update(pad=statement.pad, start=start, extent=extent, stride=stride)
+        access.base = access.base - start * stride
         self.order(self.add(node))
         self.define(statement.dst.name, node)
 
