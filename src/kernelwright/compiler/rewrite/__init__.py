@@ -28,7 +28,8 @@ __all__ = ["Budget", "Rewritten", "optimize"]
 
 PREPARED_SHARE = 0.02
 """How much of its price work on parameters alone costs: it is done once, not in every call."""
-_WORTH_IT = 0.98  # a rewritten Graph must cost less than this share of the plain one
+_WORTH_IT = 0.98  # a Graph that takes finite inputs for granted must cost less than this share
+_WORTH_US = 1.0  # a rewritten Graph must save this much, or the same share
 _NO_EGGLOG = "algebra needs the package egglog: pip install 'kernelwright[algebra]'"
 
 
@@ -89,7 +90,7 @@ def optimize(
                 best = freer
         before = total_cost_us(plain, at, PREPARED_SHARE)
         licence = {rule.name: rule.assumes for rule in chosen}
-        if best is None or best[0].cost_us >= _WORTH_IT * before:
+        if best is None or best[0].cost_us > before - min(_WORTH_US, (1 - _WORTH_IT) * before):
             return _result(graph, plain, None, work, (before, before), licence)
         return _result(graph, plain, best, work, (before, best[0].cost_us), licence)
 

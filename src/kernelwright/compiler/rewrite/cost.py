@@ -54,7 +54,8 @@ def node_cost_us(node: Node, ready: Sequence[bool], rates: Rates) -> float:
     if kind == "reduction":
         operand = node.inputs[0].type.size
         stored = 2 * size / rates.bytes_per_us
-        return definition.work * operand / rates.operations_per_us + stored + _NODE_US
+        working = definition.work * operand / rates.operations_per_us
+        return working + stored + rates.launch_us / 2  # it may end a kernel
     # A library call: operands that are computed must be stored for it, and its result is read.
     waiting = [n.type.nbytes for n, is_ready in zip(node.inputs, ready) if not is_ready]
     moved = sum(n.type.nbytes for n in node.inputs) + sum(waiting) + 2 * size

@@ -131,6 +131,12 @@ def _always(value: float, floats: bool = False) -> Right:
     return right
 
 
+def _twice(builder: Builder, m: Match) -> Node | None:
+    if not is_float(m.root.dtype):
+        return None
+    return builder.mul(m["x"], builder.constant(2.0, m.root.dtype))
+
+
 def _operand(name: str) -> Right:
     """The operand alone, repeated where the other one has more elements."""
 
@@ -283,6 +289,7 @@ RULES = (
     Rule("x_over_x", p.div("x", "x"), _always(1.0, floats=True), FINITE),
     Rule("times_zero", p.mul("x", "y"), _times_zero, FINITE),
     Rule("zero_over_x", p.div("y", "x"), _times_zero, FINITE),
+    Rule("x_plus_x", p.add("x", "x"), _twice),
     Rule("plus_zero", p.add("x", "y"), _neutral("y", 0), REASSOCIATION),
     Rule("minus_zero", p.sub("x", "y"), _neutral("y", 0)),
     Rule("times_one", p.mul("x", "y"), _neutral("y", 1)),

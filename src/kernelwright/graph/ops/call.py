@@ -248,6 +248,16 @@ def _common_right_factor(builder: Builder, m: Match) -> Node | None:
     return builder.matmul(builder.add(a, c), m["b"])
 
 
+def _transposed(builder: Builder, m: Match) -> Node | None:
+    """(a @ b).T = b.T @ a.T."""
+    a, b, axes = m["a"], m["b"], m.root.attrs["axes"]
+    rank = len(axes)
+    plain = min(len(a.shape), len(b.shape)) >= 2 and rank >= 2
+    if not plain or axes != (*range(rank - 2), rank - 1, rank - 2):
+        return None
+    return builder.matmul(swapped(builder, b), swapped(builder, a))
+
+
 def _scaled_weights(b: Builder, leaf: Callable[..., Node]) -> Node:
     return b.mul(b.matmul(leaf(2, 3), leaf(3, 4, parameter=True)), leaf(4, parameter=True))
 
@@ -266,6 +276,7 @@ RULES = (
         REASSOCIATION,
         _widened_product,
     ),
+    Rule("transposed_product", p.transpose(p.matmul("a", "b")), _transposed),
     Rule("thin_product", p.matmul("a", "b"), _thin_product, REASSOCIATION),
     Rule("product_chain", p.matmul(p.matmul("a", "b"), "c"), _chain(True), REASSOCIATION),
     Rule("product_chain_back", p.matmul("a", p.matmul("b", "c")), _chain(False), REASSOCIATION),

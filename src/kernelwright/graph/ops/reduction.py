@@ -228,13 +228,15 @@ def _of_negated(builder: Builder, m: Match) -> Node | None:
 
 
 def _split(op: str) -> Callable[[Builder, Match], Node | None]:
-    """sum(x + y) = sum(x) + sum(y), where one of them is a product that its sum is cheaper than."""
+    """sum(x + y) = sum(x) + sum(y), where one of them is a product that its sum is cheaper than,
+    or both are smaller than what they broadcast to."""
 
     def right(builder: Builder, m: Match) -> Node | None:
         x, y, root = m["x"], m["y"], m.root
         if root.dtype not in ("float32", "float64"):
             return None
-        if not (leads_to_product(m.facts, x) or leads_to_product(m.facts, y)):
+        smaller = max(x.type.size, y.type.size) < m["inner"].type.size
+        if not (smaller or leads_to_product(m.facts, x) or leads_to_product(m.facts, y)):
             return None
         parts = []
         for node in (x, y):

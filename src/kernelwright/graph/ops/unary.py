@@ -170,6 +170,18 @@ def _nonpositive_example(of: str) -> Any:
 RULES = (
     Rule("log_of_exp", p.log(p.exp("x")), _inner, FINITE),
     Rule("exp_of_log", p.exp(p.log("x")), _inner, FINITE),
+    Rule(
+        "exp_of_logs",
+        p.exp(p.add(p.log("x"), p.log("y"))),
+        lambda b, m: b.mul(m["x"], m["y"]),
+        FINITE,
+    ),
+    Rule(
+        "exp_of_log_difference",
+        p.exp(p.sub(p.log("x"), p.log("y"))),
+        lambda b, m: b.div(m["x"], m["y"]),
+        FINITE,
+    ),
     Rule("log1p_of_expm1", p.log1p(p.expm1("x")), _inner, FINITE),
     Rule("expm1_of_log1p", p.expm1(p.log1p("x")), _inner, FINITE),
     Rule("log2_of_exp2", p.log2(p.exp2("x")), _inner, FINITE),
