@@ -156,12 +156,14 @@ def excess(ones: Sequence[float], others: Sequence[float]) -> float:
 
 def surely_more(ones: Sequence[float], others: Sequence[float], allowed: float) -> float:
     """``excess`` where it is above ``allowed`` and no chance, else 0: where a busy machine
-    leaves it unknown to within ``allowed``, the least of either must differ too."""
+    leaves it unknown to within ``allowed``, even the least of the first must be above what is usual
+    for the second."""
     found = excess(ones, others)
     if found <= allowed:
         return 0.0
     low, high = difference(ones, others)
-    return found if high - low < allowed or min(ones) - min(others) > allowed / 2 else 0.0
+    surely = min(ones) > float(np.quantile(others, 0.25)) + allowed / 2
+    return found if high - low < allowed or surely else 0.0
 
 
 def _least(
