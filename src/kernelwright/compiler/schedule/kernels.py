@@ -14,6 +14,7 @@ from math import prod
 from kernelwright.aul import syntax as aul
 from kernelwright.compiler.schedule.blocks import block_for, choices_around, splits_around
 from kernelwright.compiler.schedule.machine import Machine
+from kernelwright.compiler.schedule.online import Online
 from kernelwright.compiler.schedule.region import Region, Value
 from kernelwright.compiler.schedule.scans import ScanEmitter
 from kernelwright.compiler.schedule.space import LoopDim, Space
@@ -315,6 +316,7 @@ class StreamEmitter:
         self.parent = parent
         self.space, self.region, self.machine = parent.space, parent.region, parent.machine
         self.reductions = self.region.reductions()
+        self.online = Online(self.reductions)
         self.kept = [d for d in self.space.dims if not d.reduced]
         self.folded = [d for d in self.space.dims if d.reduced]
 
@@ -414,10 +416,12 @@ class StreamEmitter:
         writer = self.parent.writer(tiled, index)
         writer.counter["k"] = len(self.folded)  # the loops are k0, k1, ...
         sums = [self.accumulator(writer, r) for r in self.reductions]
+        if self.online.counts:
+            kept = tuple(not t.dim.reduced for t in writer.tiled)
+            sums.append(writer.new_tile("acc", kept, "float64", 0))
         body.extend(writer.body)
         writer.body = []
-        for reduction, acc in zip(self.reductions, sums):
-            self.accumulate(writer, reduction, acc)
+        self.accumulate_all(writer, sums)
         nest: list[aul.Statement] = inner + writer.body
         for var, count in reversed(loops):
             nest = [aul.Loop(var, count, tuple(nest))]
@@ -444,7 +448,25 @@ class StreamEmitter:
         kept = tuple(not t.dim.reduced for t in writer.tiled)
         return writer.new_tile("acc", kept, dtype, identity(op, dtype))
 
-    def accumulate(self, writer: TileWriter, reduction: Value, acc: TileRef) -> None:
+    def accumulate_all(self, writer: TileWriter, sums: Sequence[TileRef]) -> None:
+        """Folds one block into the accumulators, those first that others need."""
+        count = here = None
+        if self.online.counts:
+            count, here = sums[-1], self.online.here(writer)
+        for reduction, acc in zip(self.reductions, sums):
+            block = self.of_block(writer, reduction, acc)
+            if id(reduction) in self.online.bases:
+                self.online.base(writer, reduction, acc, block, count, here)
+            elif id(reduction) in self.online.links:
+                self.online.dependent(writer, reduction, acc, block)
+            else:
+                op = COMBINE[REDUCE[reduction.op]]
+                writer.emit("vbinary_op", op, acc, acc, block)
+        if count is not None and here is not None:
+            writer.emit("vbinary_op", "add", count, count, here)
+
+    def of_block(self, writer: TileWriter, reduction: Value, acc: TileRef) -> TileRef:
+        """What one block comes to, in the accumulator's dtype."""
         op = REDUCE[reduction.op]
         ref = writer.summand(reduction)
         wanted = (True,) * len(writer.tiled)
@@ -453,13 +475,18 @@ class StreamEmitter:
         for axis in reversed(range(len(writer.tiled))):
             if writer.tiled[axis].dim.reduced:
                 ref = writer.reduce_axis(ref, op, axis)
-        ref = writer.convert(ref, acc.dtype)
-        writer.emit("vbinary_op", COMBINE[op], acc, acc, ref)
+        return writer.convert(ref, acc.dtype)
 
     def rounded(self, writer: TileWriter, sums: Sequence[TileRef]) -> list[TileRef]:
-        return [
-            writer.convert(acc, compute_dtype(r.dtype)) for r, acc in zip(self.reductions, sums)
-        ]
+        """The finished reductions in their own dtypes."""
+        own = {id(r): acc for r, acc in zip(self.reductions, sums)}
+        out = []
+        for r, acc in zip(self.reductions, sums):
+            if id(r) in self.online.links:
+                top = own[id(self.online.links[id(r)].base)]
+                acc = self.online.finished(writer, r, acc, top)
+            out.append(writer.convert(acc, compute_dtype(r.dtype)))
+        return out
 
     def epilogue(self, writer: TileWriter, results: Sequence[TileRef]) -> None:
         """The roots, from the finished reductions; tiles of the loop are out of scope."""
@@ -523,22 +550,34 @@ class StreamEmitter:
         parts = LoopDim((-1,), split, True)
         tiled.insert(0, TileDim(parts, split))
         writer = self.parent.writer(tiled, index, [parts])
-        results = [
-            self.fold_partial(writer, name, reduction, split)
-            for name, reduction in zip(partials, self.reductions)
-        ]
-        self.epilogue(writer, results)
+        self.epilogue(writer, self.rounded(writer, self.fold_partials(writer, partials, split)))
         body.extend(writer.body)
         cores = product(n for _, n in steps)
         self.parent.finish_kernel(self.parent.name + "_finish", writer, body, cores)
 
-    def fold_partial(
-        self, writer: TileWriter, name: str, reduction: Value, split: Symbol
-    ) -> TileRef:
-        """Loads [split, tile...] of a workspace and folds its first axis."""
-        op = REDUCE[reduction.op]
-        dtype = compute_dtype(reduction.dtype)
-        acc_dtype = "float64" if is_float(dtype) and op in ("sum", "prod") else dtype
+    def fold_partials(
+        self, writer: TileWriter, partials: Sequence[str], split: Symbol
+    ) -> list[TileRef]:
+        """The finished reductions from their workspaces, those first that others need."""
+        count = None
+        if self.online.counts:
+            count = self.load_partial(writer, partials[-1], "float64", split)
+        tops: dict[int, tuple[TileRef, TileRef]] = {}
+        results: list[TileRef] = []
+        for name, reduction in zip(partials, self.reductions):
+            op, dtype = REDUCE[reduction.op], compute_dtype(reduction.dtype)
+            wide = is_float(dtype) and op in ("sum", "prod")
+            loaded = self.load_partial(writer, name, "float64" if wide else dtype, split)
+            if id(reduction) in self.online.links:
+                total = self.online.folded(writer, reduction, loaded, count, tops)
+            else:
+                total = writer.reduce_axis(loaded, op, 0)
+                tops[id(reduction)] = loaded, total
+            results.append(total)
+        return results
+
+    def load_partial(self, writer: TileWriter, name: str, dtype: str, split: Symbol) -> TileRef:
+        """[split, tile...] of a workspace."""
         index: list[aul.IntExpr | aul.Slice] = [aul.Slice(aul.Int(0), split.expr)]
         pad = None
         for dim in self.kept:
@@ -550,10 +589,10 @@ class StreamEmitter:
                 pad = 0.0
                 stop = aul.Binary("+", tile.start, tile.extent.expr)
                 index.append(aul.Slice(tile.start, stop))
-        loaded = writer.new_tile("x", (True,) * len(writer.tiled), acc_dtype)
+        loaded = writer.new_tile("x", (True,) * len(writer.tiled), dtype)
         shape = (split.expr, *(d.size.expr for d in self.kept))
-        writer.params[name] = aul.Param(name, acc_dtype, shape)
+        writer.params[name] = aul.Param(name, dtype, shape)
         writer.arguments[name] = name
         place = aul.Place(name, tuple(index))
         writer.body.append(aul.Copy(aul.Place(loaded.name), place, pad))
-        return writer.convert(writer.reduce_axis(loaded, op, 0), dtype)
+        return loaded

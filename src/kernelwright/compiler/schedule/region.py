@@ -431,7 +431,11 @@ class Region:
             raise Cut(two.node)
         if len(self.roots) > 1:
             raise JoinRefused
-        raise Cut(one.node if one.node is not self.roots[0].node else two.node)
+        chosen = one if one.node is not self.roots[0].node else two
+        node = chosen.node
+        if chosen.kind == "reduce":
+            node = self.statistic(chosen, frozenset(self.dims.resolve(chosen.reduced)))
+        raise Cut(node if node is not self.roots[0].node else chosen.node)
 
     def check_scans(self) -> None:
         """The dimensions of a scan must be one loop, in the order in which it visits them."""
@@ -454,15 +458,39 @@ class Region:
         if scans:
             self.separate_kinds(found)
             return
-        for one in found:
+        for one in reversed(found):
             for two in found:
-                if one is not two and depends(two, one):
+                if one is not two and depends(two, one) and not self.in_one_pass(one, two):
                     raise Cut(one.node)
         for root in self.roots:
             if reduced & set(self.dims.flatten(root.value.axes)):
                 if len(self.roots) > 1:
                     raise JoinRefused
-                raise Cut(found[0].node)
+                raise Cut(self.statistic(found[-1], reduced))
+
+    def statistic(self, reduction: Value, reduced: frozenset[int]) -> Node:
+        """What is best stored of a reduction: the last value computed from it, such as a mean or a
+        reciprocal deviation, that elements along the reduced dimensions use."""
+        found, best = {id(reduction)}, reduction
+        for value in self.live():
+            sources = [a for a in value.args if id(a) in found]
+            if value.kind != "map" or not sources:
+                continue
+            if not self.presence(value) & reduced:
+                found.add(id(value))
+                continue
+            for source in sources:
+                while source.op == "alias":
+                    source = source.args[0]
+                if depends(source, best):
+                    best = source
+        return best.node
+
+    def in_one_pass(self, one: Value, two: Value) -> bool:
+        """Whether a reduction that needs another's result can run beside it all the same."""
+        from kernelwright.compiler.schedule.online import link
+
+        return link(one, two) is not None
 
     def separate_kinds(self, found: Sequence[Value]) -> None:
         """Long rows are passed over once: reductions, scans and scans from the end apart. What

@@ -21,7 +21,7 @@ from kernelwright.graph.ops.lookup import outside
 
 # What kernels name tiles and integers; tensors have other names.
 OWN_NAMES = re.compile(
-    r"(?:[bcikpqrstx]|acc|run)\d+|i|t\d+_start|first|step|share|place|chunk|start|turn"
+    r"(?:[bciknpqrstx]|acc|run)\d+|i|t\d+_start|first|step|share|place|chunk|start|turn"
 )
 
 UNARY = {name: name for name in aul.UNARY_OPS} | {

@@ -1,0 +1,252 @@
+"""Long reductions that need another one's result, in the same pass over memory.
+
+Bytes moved: the operand once for both, where two passes read it twice. Two such pairs are known:
+
+- a sum of ``exp(x - max(x))``, perhaps times something: the running sum is scaled by
+  ``exp(old max - new max)`` before a block is added (Milakov and Gimelshein, "Online normalizer
+  calculation for softmax", 2018);
+- a sum of ``(x - mean(x))**2``: each block about its own mean, joined by the squared difference of
+  the means (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing
+  sample variances", 1979). No square of a mean is ever subtracted.
+
+``link`` finds a pair among a region's reductions; ``Online`` writes it, for ``StreamEmitter``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+from kernelwright.aul import syntax as aul
+from kernelwright.compiler.schedule.tiles import TileRef, TileWriter, compute_dtype, constant_number
+from kernelwright.graph.core import is_float
+
+if TYPE_CHECKING:
+    from kernelwright.compiler.schedule.region import Value
+
+INF = float("inf")
+
+
+@dataclass(frozen=True)
+class Link:
+    """``base`` is the maximum or the sum that the dependent reduction uses as ``inner``: the
+    maximum itself (or 0 where it is infinite: ``guarded``), or the mean."""
+
+    base: Value
+    inner: Value
+    guarded: bool = False
+
+    @property
+    def rescales(self) -> bool:
+        return self.base.op == "amax"
+
+
+def peel(value: Value) -> Value:
+    """``value`` without views around it."""
+    while value.kind == "map" and value.op == "alias":
+        value = value.args[0]
+    return value
+
+
+def link(base: Value, dependent: Value) -> Link | None:
+    """How ``dependent`` can be summed in the pass that finds ``base``, if it can."""
+    if dependent.op != "sum" or not is_float(dependent.dtype) or base.kind != "reduce":
+        return None
+    if _reduces(base.args[0]):
+        return None
+    body = peel(dependent.args[0])
+    if base.op == "amax":
+        return _rescaled(base, body)
+    return _recentred(base, body) if base.op == "sum" else None
+
+
+def _rescaled(base: Value, body: Value) -> Link | None:
+    factors = [peel(a) for a in body.args] if body.op == "mul" else [body]
+    for factor, *others in (factors, factors[::-1]):
+        if factor.op != "exp" or any(_uses(other, base) for other in others):
+            continue
+        shifted = peel(factor.args[0])
+        if shifted.op != "sub" or peel(shifted.args[0]) is not peel(base.args[0]):
+            continue
+        inner = peel(shifted.args[1])
+        if inner is base:
+            return Link(base, base)
+        if inner.op == "where" and _is_guard(base, [peel(a) for a in inner.args]):
+            return Link(base, inner, guarded=True)
+    return None
+
+
+def _is_guard(base: Value, args: Sequence[Value]) -> bool:
+    """where(isinf(base), 0, base)"""
+    test, zero, other = args
+    tested = test.op == "isinf" and peel(test.args[0]) is base
+    return tested and other is base and zero.kind == "const" and constant_number(zero.node) == 0
+
+
+def _recentred(base: Value, body: Value) -> Link | None:
+    if body.op == "square" or (body.op == "mul" and peel(body.args[0]) is peel(body.args[1])):
+        difference = peel(body.args[0])
+    elif body.op == "pow" and body.args[1].kind == "const":
+        if constant_number(body.args[1].node) != 2:
+            return None
+        difference = peel(body.args[0])
+    else:
+        return None
+    if difference.op != "sub":
+        return None
+    for x, mean in (difference.args, difference.args[::-1]):
+        if peel(x) is peel(base.args[0]) and _is_mean(base, peel(mean)):
+            return Link(base, peel(mean))
+    return None
+
+
+def _is_mean(base: Value, value: Value) -> bool:
+    if value.op not in ("div", "mul") or value.args[1].kind != "const":
+        return False
+    operand = base.node.inputs[0]
+    count = prod(operand.shape[a] for a in base.node.attrs["axes"])
+    number = constant_number(value.args[1].node)
+    wanted = count if value.op == "div" else 1 / count
+    return peel(value.args[0]) is base and number == wanted
+
+
+def _uses(value: Value, base: Value) -> bool:
+    return any(v is base for v in _within(value))
+
+
+def _reduces(value: Value) -> bool:
+    return any(v.kind == "reduce" for v in _within(value))
+
+
+def _within(value: Value) -> list[Value]:
+    found: dict[int, Value] = {}
+    stack = [value]
+    while stack:
+        current = stack.pop()
+        if id(current) not in found:
+            found[id(current)] = current
+            stack.extend(current.args)
+    return list(found.values())
+
+
+def links(reductions: Sequence[Value]) -> dict[int, Link]:
+    """The dependent reductions, by id, with what they depend on."""
+    found: dict[int, Link] = {}
+    for one in reductions:
+        for two in reductions:
+            pair = link(one, two) if one is not two and _uses(two, one) else None
+            if pair is not None:
+                found[id(two)] = pair
+    return found
+
+
+class Online:
+    """Writes linked reductions of one region. ``counts``: some need the number of elements so
+    far, which is then one more accumulator behind the others."""
+
+    def __init__(self, reductions: Sequence[Value]) -> None:
+        self.links = links(reductions)
+        self.bases = {id(k.base): k for k in self.links.values()}
+        self.counts = any(not k.rescales for k in self.links.values())
+        self.scale: dict[int, TileRef] = {}  # of a base: what its dependents' sums are scaled by
+        self.joint: dict[int, TileRef] = {}  # of a base: what joining its blocks' squares adds
+
+    # ---- block by block ----------------------------------------------------------------------
+
+    def base(self, writer: TileWriter, base: Value, acc: TileRef, block: TileRef,
+             count: TileRef | None, here: TileRef | None) -> None:  # fmt: skip
+        """Joins a block's own result ``block`` to the accumulator of a base; leaves what its
+        dependents need. ``count``: elements so far; ``here``: in this block."""
+        pair = self.bases[id(base)]
+        if pair.rescales:
+            top = writer.binary("max", acc, block, acc.dtype)
+            safe = self.finite(writer, top)
+            self.scale[id(base)] = self.exp(writer, writer.binary("sub", acc, safe, acc.dtype))
+            writer.tiles[id(pair.inner)] = writer.tiles[id(base)] = safe
+            writer.emit("vbroadcast_op", "", acc, top)
+            return
+        assert count is not None and here is not None
+        own = writer.binary("div", block, here, "float64")
+        before = writer.binary("div", acc, self.at_least_one(writer, count), "float64")
+        delta = writer.binary("sub", own, before, "float64")
+        both = writer.binary("add", count, here, "float64")
+        weight = writer.binary("mul", count, here, "float64")
+        weight = writer.binary("div", weight, both, "float64")
+        square = writer.binary("mul", delta, delta, "float64")
+        self.joint[id(base)] = writer.binary("mul", square, weight, "float64")
+        writer.tiles[id(pair.inner)] = writer.convert(own, compute_dtype(base.dtype))
+        writer.emit("vbinary_op", "add", acc, acc, block)
+
+    def dependent(self, writer: TileWriter, value: Value, acc: TileRef, block: TileRef) -> None:
+        """Joins a block's sum, which was taken about the base's result so far."""
+        pair = self.links[id(value)]
+        if pair.rescales:
+            scale = writer.convert(self.scale[id(pair.base)], acc.dtype)
+            writer.emit("vbinary_op", "mul", acc, acc, scale)
+        else:
+            writer.emit("vbinary_op", "add", acc, acc, self.joint[id(pair.base)])
+        writer.emit("vbinary_op", "add", acc, acc, block)
+
+    def here(self, writer: TileWriter) -> TileRef:
+        """The number of elements of this block that a result folds, as float64."""
+        count: aul.IntExpr = aul.Int(1)
+        for axis, tile in enumerate(writer.tiled):
+            if tile.dim.reduced:
+                valid = writer.valid(axis) if tile.blocked else tile.extent.expr
+                count = valid if count == aul.Int(1) else aul.Binary("*", count, valid)
+        none = (False,) * len(writer.tiled)
+        number = writer.emit("viota_op", "", writer.new_tile("n", none, "int64"), axis=0,
+                             start=count)  # fmt: skip
+        return writer.convert(number, "float64")
+
+    # ---- partial results of cores -----------------------------------------------------------
+
+    def folded(
+        self, writer: TileWriter, value: Value, loaded: TileRef, count: TileRef | None,
+        tops: dict[int, tuple[TileRef, TileRef]],
+    ) -> TileRef:  # fmt: skip
+        """A dependent's partial sums, one a core along the first axis, joined. ``tops``: of every
+        base its partial results and their fold."""
+        pair = self.links[id(value)]
+        parts, whole = tops[id(pair.base)]
+        if pair.rescales:
+            away = writer.binary("sub", parts, self.finite(writer, whole), parts.dtype)
+            scale = writer.convert(self.exp(writer, away), loaded.dtype)
+            loaded = writer.binary("mul", loaded, scale, loaded.dtype)
+            return writer.reduce_axis(loaded, "sum", 0)
+        assert count is not None
+        total = writer.reduce_axis(count, "sum", 0)
+        own = writer.binary("div", parts, self.at_least_one(writer, count), "float64")
+        mean = writer.binary("div", whole, total, "float64")
+        delta = writer.binary("sub", own, mean, "float64")
+        square = writer.binary("mul", delta, delta, "float64")
+        joint = writer.binary("mul", square, count, "float64")
+        return writer.reduce_axis(writer.binary("add", loaded, joint, "float64"), "sum", 0)
+
+    def finished(self, writer: TileWriter, value: Value, total: TileRef, top: TileRef) -> TileRef:
+        """A rescaled sum whose maximum is infinite is NaN, as it is in two passes."""
+        pair = self.links[id(value)]
+        if not pair.rescales or pair.guarded:
+            return total
+        nothing = writer.convert(writer.binary("sub", top, top, top.dtype), total.dtype)
+        return writer.binary("add", total, nothing, total.dtype)
+
+    # ---- pieces ------------------------------------------------------------------------------
+
+    def finite(self, writer: TileWriter, ref: TileRef) -> TileRef:
+        """0 where ``ref`` is infinite, so that the difference to it is no NaN."""
+        test = writer.emit("vunary_op", "isinf", writer.new_tile("t", ref.present, "bool"), ref)
+        none = (False,) * len(ref.present)
+        zero = writer.emit("vfill_op", "", writer.new_tile("k", none, ref.dtype), value=0.0)
+        out = writer.new_tile("t", ref.present, ref.dtype)
+        return writer.emit("vselect_op", "", out, test, zero, ref)
+
+    def exp(self, writer: TileWriter, ref: TileRef) -> TileRef:
+        out = writer.new_tile("t", ref.present, ref.dtype)
+        return writer.emit("vunary_op", "exp", out, ref)
+
+    def at_least_one(self, writer: TileWriter, ref: TileRef) -> TileRef:
+        out = writer.new_tile("t", ref.present, ref.dtype)
+        return writer.emit("vectorscalar_op", "maxs", out, ref, factor=1.0)
