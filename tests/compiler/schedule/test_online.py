@@ -1,4 +1,4 @@
-"""Long reductions that need each other's results: one pass over memory, as two passes compute it."""
+"""Long reductions that need each other: one pass over memory, as two passes compute it."""
 
 from __future__ import annotations
 
