@@ -1,8 +1,8 @@
 """What the host function of a Design does, with every size known: buffers, launches, library calls.
 
 The compiled library exports one C function a *segment*, a run of launches between two framework
-calls: ``int <host>(void** buffers)`` when there is only one segment, ``<host>_0``, ``<host>_1``
-... otherwise. ``buffers`` holds the host's parameters in order, then the workspaces that more than
+calls: ``int launch_<host>(void** buffers)`` when there is only one segment, ``launch_<host>_0``,
+``launch_<host>_1`` ... otherwise. ``buffers`` holds the host's parameters in order, then the workspaces that more than
 one segment or a framework call touches; 0 comes back, or 1 when memory ran out.
 """
 
@@ -286,5 +286,6 @@ def _steps(
             steps.append(group)
         else:
             number = sum(isinstance(s, Segment) for s in steps)
-            steps.append(Segment(f"{name}_{number}" if several else name, tuple(group)))
+            symbol = f"launch_{name}"  # an op may be called like a function of the C library
+            steps.append(Segment(f"{symbol}_{number}" if several else symbol, tuple(group)))
     return tuple(steps)

@@ -370,7 +370,7 @@ static void bias_gelu_residual_kernel(
   }
 }
 
-extern "C" int bias_gelu_residual(void** buffers) {
+extern "C" int launch_bias_gelu_residual(void** buffers) {
   const uint16_t* x = (const uint16_t*)buffers[0];
   const uint16_t* bias = (const uint16_t*)buffers[1];
   const uint16_t* y = (const uint16_t*)buffers[2];

@@ -370,7 +370,7 @@ module {
     return
   }
 
-  func.func @bias_gelu_residual(%buffers: !llvm.ptr) -> i32 {
+  func.func @launch_bias_gelu_residual(%buffers: !llvm.ptr) -> i32 {
     %c1 = arith.constant 1 : i64
     %data2 = llvm.alloca %c1 x !llvm.array<4 x ptr> : (i64) -> !llvm.ptr
     %at3 = llvm.getelementptr %buffers[0] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr

@@ -202,7 +202,7 @@ static void finish(const double* __restrict partial, float* __restrict out, int6
   out[0] = v22;
 }
 
-extern "C" int mse(void** buffers) {
+extern "C" int launch_mse(void** buffers) {
   const float* x = (const float*)buffers[0];
   const float* y = (const float*)buffers[1];
   float* out = (float*)buffers[2];

@@ -200,7 +200,7 @@ module {
     return
   }
 
-  func.func @mse(%buffers: !llvm.ptr) -> i32 {
+  func.func @launch_mse(%buffers: !llvm.ptr) -> i32 {
     %c1 = arith.constant 1 : i64
     %data2 = llvm.alloca %c1 x !llvm.array<4 x ptr> : (i64) -> !llvm.ptr
     %fixed3 = arith.constant 64 : i64

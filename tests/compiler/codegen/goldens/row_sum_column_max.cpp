@@ -265,7 +265,7 @@ static void pass_two(const float* __restrict partial, float* __restrict column_m
   }
 }
 
-extern "C" int row_sum_column_max(void** buffers) {
+extern "C" int launch_row_sum_column_max(void** buffers) {
   const float* x = (const float*)buffers[0];
   float* row_sum = (float*)buffers[1];
   float* column_max = (float*)buffers[2];

@@ -271,7 +271,7 @@ static void softmax_kernel(const float* __restrict x, float* __restrict out, int
   }
 }
 
-extern "C" int softmax(void** buffers) {
+extern "C" int launch_softmax(void** buffers) {
   const float* x = (const float*)buffers[0];
   float* out = (float*)buffers[1];
   for (int64_t core = 0; core < 4; ++core)

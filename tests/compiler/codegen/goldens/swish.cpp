@@ -211,7 +211,7 @@ static void swish_kernel(const float* __restrict x, float* __restrict out, int64
   }
 }
 
-extern "C" int swish(void** buffers) {
+extern "C" int launch_swish(void** buffers) {
   const float* x = (const float*)buffers[0];
   float* out = (float*)buffers[1];
   for (int64_t core = 0; core < 5; ++core)

@@ -153,7 +153,7 @@ module {
     return
   }
 
-  func.func @swish(%buffers: !llvm.ptr) -> i32 {
+  func.func @launch_swish(%buffers: !llvm.ptr) -> i32 {
     %c1 = arith.constant 1 : i64
     %data2 = llvm.alloca %c1 x !llvm.array<2 x ptr> : (i64) -> !llvm.ptr
     %at3 = llvm.getelementptr %buffers[0] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr

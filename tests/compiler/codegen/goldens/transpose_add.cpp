@@ -410,7 +410,7 @@ static void transpose_add_kernel(
   }
 }
 
-extern "C" int transpose_add(void** buffers) {
+extern "C" int launch_transpose_add(void** buffers) {
   const float* y = (const float*)buffers[2];
   float* out = (float*)buffers[3];
   float* product = (float*)buffers[4];

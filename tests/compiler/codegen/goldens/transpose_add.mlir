@@ -673,7 +673,7 @@ module {
     return
   }
 
-  func.func @transpose_add(%buffers: !llvm.ptr) -> i32 {
+  func.func @launch_transpose_add(%buffers: !llvm.ptr) -> i32 {
     %c1 = arith.constant 1 : i64
     %data2 = llvm.alloca %c1 x !llvm.array<3 x ptr> : (i64) -> !llvm.ptr
     %at3 = llvm.getelementptr %buffers[2] : (!llvm.ptr) -> !llvm.ptr, !llvm.ptr
