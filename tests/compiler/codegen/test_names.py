@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.compiler.codegen.test_cpp_designs import HOST, IMPL_TYPES, imported
 
 from kernelwright.aul import check
 from kernelwright.compiler.codegen import PRINTERS
 from kernelwright.compiler.schedule import design
 from kernelwright.graph.core import Builder, Graph, TensorType
 from kernelwright.schema import Target
-from tests.compiler.codegen.test_cpp_designs import HOST, IMPL_TYPES, imported
 
 NAMES = ("exp", "erf", "main", "malloc", "int", "torch", "numpy", "triton", "tl", "U", "M", "out",
          "x", "kernel", "ModelNew", "Model", "core", "2d-conv", "class", "buffers")  # fmt: skip

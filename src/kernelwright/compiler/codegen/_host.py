@@ -2,8 +2,9 @@
 
 The compiled library exports one C function a *segment*, a run of launches between two framework
 calls: ``int launch_<host>(void** buffers)`` when there is only one segment, ``launch_<host>_0``,
-``launch_<host>_1`` ... otherwise. ``buffers`` holds the host's parameters in order, then the workspaces that more than
-one segment or a framework call touches; 0 comes back, or 1 when memory ran out.
+``launch_<host>_1`` ... otherwise. ``buffers`` holds the host's parameters in order, then the
+workspaces that more than one segment or a framework call touches; 0 comes back, or 1 when memory
+ran out.
 """
 
 from __future__ import annotations
