@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from kernelwright.frameworks._torch_aten_context import (
     Context,
     Converter,
@@ -17,6 +19,7 @@ from kernelwright.graph.core import Node, is_float
 CONVERTERS: dict[str, Converter] = {}
 aten = recorder(CONVERTERS)
 
+MAX_UNEVEN_TAPS = 32  # of an adaptive pooling along one axis whose windows differ in length
 MAX_INDEXED_TAPS = 64  # of a pooling whose indices are wanted: its taps are compared one by one
 
 
@@ -100,10 +103,65 @@ def _adaptive(c: Context, x: Node, dims: int) -> dict[str, tuple[int, ...]]:
     return {"kernel": kernel, "stride": kernel, "padding": (0,) * dims, "out": out}
 
 
+def _divides(c: Context, x: Node, dims: int) -> bool:
+    pairs = zip(x.shape[len(x.shape) - dims :], c.out.shape[len(c.out.shape) - dims :])
+    return all(o and n and n % o == 0 for n, o in pairs)
+
+
+def _uneven(c: Context, x: Node, dims: int, fold: str, fill: float) -> Node:
+    """Windows of different lengths, one axis after the other: element k of every window is looked
+    up; where a window has none, ``fill`` stands. Window i goes from floor(i * n / out) to
+    ceil((i + 1) * n / out)."""
+    rank = len(x.shape)
+    if not x.type.size or not c.out.size:
+        raise NotConvertible("nothing to pool")
+    for axis in reversed(range(rank - dims, rank)):
+        size, out = x.shape[axis], c.out.shape[axis]
+        starts, lengths = _windows(size, out)
+        if size == out:
+            continue
+        if lengths.max() > MAX_UNEVEN_TAPS:
+            raise NotConvertible("long windows of different lengths")
+        line = [1] * rank
+        line[axis] = out
+        shape = (*x.shape[:axis], out, *x.shape[axis + 1 :])
+        follows = tuple(-1 if a == axis else a for a in range(rank))
+        total: Node | None = None
+        for k in range(int(lengths.max())):
+            at = np.where(k < lengths, starts + k, -1).reshape(line)
+            index = c.builder.constant(at, "int32")
+            more = {} if (k < lengths).all() else {"fill": fill}
+            part = c.make("lookup", x, index, shape=shape, follows=follows, **more)
+            total = part if total is None else c.make(fold, total, part)
+        assert total is not None
+        x = total
+    return x
+
+
+def _windows(size: int, out: int) -> tuple[np.ndarray, np.ndarray]:
+    """Starts and lengths of adaptive windows along one axis."""
+    i = np.arange(out)
+    starts = i * size // out
+    return starts, -(-(i + 1) * size // out) - starts
+
+
+def _uneven_mean(c: Context, x: Node, dims: int) -> Node:
+    rank = len(x.shape)
+    total = _uneven(c, c.wide(x), dims, "add", 0.0)
+    for axis in range(rank - dims, rank):
+        lengths = _windows(x.shape[axis], c.out.shape[axis])[1]
+        line = [1] * rank
+        line[axis] = lengths.size
+        total = c.make("div", total, c.builder.constant(lengths.reshape(line), total.dtype))
+    return c.cast(total, x.dtype)
+
+
 def _adaptive_average(dims: int) -> Converter:
     def convert(c: Context, x: Node, output_size: Any) -> Node:
         if not is_float(x.dtype):
             raise NotConvertible("average of integers")
+        if not _divides(c, x, dims):
+            return _uneven_mean(c, x, dims)
         window = _adaptive(c, x, dims)
         if all(n == 1 for n in window["out"]):
             axes = tuple(range(len(x.shape) - dims, len(x.shape)))
@@ -115,6 +173,8 @@ def _adaptive_average(dims: int) -> Converter:
 
 def _adaptive_max(dims: int) -> Converter:
     def convert(c: Context, x: Node, output_size: Any) -> Any:
+        if 1 not in c.read and is_float(x.dtype) and not _divides(c, x, dims):
+            return _uneven(c, x, dims, "maximum", -math.inf), None
         window = {**_adaptive(c, x, dims), "dilation": (1,) * dims}
         return c.make("max_pool", x, **window), _indices(c, x, window)
 

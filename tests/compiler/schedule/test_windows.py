@@ -73,6 +73,8 @@ CASES: dict[str, tuple[str, str, str, int]] = {
     "avg_side_by_side": ("x", "F.avg_pool1d(x.flatten(2), 9, 9)", IMAGE, 1),
     "adaptive": ("x",
         "F.adaptive_avg_pool2d(x, (3, 1)), F.adaptive_max_pool1d(x[0], 11)", IMAGE, 2),
+    "uneven": ("x", "F.adaptive_avg_pool2d(x, (4, 7))", IMAGE, 2),
+    "uneven_max": ("x", "F.adaptive_max_pool2d(x, (5, 11)) + 1", IMAGE, 1),
     "lp": ("x", "F.lp_pool2d(x, 2, 3)", IMAGE, 1),
     "pool_of_pool": ("x", "F.avg_pool2d(F.max_pool2d(x, 3, 1, 1), 2)", IMAGE, 1),
     "pool_of_cat": ("x, y", "F.max_pool2d(torch.cat([x, y], 1), 3, 2, 1)", TWO, 3),

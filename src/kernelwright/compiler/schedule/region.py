@@ -218,7 +218,11 @@ class Region:
         shape = tuple(self.dims.extent(axis) for axis in axes)
         whole = tuple((Symbol.of(0), extent) for extent in shape)
         view = View(source.buffer, shape, tuple(strides), source.offset, whole)
-        attrs = {"indexed": indexed, "fill": node.attrs.get("fill")}
+        attrs = {
+            "indexed": indexed,
+            "fill": node.attrs.get("fill"),
+            "safe": all(within(n, e[0].value) for n, e in zip(node.inputs[1:], indexed)),
+        }
         return self.note(
             Value("lookup", "lookup", tuple(arguments), tuple(axes), node.dtype, node, attrs, view)
         )
@@ -538,6 +542,14 @@ class Region:
                     union |= frozenset(self.dims.resolve(current.reduced))
                 memo[id(current)] = union
         return memo[id(value)]
+
+
+def within(index: Node, extent: int) -> bool:
+    """Whether an index is known, and never outside of an axis of ``extent``."""
+    if index.op != "constant":
+        return False
+    values = index.attrs["value"]
+    return bool(values.min(initial=0) >= 0 and values.max(initial=0) < extent)
 
 
 def ordered(values: Iterable[Value]) -> list[Value]:

@@ -305,27 +305,43 @@ class TileWriter:
         """Several indices as one offset; -1 where one of them lies outside."""
         total: TileRef | None = None
         valid: TileRef | None = None
-        dtype, span = "int64", Symbol.of(1)
+        assert isinstance(value.view, View)
+        safe = value.attrs["safe"] and value.view.buffer.type.size < 2**31
+        dtype, span = "int32" if safe else "int64", Symbol.of(1)
         for ref, (extent, stride) in zip(refs, value.attrs["indexed"]):
             wide = self.convert(ref, dtype)
-            for op, limit in (("ge", Symbol.of(0)), ("lt", extent)):
-                bound = self.new_tile("k", (False,) * len(self.tiled), dtype)
-                self.emit("vfill_op", "", bound, value=limit.value)
-                test = self.new_tile("t", wide.present, "bool")
-                self.emit("vcompare_op", op, test, wide, bound)
+            if not safe:
+                test = self.inside(wide, extent, dtype)
                 valid = test if valid is None else self.binary("and", valid, test, "bool")
-            term = self.emit(
-                "vectorscalar_op", "muls", self.new_tile("i", wide.present, dtype), wide,
-                factor=aul_number(stride),
-            )  # fmt: skip
+            term = wide
+            if stride.value != 1:
+                term = self.emit(
+                    "vectorscalar_op", "muls", self.new_tile("i", wide.present, dtype), wide,
+                    factor=aul_number(stride),
+                )  # fmt: skip
             total = term if total is None else self.binary("add", total, term, dtype)
             span = span + (extent - Symbol.of(1)) * stride
-        assert total is not None and valid is not None
+        assert total is not None
+        if valid is None:
+            return total, (span, Symbol.of(1))
         none = self.new_tile("k", (False,) * len(self.tiled), dtype)
         self.emit("vfill_op", "", none, value=-1)
         chosen = self.new_tile("i", union([valid, total]), dtype)
         self.emit("vselect_op", "", chosen, valid, total, none)
         return chosen, (span, Symbol.of(1))
+
+    def inside(self, index: TileRef, extent: Symbol, dtype: str) -> TileRef:
+        """Where an index lies in 0..extent-1."""
+        tests = []
+        for op, limit in (("ge", Symbol.of(0)), ("lt", extent)):
+            bound = self.new_tile("k", (False,) * len(self.tiled), dtype)
+            self.emit("vfill_op", "", bound, value=limit.value)
+            tests.append(
+                self.emit(
+                    "vcompare_op", op, self.new_tile("t", index.present, "bool"), index, bound
+                )
+            )
+        return self.binary("and", tests[0], tests[1], "bool")
 
     def store(self, ref: TileRef, root: Root, strides: Strides, offset: Symbol) -> None:
         """Writes a root's tile, broadcast and rounded to the tensor's dtype."""

@@ -212,7 +212,7 @@ class _Lowering:
                 total += 1 if node.op in _CHEAP else 12
             if kind in ("elementwise", "view"):
                 stack.extend(node.inputs)
-            elif kind in ("reduction", "scan"):
+            elif kind in ("reduction", "scan", "lookup"):
                 return LONGEST + 1
             elif node.op != "constant":
                 total += 1
