@@ -77,10 +77,10 @@ class CopyWriter(TileWriter):
                 masks += self._bounds(part, Int(1), size, None, index, checked)
                 continue
             one = axis is not None and self.scope.poly(Binary("-", part.upper, part.lower)) == ONE
-            if one and dim in tile.kept:  # the index tile alone runs along this dimension
+            if one:  # the index tile alone runs along this dimension
                 terms.append(self._scaled(self.scope.text(part.lower), part.lower, stride))
-                position = tile.kept.index(dim)
-                if self._may_pad(tile, position):
+                if dim in tile.kept and self._may_pad(tile, tile.kept.index(dim)):
+                    position = tile.kept.index(dim)
                     masks.append((position, self._own(tile, position)))
                 dim += 1
                 continue
