@@ -18,7 +18,7 @@ from .conftest import Run
 KEYS = [
     "op", "status", "check", "reason", "impl_type", "producer", "error", "reference_error",
     "original_us", "optimized_us", "baselines_us", "speedup", "speedup_low", "speedup_high",
-    "speedup_best", "bound_us", "bound_percent", "returned", "reduced", "stages_s",
+    "speedup_best", "bound_us", "bound_percent", "returned", "reduced", "library_calls", "stages_s",
     "out",
 ]  # fmt: skip
 

@@ -85,6 +85,7 @@ class Optimization:
         self.watch = Stopwatch()
         self.notes: list[str] = []
         self.attempts: list[Attempt] = []  # what is verified so far, for an interrupted run
+        self.untuned: list[Attempt] = []  # what tuning replaced
         self.surroundings: dict[str, Any] = {}
 
     def run(self) -> OptimizeResult:
@@ -143,6 +144,12 @@ class Optimization:
             self.tune(session, designs)
         if self.spec.task_type == "profile":
             self.attempts = self.measured(session, self.attempts)
+            if not any(a.evaluation.passed for a in self.attempts) and self.untuned:
+                # Right, and refused only for how it behaved in the timing worker.
+                self.notes.append(
+                    "the tuned kernels were refused when timed; the first choice is kept"
+                )
+                self.attempts = [*self.measured(session, self.untuned), *self.attempts]
         return self.result(self.attempts, designs.first)
 
     def result(self, attempts: Sequence[Attempt], design: Design | None = None) -> OptimizeResult:
@@ -288,6 +295,8 @@ class Optimization:
             tuner.improve(attempt, budget_s=budget_s, start=self.best_setting())
         finally:
             self.attempts[place] = tuner.best_so_far or attempt
+            if self.attempts[place] is not attempt:
+                self.untuned.append(attempt)
 
     def best_setting(self) -> dict[str, int] | None:
         """Where a search for another impl_type has ended, if there was one."""
