@@ -348,15 +348,21 @@ def test_too_fast_and_wrong_when_alone(
 ) -> None:
     peaks = Peaks("test", ((0, 1e9),), {"float32": 1e12}, last_level_bytes=1 << 30)
     asked: list[int] = []
+    again: list[str] = []
+
+    def progress(text: str) -> None:  # after outputs have been judged: the second run
+        if asked:
+            again.append(text)
 
     def good_at_first(inputs: list[object], result: RunResult) -> Evaluation:
         asked.append(1)
-        return Evaluation(
-            *((Status.PASSED,) if len(asked) <= 9 else (Status.WRONG_VALUE, "element_error", "off"))
-        )
+        if again:
+            return Evaluation(Status.WRONG_VALUE, "element_error", "off")
+        return Evaluation(Status.PASSED)
 
     limit = Limit(1 << 31, 0.0, "float32", peaks)
-    found = run(config, write(cheat=HONEST), limit=limit, judge=good_at_first)
+    candidates = write(cheat=HONEST)
+    found = run(config, candidates, limit=limit, judge=good_at_first, on_progress=progress)
     assert not found.measurements
     assert found.failures["cheat"].check == "faster_than_light"
     assert "timed_element_error" in found.failures["cheat"].reason
