@@ -15,17 +15,18 @@ _FEWER = 2.0  # a product that takes so many times fewer operations is worth a s
 def collapses(graph: Graph, plain: Graph, result: Graph) -> list[str]:
     """What holds of ``result`` and did not show in ``graph``; ``plain`` is ``graph`` decomposed."""
     return [
-        *_constant_outputs(result),
+        *_constant_outputs(plain, result),
         *_unused_inputs(graph, result),
         *_products(plain, result),
     ]
 
 
-def _constant_outputs(result: Graph) -> Iterator[str]:
+def _constant_outputs(plain: Graph, result: Graph) -> Iterator[str]:
+    """Not those that the Model itself writes as a constant."""
     facts = NodeFacts()
-    for index, node in enumerate(result.outputs):
+    for index, (given, node) in enumerate(zip(plain.outputs, result.outputs)):
         value = facts.uniform(node)
-        if value is not None and node.type.size:
+        if value is not None and node.type.size and facts.uniform(given) is None:
             name = "the output" if len(result.outputs) == 1 else f"output {index}"
             yield f"{name} is constant: {value:.6g} in every element, whatever the inputs are"
 
