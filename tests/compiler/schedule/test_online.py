@@ -75,7 +75,8 @@ def test_statistics_in_one_pass_and_results_in_another(
 ) -> None:
     g = graph(body, shape)
     made = made_of(g, target)
-    assert reads(made) == 2
+    kept = target == CPU and shape == ROWS and body is not layer_norm  # near a core, not on it
+    assert reads(made) == (1 if kept else 2)
     agree(g, made, numbers(g, 3.0, 0.5), rtol=2e-5)  # where a difference nears 0
 
 

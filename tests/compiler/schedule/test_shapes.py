@@ -57,10 +57,21 @@ def test_softmax_is_one_kernel(target: Target) -> None:
 
 @pytest.mark.parametrize("target", [CPU, GPU], ids=str)
 def test_a_row_too_long_for_a_core_is_streamed(target: Target) -> None:
-    g = graph(softmax, (2, 70_001))
+    g = graph(softmax, (2, 600_001))
     made = design(g, target, threads=2)
     assert kernels(made) > 1
     agree(g, made)
+
+
+def test_a_softmax_keeps_long_rows_on_a_cpu() -> None:
+    """One exponential an element: the row waits in a cache for its sum. A norm reads its row again
+    instead, with sums that carry more digits."""
+    g = graph(softmax, (2, 70_001))
+    made = design(g, CPU, threads=2)
+    assert kernels(made) == 1
+    agree(g, made)
+    norm = graph(lambda b, x: b.sub(x, b.mean(x, axes=(1,), keepdims=True)), (2, 70_001))
+    assert kernels(design(norm, CPU, threads=2)) > 1
 
 
 @pytest.mark.parametrize("target", [CPU, GPU], ids=str)

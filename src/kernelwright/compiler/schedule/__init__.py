@@ -99,7 +99,7 @@ class Scheduler:
         self.constants: dict[str, np.ndarray] = {}
 
     def run(self) -> Design:
-        limits = Limits(self.machine.resident, self.machine.cores)
+        limits = Limits(self.machine.resident, self.machine.longest, self.machine.cores)
         steps = plan(self.graph, self.table, limits)
         base = identifier(self.graph.name)
         inputs, bindings = self.name_inputs()

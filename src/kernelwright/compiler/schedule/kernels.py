@@ -61,7 +61,7 @@ class RegionEmitter:
     def run(self) -> Emitted:
         if not self.space.reduced:
             self.elementwise()
-        elif any(self.region.big(r.node) for r in self.region.reductions()) or self.overflows():
+        elif self.region.too_long(self.region.reductions()) or self.overflows():
             self.stream()
         elif self.scans_alone():
             ScanEmitter(self).run()
@@ -77,7 +77,7 @@ class RegionEmitter:
         if not one_way or self.region.reductions():
             return False
         inside = not self.space.dims[-1].reduced
-        long = any(self.region.big(s.node) for s in scans)
+        long = self.region.too_long(scans)
         return long or (self.machine.serial_rows and inside)
 
     # ---- shared ------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ class Machine:
     """``cores``: independent pieces of work that fill the machine. ``flat``: elements a core of a
     one-dimensional elementwise kernel. ``wide``: columns of a two-dimensional tile; ``area``: its
     elements. ``square``: each side of a tile that is read along one dimension and written along the
-    other. ``resident``: longest row kept on chip. ``stream``: elements of one step of a long
+    other. ``resident``: longest row kept on chip. ``longest``: longest row kept near a
+    core, if it is needed twice. ``stream``: elements of one step of a long
     reduction; ``rows``: rows of such a step when the innermost dimension is kept. ``serial_rows``:
     True when one core takes rows one after the other, False when a tile holds several rows.
     """
@@ -26,6 +27,7 @@ class Machine:
     area: int
     square: int
     resident: int
+    longest: int
     stream: int
     rows: int
     serial_rows: bool
@@ -34,8 +36,8 @@ class Machine:
 def machine(target: Target, threads: int) -> Machine:
     """``threads`` is the number of CPU threads; other targets ignore it."""
     if target.backend == "cpu":
-        return Machine(threads, 16384, 4096, 16384, 128, 65536, 8192, 64, True)
-    return Machine(528, 2048, 512, 2048, 64, 16384, 4096, 32, False)
+        return Machine(threads, 16384, 4096, 16384, 128, 65536, 2**19, 8192, 64, True)
+    return Machine(528, 2048, 512, 2048, 64, 16384, 16384, 4096, 32, False)
 
 
 def variants(target: Target, threads: int) -> list[Machine]:

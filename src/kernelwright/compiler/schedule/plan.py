@@ -44,9 +44,11 @@ Step = KernelStep | CallStep
 @dataclass(frozen=True)
 class Limits:
     """What a target keeps on chip. ``resident_elements``: the longest row that one core holds.
-    ``min_cores``: fewer independent rows than this leave the machine idle."""
+    ``longest_row``: the longest that it holds in a cache further out, where that beats a second
+    pass. ``min_cores``: fewer independent rows than this leave the machine idle."""
 
     resident_elements: int
+    longest_row: int
     min_cores: int
 
 
@@ -201,14 +203,17 @@ class Planner:
 
         return stored
 
-    def big(self, reduction: Node) -> bool:
-        """Whether the operand's row is too long, or there are too few rows, to keep rows whole."""
+    def big(self, reduction: Node, again: bool = False) -> bool:
+        """Whether the operand's row is too long, or there are too few rows, to keep rows whole;
+        ``again``: a row is needed once more when it has been reduced."""
         operand = reduction.inputs[0]
         scan = "axis" in reduction.attrs
         axes = (reduction.attrs["axis"],) if scan else reduction.attrs["axes"]
         row = prod(operand.shape[a] for a in axes)
         rows = operand.type.size // max(1, row)
         inner = prod(operand.shape[max(axes, default=-1) + 1 :])
+        if again and inner == 1 and not scan and row <= self.limits.longest_row:
+            return rows < self.limits.min_cores and operand.type.size > 32 * 1024
         # With kept elements inside, a tile is at least COLUMNS of them wide.
         if row * (COLUMNS if inner > 1 else 1) > self.limits.resident_elements:
             return True

@@ -64,14 +64,14 @@ class Root:
 
 class Region:
     """``stored(node)`` says whether a node's tensor may be read from memory here: True, False
-    (must be computed inside), or raises JoinRefused. ``big(reduction)`` says whether a reduction is
+    (must be computed inside), or raises JoinRefused. ``big(reduction, again)`` says whether a reduction is
     too long to keep its operand on chip."""
 
     def __init__(
         self,
         table: SizeTable,
         stored: Callable[[Node], bool],
-        big: Callable[[Node], bool],
+        big: Callable[[Node, bool], bool],
     ) -> None:
         self.table, self.stored, self.big = table, stored, big
         self.dims = Dims(table)
@@ -410,8 +410,17 @@ class Region:
                 raise Cut(reduction.node)
         if self.scans():
             self.check_scans()
-        if any(self.big(r.node) for r in found):
+        if self.too_long(found):
             self.check_streaming(found, sets[0])
+
+    def too_long(self, found: Sequence[Value]) -> bool:
+        """Whether rows cannot be kept while they are reduced. Rows that are needed again below
+        their maximum (a softmax) may be longer: another pass would take every exponential anew."""
+        reduced = {d for v in found for d in self.dims.resolve(v.reduced)}
+        again = any(v.op in ("amax", "amin") for v in found) and any(
+            reduced & set(self.dims.flatten(root.value.axes)) for root in self.roots
+        )
+        return any(self.big(v.node, again) for v in found)
 
     def check_windows(self) -> None:
         """An axis with a part outside may only be split where that part is whole rows."""
