@@ -44,7 +44,7 @@ BROKEN = {
     "inputs_raise": MODEL + "\ndef get_inputs():\n    return 1 / 0\n",
     "inputs_not_tensors": MODEL + "\ndef get_inputs():\n    return ['a', {}]\n",
     "forward_raises": MODEL.replace("np.exp(x)", "x.no_such()") + INPUTS,
-    "outputs_not_tensors": MODEL.replace("np.exp(x) + n", "{'a': x}") + INPUTS,
+    "outputs_not_tensors": MODEL.replace("np.exp(x) + n", "{'a': 'no array'}") + INPUTS,
     "never_ends": MODEL.replace("np.exp(x)", "time.sleep(60)") + INPUTS,
     "not_finite": MODEL.replace("np.exp(x)", "x * np.float32(np.nan)") + INPUTS,
     "non_deterministic": MODEL.replace("+ n", "+ np.float32(np.random.rand())") + INPUTS,

@@ -64,8 +64,8 @@ class Root:
 
 class Region:
     """``stored(node)`` says whether a node's tensor may be read from memory here: True, False
-    (must be computed inside), or raises JoinRefused. ``big(reduction, again)`` says whether a reduction is
-    too long to keep its operand on chip."""
+    (must be computed inside), or raises JoinRefused. ``big(reduction, again)`` says whether a
+    reduction is too long to keep its operand on chip."""
 
     def __init__(
         self,
