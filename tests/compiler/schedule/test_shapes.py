@@ -86,7 +86,7 @@ def test_transposed_use_of_a_shared_value_is_computed_again(target: Target) -> N
     agree(g, made)
 
 
-def test_sums_over_different_axes_of_one_value_do_not_share_a_loop() -> None:
+def test_sums_over_different_axes_of_one_small_value() -> None:
     def body(b: Builder, x: Node) -> list[Node]:
         s = b.make("softmax", [x], axis=1)
         return [b.make("sum", [s], axes=(0,), keepdims=False), s]

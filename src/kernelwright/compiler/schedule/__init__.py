@@ -99,7 +99,8 @@ class Scheduler:
         self.constants: dict[str, np.ndarray] = {}
 
     def run(self) -> Design:
-        limits = Limits(self.machine.resident, self.machine.longest, self.machine.cores)
+        held = self.machine.resident // 2 if self.machine.dual else 0
+        limits = Limits(self.machine.resident, self.machine.longest, self.machine.cores, held)
         steps = plan(self.graph, self.table, limits)
         base = identifier(self.graph.name)
         inputs, bindings = self.name_inputs()

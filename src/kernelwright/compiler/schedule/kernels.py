@@ -1,8 +1,9 @@
 """Loop structure: a region becomes one or two AUL kernels with their launches.
 
 *Elementwise*: one tile a core. *Rows*: a core holds whole rows that are reduced or scanned on chip.
-*Stream*: a long reduction is read once in steps, split over cores when there are few results;
-partial results meet in a second launch. *Scans* (``scans``): rows that are only scanned, in blocks.
+*Stream* (``stream``): a long reduction is read once in steps, split over cores when there are few
+results; partial results meet in a second launch. *Dual* (``dual``): reductions over different
+dimensions in one pass. *Scans* (``scans``): rows that are only scanned, in blocks.
 """
 
 from __future__ import annotations
@@ -12,23 +13,15 @@ from dataclasses import dataclass, field
 from math import prod
 
 from kernelwright.aul import syntax as aul
-from kernelwright.compiler.schedule.blocks import block_for, choices_around, splits_around
+from kernelwright.compiler.schedule.blocks import block_for, choices_around
+from kernelwright.compiler.schedule.dual import DualEmitter
 from kernelwright.compiler.schedule.machine import Machine
-from kernelwright.compiler.schedule.online import Online
-from kernelwright.compiler.schedule.region import Region, Value
+from kernelwright.compiler.schedule.region import Region
 from kernelwright.compiler.schedule.scans import ScanEmitter
 from kernelwright.compiler.schedule.space import LoopDim, Space
+from kernelwright.compiler.schedule.stream import StreamEmitter
 from kernelwright.compiler.schedule.symbols import Symbol, product
-from kernelwright.compiler.schedule.tiles import (
-    COMBINE,
-    REDUCE,
-    TileDim,
-    TileRef,
-    TileWriter,
-    compute_dtype,
-    identity,
-)
-from kernelwright.graph.core import is_float
+from kernelwright.compiler.schedule.tiles import TileDim, TileWriter
 
 CORE = aul.CoreIdx()
 MIN_TRANSPOSED = 8  # a shorter contiguous run is not worth a tile of its own
@@ -61,6 +54,8 @@ class RegionEmitter:
     def run(self) -> Emitted:
         if not self.space.reduced:
             self.elementwise()
+        elif (found := self.region.bands()) is not None:
+            DualEmitter(self, found).run()
         elif self.region.too_long(self.region.reductions()) or self.overflows():
             self.stream()
         elif self.scans_alone():
@@ -131,8 +126,11 @@ class RegionEmitter:
         args = tuple(writer.arguments[p] for p in writer.params)
         self.out.host.append(aul.Launch(name, cores.expr, args))
 
-    def write_roots(self, writer: TileWriter) -> None:
+    def write_roots(self, writer: TileWriter, chosen: Collection[int] | None = None) -> None:
+        """Stores the roots, or those at the positions ``chosen``."""
         for number, (root, strides) in enumerate(zip(self.region.roots, self.space.stores)):
+            if chosen is not None and number not in chosen:
+                continue
             value = root.value
             while value.op == "alias":
                 value = value.args[0]
@@ -305,294 +303,4 @@ class RegionEmitter:
     # ---- stream ------------------------------------------------------------------------------
 
     def stream(self) -> None:
-        stream = StreamEmitter(self)
-        stream.run()
-
-
-class StreamEmitter:
-    """A long reduction: every core folds its share of the reduced steps into accumulators."""
-
-    def __init__(self, parent: RegionEmitter) -> None:
-        self.parent = parent
-        self.space, self.region, self.machine = parent.space, parent.region, parent.machine
-        self.reductions = self.region.reductions()
-        self.online = Online(self.reductions)
-        self.kept = [d for d in self.space.dims if not d.reduced]
-        self.folded = [d for d in self.space.dims if d.reduced]
-
-    def blocks(self) -> dict[LoopDim, Symbol]:
-        """The tile's extent along each LoopDim that it holds; the others are indices."""
-        last = self.space.dims[-1]
-        out: dict[LoopDim, Symbol] = {}
-        if not last.reduced:
-            pieces = self.machine.cores if self.machine.serial_rows else 1
-            wide = block_for(last.size.value, self.machine.wide, pieces)
-            out[last] = self.parent.tunable("TN", wide, choices_around(self.machine.wide))
-            inner = self.folded[-1]
-            high = block_for(inner.size.value, self.machine.rows, 1)
-            out[inner] = self.parent.tunable("TK", high, (8, 16, 32, 64, 128))
-            return out
-        room = self.machine.stream
-        for dim in reversed(self.folded):
-            whole = dim is not self.folded[0] and self.region.table.most(dim.size) is None
-            if dim.size.value * 2 <= room and whole:
-                out[dim] = dim.size
-                room //= dim.size.value
-            else:
-                default = block_for(dim.size.value, room, 1)
-                out[dim] = self.parent.tunable("TK", default, choices_around(default))
-                break
-        return out
-
-    def run(self) -> None:
-        blocks = self.blocks()
-        steps = {d: d.size.cdiv(blocks[d]) if d in blocks else d.size for d in self.space.dims}
-        outer = next((d for d in self.folded if steps[d].value > 1), self.folded[0])
-        places = product(steps[d] for d in self.kept)
-        split_value = max(1, min(steps[outer].value, -(-self.machine.cores // places.value)))
-        body: list[aul.Statement] = []
-        if split_value > 1:
-            split = self.parent.tunable("SPLIT", split_value, splits_around(split_value))
-        else:
-            split = Symbol.of(1)
-        position: aul.IntExpr = CORE
-        share: aul.IntExpr = aul.Int(0)
-        if split_value > 1:
-            share = self.parent.named(body, "share", aul.Binary("//", CORE, places.expr))
-            position = self.parent.named(body, "place", aul.Binary("%", CORE, places.expr))
-            if places.literal and places.value == 1:
-                body.clear()
-                share, position = CORE, aul.Int(0)
-        where = self.parent.decode(position, [(d, steps[d]) for d in self.kept])
-        index: dict[LoopDim, aul.IntExpr] = {}
-        starts: dict[LoopDim, aul.IntExpr] = {}
-        for number, dim in enumerate(self.kept):
-            if dim in blocks:
-                start = aul.Binary("*", where[dim], blocks[dim].expr)
-                starts[dim] = self.parent.named(body, f"s{number}", start)
-            else:
-                index[dim] = self.parent.named(body, f"p{number}", where[dim])
-        self.fold(body, blocks, steps, outer, split, share, index, starts, places)
-
-    def fold(
-        self,
-        body: list[aul.Statement],
-        blocks: dict[LoopDim, Symbol],
-        steps: dict[LoopDim, Symbol],
-        outer: LoopDim,
-        split: Symbol,
-        share: aul.IntExpr,
-        index: dict[LoopDim, aul.IntExpr],
-        starts: dict[LoopDim, aul.IntExpr],
-        places: Symbol,
-    ) -> None:
-        """The loops over the reduced steps, innermost body first."""
-        inner: list[aul.Statement] = []
-        loops: list[tuple[str, aul.IntExpr]] = []
-        for number, dim in enumerate(self.folded):
-            whole = dim in blocks and blocks[dim] == dim.size
-            if whole:
-                continue
-            var = f"k{number}"
-            step: aul.IntExpr = aul.Name(var)
-            count: aul.IntExpr = steps[dim].expr
-            if dim is outer and not split.literal:
-                chunk = self.parent.named(body, "chunk", steps[dim].cdiv(split).expr)
-                first = self.parent.named(body, "first", aul.Binary("*", share, chunk))
-                left = aul.Binary("-", steps[dim].expr, first)
-                count = aul.Call("max", (aul.Int(0), aul.Call("min", (chunk, left))))
-                step = aul.Binary("+", first, step)
-            loops.append((var, count))
-            if dim in blocks:
-                start = aul.Binary("*", step, blocks[dim].expr)
-                starts[dim] = self.parent.named(inner, f"t{number}_start", start)
-            else:
-                index[dim] = self.parent.named(inner, f"q{number}", step)
-        tiled = [
-            TileDim(d, blocks[d], None if blocks[d] == d.size and d.reduced else starts.get(d))
-            for d in self.space.dims
-            if d in blocks
-        ]
-        writer = self.parent.writer(tiled, index)
-        writer.counter["k"] = len(self.folded)  # the loops are k0, k1, ...
-        sums = [self.accumulator(writer, r) for r in self.reductions]
-        if self.online.counts:
-            kept = tuple(not t.dim.reduced for t in writer.tiled)
-            sums.append(writer.new_tile("acc", kept, "float64", 0))
-        body.extend(writer.body)
-        writer.body = []
-        self.accumulate_all(writer, sums)
-        nest: list[aul.Statement] = inner + writer.body
-        for var, count in reversed(loops):
-            nest = [aul.Loop(var, count, tuple(nest))]
-        body.extend(nest)
-        writer.body, writer.tiles = [], {}
-        if split.literal:
-            self.epilogue(writer, self.rounded(writer, sums))
-            body.extend(writer.body)
-            self.parent.finish_kernel(self.parent.name, writer, body, places)
-        else:
-            partials = self.store_partials(writer, sums, split, share)
-            body.extend(writer.body)
-            name = self.parent.name + "_partial"
-            self.parent.finish_kernel(name, writer, body, places * split)
-            self.second_launch(partials, split)
-
-    def accumulator(self, writer: TileWriter, reduction: Value) -> TileRef:
-        """Float sums and products are carried in float64: one addition a step, so it costs nothing,
-        and the error no longer grows with the number of steps."""
-        dtype = compute_dtype(reduction.dtype)
-        op = REDUCE[reduction.op]
-        if is_float(dtype) and op in ("sum", "prod"):
-            dtype = "float64"
-        kept = tuple(not t.dim.reduced for t in writer.tiled)
-        return writer.new_tile("acc", kept, dtype, identity(op, dtype))
-
-    def accumulate_all(self, writer: TileWriter, sums: Sequence[TileRef]) -> None:
-        """Folds one block into the accumulators, those first that others need."""
-        count = here = None
-        if self.online.counts:
-            count, here = sums[-1], self.online.here(writer)
-        for reduction, acc in zip(self.reductions, sums):
-            block = self.of_block(writer, reduction, acc)
-            if id(reduction) in self.online.bases:
-                self.online.base(writer, reduction, acc, block, count, here)
-            elif id(reduction) in self.online.links:
-                self.online.dependent(writer, reduction, acc, block)
-            else:
-                op = COMBINE[REDUCE[reduction.op]]
-                writer.emit("vbinary_op", op, acc, acc, block)
-        if count is not None and here is not None:
-            writer.emit("vbinary_op", "add", count, count, here)
-
-    def of_block(self, writer: TileWriter, reduction: Value, acc: TileRef) -> TileRef:
-        """What one block comes to, in the accumulator's dtype."""
-        op = REDUCE[reduction.op]
-        ref = writer.summand(reduction)
-        wanted = (True,) * len(writer.tiled)
-        if ref.present != wanted:
-            ref = writer.emit("vbroadcast_op", "", writer.new_tile("b", wanted, ref.dtype), ref)
-        for axis in reversed(range(len(writer.tiled))):
-            if writer.tiled[axis].dim.reduced:
-                ref = writer.reduce_axis(ref, op, axis)
-        return writer.convert(ref, acc.dtype)
-
-    def rounded(self, writer: TileWriter, sums: Sequence[TileRef]) -> list[TileRef]:
-        """The finished reductions in their own dtypes."""
-        own = {id(r): acc for r, acc in zip(self.reductions, sums)}
-        out = []
-        for r, acc in zip(self.reductions, sums):
-            if id(r) in self.online.links:
-                top = own[id(self.online.links[id(r)].base)]
-                acc = self.online.finished(writer, r, acc, top)
-            out.append(writer.convert(acc, compute_dtype(r.dtype)))
-        return out
-
-    def epilogue(self, writer: TileWriter, results: Sequence[TileRef]) -> None:
-        """The roots, from the finished reductions; tiles of the loop are out of scope."""
-        for reduction, ref in zip(self.reductions, results):
-            writer.tiles[id(reduction)] = ref
-        self.parent.write_roots(writer)
-
-    def store_partials(
-        self, writer: TileWriter, sums: Sequence[TileRef], split: Symbol, share: aul.IntExpr
-    ) -> list[str]:
-        """Every core's accumulators as rows of workspaces [split, kept...]."""
-        names: list[str] = []
-        for acc in sums:
-            name = f"partial{self.parent.suffix}_{len(names)}"
-            names.append(name)
-            shape = (split, *(d.size for d in self.kept))
-            exprs = tuple(s.expr for s in shape)
-            self.parent.out.host.append(aul.Workspace(name, exprs, acc.dtype))
-            index: list[aul.IntExpr | aul.Slice] = [share]
-            clip = False
-            dims = list(exprs)
-            for dim in self.space.dims:
-                tile = next((t for t in writer.tiled if t.dim == dim), None)
-                if dim.reduced and tile is not None:
-                    index.append(aul.Slice(aul.Int(0), aul.Int(1)))
-                    dims.insert(len(index) - 1, aul.Int(1))
-                elif tile is not None and tile.start is not None:
-                    clip = True
-                    stop = aul.Binary("+", tile.start, tile.extent.expr)
-                    index.append(aul.Slice(tile.start, stop))
-                elif not dim.reduced:
-                    index.append(writer.index[dim])
-            writer.params[name] = aul.Param(name, acc.dtype, tuple(dims), output=True)
-            writer.arguments[name] = name
-            place = aul.Place(name, tuple(index))
-            writer.body.append(aul.Copy(place, aul.Place(acc.name), None, clip))
-        return names
-
-    def second_launch(self, partials: Sequence[str], split: Symbol) -> None:
-        """Folds the partial results and writes the roots."""
-        blocks: dict[LoopDim, Symbol] = {}
-        if self.kept:
-            last = self.kept[-1]
-            width = block_for(last.size.value, 128, 1)
-            blocks[last] = self.parent.tunable("TF", width, (64, 128, 256))
-        steps = [(d, d.size.cdiv(blocks[d]) if d in blocks else d.size) for d in self.kept]
-        body: list[aul.Statement] = []
-        where = self.parent.decode(CORE, steps)
-        tiled: list[TileDim] = []
-        index: dict[LoopDim, aul.IntExpr] = {}
-        for number, dim in enumerate(self.kept):
-            if dim in blocks:
-                start = aul.Binary("*", where[dim], blocks[dim].expr)
-                tiled.append(
-                    TileDim(dim, blocks[dim], self.parent.named(body, f"s{number}", start))
-                )
-            else:
-                index[dim] = self.parent.named(body, f"p{number}", where[dim])
-        for dim in self.folded:
-            index[dim] = aul.Int(0)
-        parts = LoopDim((-1,), split, True)
-        tiled.insert(0, TileDim(parts, split))
-        writer = self.parent.writer(tiled, index, [parts])
-        self.epilogue(writer, self.rounded(writer, self.fold_partials(writer, partials, split)))
-        body.extend(writer.body)
-        cores = product(n for _, n in steps)
-        self.parent.finish_kernel(self.parent.name + "_finish", writer, body, cores)
-
-    def fold_partials(
-        self, writer: TileWriter, partials: Sequence[str], split: Symbol
-    ) -> list[TileRef]:
-        """The finished reductions from their workspaces, those first that others need."""
-        count = None
-        if self.online.counts:
-            count = self.load_partial(writer, partials[-1], "float64", split)
-        tops: dict[int, tuple[TileRef, TileRef]] = {}
-        results: list[TileRef] = []
-        for name, reduction in zip(partials, self.reductions):
-            op, dtype = REDUCE[reduction.op], compute_dtype(reduction.dtype)
-            wide = is_float(dtype) and op in ("sum", "prod")
-            loaded = self.load_partial(writer, name, "float64" if wide else dtype, split)
-            if id(reduction) in self.online.links:
-                total = self.online.folded(writer, reduction, loaded, count, tops)
-            else:
-                total = writer.reduce_axis(loaded, op, 0)
-                tops[id(reduction)] = loaded, total
-            results.append(total)
-        return results
-
-    def load_partial(self, writer: TileWriter, name: str, dtype: str, split: Symbol) -> TileRef:
-        """[split, tile...] of a workspace."""
-        index: list[aul.IntExpr | aul.Slice] = [aul.Slice(aul.Int(0), split.expr)]
-        pad = None
-        for dim in self.kept:
-            tile = next((t for t in writer.tiled if t.dim == dim), None)
-            if tile is None:
-                index.append(writer.index[dim])
-            else:
-                assert tile.start is not None
-                pad = 0.0
-                stop = aul.Binary("+", tile.start, tile.extent.expr)
-                index.append(aul.Slice(tile.start, stop))
-        loaded = writer.new_tile("x", (True,) * len(writer.tiled), dtype)
-        shape = (split.expr, *(d.size.expr for d in self.kept))
-        writer.params[name] = aul.Param(name, dtype, shape)
-        writer.arguments[name] = name
-        place = aul.Place(name, tuple(index))
-        writer.body.append(aul.Copy(aul.Place(loaded.name), place, pad))
-        return loaded
+        StreamEmitter(self).run()

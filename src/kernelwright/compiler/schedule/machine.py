@@ -19,6 +19,7 @@ class Machine:
     core, if it is needed twice. ``stream``: elements of one step of a long
     reduction; ``rows``: rows of such a step when the innermost dimension is kept. ``serial_rows``:
     True when one core takes rows one after the other, False when a tile holds several rows.
+    ``dual``: whether reductions over different dimensions share a pass.
     """
 
     cores: int
@@ -31,6 +32,7 @@ class Machine:
     stream: int
     rows: int
     serial_rows: bool
+    dual: bool = True
 
 
 def machine(target: Target, threads: int) -> Machine:
@@ -42,10 +44,12 @@ def machine(target: Target, threads: int) -> Machine:
 
 def variants(target: Target, threads: int) -> list[Machine]:
     """Other beliefs about the same target, for designs to compare: rows four times as long held on
-    chip, a quarter of that, and work split from a quarter of the rows on."""
+    chip, a quarter of that, work split from a quarter of the rows on, and reductions over different
+    dimensions each in a pass of its own."""
     usual = machine(target, threads)
     return [
         replace(usual, resident=usual.resident * 4),
         replace(usual, resident=usual.resident // 4),
         replace(usual, cores=max(1, usual.cores // 4)),
+        replace(usual, dual=False),
     ]

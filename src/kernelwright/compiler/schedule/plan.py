@@ -45,16 +45,20 @@ Step = KernelStep | CallStep
 class Limits:
     """What a target keeps on chip. ``resident_elements``: the longest row that one core holds.
     ``longest_row``: the longest that it holds in a cache further out, where that beats a second
-    pass. ``min_cores``: fewer independent rows than this leave the machine idle."""
+    pass. ``min_cores``: fewer independent rows than this leave the machine idle. ``held_elements``:
+    the longest row of reductions over different dimensions in one pass; 0: they do not go
+    together."""
 
     resident_elements: int
     longest_row: int
     min_cores: int
+    held_elements: int = 0
 
 
 class Planner:
     def __init__(self, graph: Graph, table: SizeTable, limits: Limits) -> None:
         self.graph, self.table, self.limits = graph, table, limits
+        self.room = limits.held_elements
         self.steps: list[Step] = []
         self.producer: dict[int, int] = {}  # node id -> index of the step that stores it
         self.first = 0  # the steps before it run once, for all calls
@@ -141,7 +145,7 @@ class Planner:
             step = self.steps[index]
             if isinstance(step, KernelStep) and self.join(step, index, node, target, starts):
                 return index
-        region = Region(self.table, self.may_read(len(self.steps)), self.big)
+        region = Region(self.table, self.may_read(len(self.steps)), self.big, self.room)
         region.add_root(node, target, starts)
         if target is None:
             self.table.known[node.id] = region.root_shape(region.roots[-1])
@@ -184,7 +188,7 @@ class Planner:
 
     def alone(self, node: Node, index: int) -> Region | None:
         """``node`` in a kernel of its own, if that can be."""
-        region = Region(self.table, self.may_read(index), self.big)
+        region = Region(self.table, self.may_read(index), self.big, self.room)
         try:
             region.add_root(node)
         except (Cut, JoinRefused):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kernelwright.compiler.schedule.dims import Axes, Axis, DimConflict, Dims
 from kernelwright.compiler.schedule.symbols import SizeTable, Symbol, product
@@ -17,6 +17,9 @@ from kernelwright.compiler.schedule.views import View, contiguous, squeezed, win
 from kernelwright.compiler.schedule.windows import WINDOW_OPS
 from kernelwright.graph.core import Node
 from kernelwright.graph.ops import op_definition
+
+if TYPE_CHECKING:
+    from kernelwright.compiler.schedule.bands import Bands
 
 
 class Cut(Exception):
@@ -65,15 +68,17 @@ class Root:
 class Region:
     """``stored(node)`` says whether a node's tensor may be read from memory here: True, False
     (must be computed inside), or raises JoinRefused. ``big(reduction, again)`` says whether a
-    reduction is too long to keep its operand on chip."""
+    reduction is too long to keep its operand on chip. ``room``: elements that a core keeps while it
+    serves reductions over different dimensions in one pass; 0: they do not go together."""
 
     def __init__(
         self,
         table: SizeTable,
         stored: Callable[[Node], bool],
         big: Callable[[Node, bool], bool],
+        room: int = 0,
     ) -> None:
-        self.table, self.stored, self.big = table, stored, big
+        self.table, self.stored, self.big, self.room = table, stored, big, room
         self.dims = Dims(table)
         self.memo: dict[int, Value] = {}
         self.loads: dict[tuple[object, ...], Value] = {}
@@ -81,7 +86,7 @@ class Region:
         self.axes_seen: set[Axes] = set()
 
     def copy(self) -> Region:
-        twin = Region(self.table, self.stored, self.big)
+        twin = Region(self.table, self.stored, self.big, self.room)
         twin.dims = self.dims.copy()
         twin.memo, twin.loads = dict(self.memo), dict(self.loads)
         twin.roots = list(self.roots)
@@ -380,8 +385,18 @@ class Region:
         return [v for v in self.live() if v.kind in ("reduce", "scan") and v.reduced]
 
     def reduced_dims(self) -> frozenset[int]:
+        """What a tile holds whole."""
         found = self.along()
+        made = self.bands()
+        if made is not None:
+            return made.held
         return frozenset(self.dims.resolve(found[0].reduced)) if found else frozenset()
+
+    def bands(self) -> Bands | None:
+        """How one pass serves reductions over different dimensions; None where it does not."""
+        from kernelwright.compiler.schedule.bands import bands
+
+        return bands(self)
 
     def all_dims(self) -> frozenset[int]:
         """Every dimension of a load, an iota, a reduction's operand or a root."""
@@ -398,6 +413,8 @@ class Region:
     def check_reductions(self) -> None:
         found = self.along()
         if not found:
+            return
+        if self.bands() is not None:
             return
         sets = [frozenset(self.dims.resolve(r.reduced)) for r in found]
         for one, first in zip(found, sets):

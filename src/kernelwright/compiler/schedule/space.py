@@ -57,6 +57,10 @@ class Space:
         self.region = region
         self.values = region.live()
         self.reduced = region.reduced_dims()
+        # what each of the region's reductions folds
+        self.folds = list(
+            dict.fromkeys(frozenset(region.dims.resolve(v.reduced)) for v in region.along())
+        )
         self.presence = {id(v): region.presence(v) for v in self.values}
         self.loads = {id(v): strides_of(region, v.view, v) for v in self.values if v.view}
         self.ranges = {id(v): ranges_of(region, v.view, v) for v in self.values if v.view}

@@ -445,8 +445,9 @@ class TileWriter:
     def reduce(self, value: Value) -> TileRef:
         """A reduction whose whole extent the tile holds."""
         ref = self.summand(value)
+        folded = self.space.region.dims.resolve(value.reduced)
         for axis in reversed(range(len(self.tiled))):
-            if self.tiled[axis].dim.reduced:
+            if self.tiled[axis].dim.atoms[0] in folded:
                 ref = self.reduce_axis(ref, REDUCE[value.op], axis)
         return ref
 
@@ -634,7 +635,8 @@ def divisor(number: float | int | bool, space: Space) -> Any:
     """A constant divisor; the count of what the region reduces (or that less one, as in an unbiased
     variance) follows the sizes, so that a mean stays one when they change."""
     sizes = space.region.dims.size
-    count = product(sizes[d] for d in sorted(space.reduced))
-    if not space.reduced or number not in (count.value, count.value - 1):
-        return number
-    return aul_number(count if number == count.value else count - Symbol.of(1))
+    for reduced in space.folds:
+        count = product(sizes[d] for d in sorted(reduced))
+        if reduced and number in (count.value, count.value - 1):
+            return aul_number(count if number == count.value else count - Symbol.of(1))
+    return number
