@@ -49,7 +49,7 @@ def variants(target: Target, threads: int) -> list[Machine]:
     usual = machine(target, threads)
     return [
         replace(usual, resident=usual.resident * 4),
-        replace(usual, resident=usual.resident // 4),
+        replace(usual, resident=usual.resident // 4, longest=usual.resident // 4),
         replace(usual, cores=max(1, usual.cores // 4)),
         replace(usual, dual=False),
     ]
