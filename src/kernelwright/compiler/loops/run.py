@@ -287,14 +287,15 @@ class Run:
         return self.nodes
 
     def _after_home_reads(self, sink: Node, tile: str) -> None:
-        """The home may be overwritten only after its old value has been read."""
+        """The home may be overwritten only after its old value has been read: near its use, not
+        in an earlier loop, which would have to keep a copy."""
         assert sink.access is not None
         for node in self.nodes:
             if node.kind == "load" and node.attrs.get("home") == tile:
                 assert node.access is not None
                 same = node.access.strides == sink.access.strides
                 sink.after.append((node, same))
-                node.anchored = "hard"
+                node.anchored = node.anchored or "soft"
 
     def order(self, node: Node) -> None:
         """Keeps accesses to one tensor in order when one of them writes."""
