@@ -28,6 +28,7 @@ pytest.importorskip("torch")
 
 IMAGE = "torch.randn(2, 3, 9, 11)"
 LINE = "torch.randn(3, 2, 29)"
+WIDE = "torch.randn(2, 3, 40, 85)"
 TWO = "torch.randn(2, 3, 9, 11), torch.randn(2, 4, 9, 11)"
 
 TABLE = "torch.randn(7, 21)"
@@ -90,6 +91,11 @@ CASES: dict[str, tuple[str, str, str, int]] = {
     "reflect": ("x", "F.pad(x, (1, 2, 2, 1), mode='reflect') * 2", IMAGE, 1),
     "replicate": ("x", "F.pad(x.relu(), (1, 2, 2, 1), mode='replicate')", IMAGE, 1),
     "circular": ("x", "F.pad(x, (3, 2), mode='circular')", LINE, 1),
+    "reflect_parts": ("x", "F.pad(x.abs(), (1, 2, 2, 1), mode='reflect') * 2", WIDE, 3),
+    "circular_parts": ("x", "F.pad(x, (3, 2, 1, 0), mode='circular')", WIDE, 3),
+    "replicate_sum": ("x", "F.pad(x, (3, 2, 1, 0), mode='replicate').sum(-1)", WIDE, 2),
+    "turned": ("x", "x[:, :, :, (torch.arange(85) * 3 + 7) % 85]", WIDE, 4),
+    "every_second": ("x", "F.interpolate(x, scale_factor=0.5)", IMAGE, 1),
     "nearest": ("x", "F.interpolate(x, scale_factor=2) + 1", IMAGE, 1),
     "nearest_exact": ("x", "F.interpolate(x, size=(4, 5), mode='nearest-exact')", IMAGE, 1),
     "bilinear": ("x", "F.interpolate(x.relu(), size=(5, 13), mode='bilinear')", IMAGE, 2),
@@ -113,6 +119,8 @@ NATIVE = (
     "near_indices",
     "bilinear_corners",
     "reflect",
+    "reflect_parts",
+    "turned",
 )
 
 
@@ -207,6 +215,7 @@ TRITON = (
     "embedding_mean",
     "two_indices",
     "reflect",
+    "turned",
     "bilinear",
 )
 

@@ -191,8 +191,17 @@ static inline V gather(const T* p, int64_t stride, int64_t count = lanes<V>) {
     "lookup": (
         ("lanes",),
         """\
+// Elements from anywhere. One instruction for 16 lanes; for fewer, loads are as fast or faster.
 template <class V, class T, class I> static inline V lookup(const T* p, const I& index) {
   V v;
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4 && sizeof(V) == 64 && sizeof(I) == 64) {
+    const __m512 none = _mm512_setzero_ps();
+    const __m512 r = _mm512_mask_i32gather_ps(none, 0xffff, (__m512i)index, p, 4);
+    memcpy(&v, &r, sizeof v);
+    return v;
+  }
+#endif
   for (int64_t l = 0; l < lanes<V>; ++l) v[l] = p[index[l]];
   return v;
 }""",
@@ -440,8 +449,8 @@ def prelude(
     if "huge_pages" in wanted:
         includes.append("#if defined(__linux__)\n#include <sys/mman.h>\n#endif")
     lines = ["\n".join(includes)]
-    if wanted & {"f16", "first_lanes"}:
-        tests = [("f16", "__F16C__"), ("first_lanes", "__AVX512BW__")]
+    tests = [("f16", "__F16C__"), ("first_lanes", "__AVX512BW__"), ("lookup", "__AVX512F__")]
+    if wanted & {piece for piece, _ in tests}:
         shown = " || ".join(f"defined({macro})" for piece, macro in tests if piece in wanted)
         lines.append(f"#if {shown}\n#include <immintrin.h>\n#endif")
     if "chunks" in wanted:

@@ -51,7 +51,8 @@ def design(
     for it: the design's sizes of that kind are the caller's to choose.
     Raises UnsupportedError for an op that has neither a lowering nor a library call.
     """
-    made = Scheduler(normalize(graph), machine(target, threads), tuple(state), reduced).run()
+    normal = _normal(graph, target, reduced)
+    made = Scheduler(normal, machine(target, threads), tuple(state), reduced).run()
     return dataclasses.replace(made, program=started(made.program, rates(target, threads)))
 
 
@@ -67,7 +68,7 @@ def alternatives(
     """Designs of another structure than ``first``, which is ``design``'s, for a tuner to compare:
     what is held on chip and what is streamed, and from how few rows on a reduction is split. []
     where nothing differs. The other arguments and the errors are those of ``design``."""
-    normal = normalize(graph)
+    normal = _normal(graph, target, reduced)
     seen = {_shape(first)}
     out: list[Design] = []
     for variant in variants(target, threads):
@@ -77,6 +78,14 @@ def alternatives(
             program = started(made.program, rates(target, threads))
             out.append(dataclasses.replace(made, program=program))
     return out
+
+
+def _normal(
+    graph: Graph, target: Target, reduced: Mapping[int, Sequence[int | tuple[int, ...]]] | None
+) -> Graph:
+    """``graph`` as the planner reads it on ``target``; for all sizes where some are declared."""
+    declared = any(isinstance(n, tuple) for shape in (reduced or {}).values() for n in shape)
+    return normalize(graph, fixed=not declared, cores=target.backend == "cpu")
 
 
 def _shape(made: Design) -> tuple[object, ...]:

@@ -7,6 +7,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 
+from kernelwright.compiler.schedule.tables import with_tables
 from kernelwright.compiler.schedule.windows import lower_windows
 from kernelwright.graph.core import DTYPES, Builder, Graph, Node, is_float
 from kernelwright.graph.decompose import decompose
@@ -84,11 +85,14 @@ def separate_outputs(graph: Graph) -> Graph:
     return dataclasses.replace(graph, outputs=outputs)
 
 
-def normalize(graph: Graph) -> Graph:
-    """The planner's form of ``graph``; same inputs, parameters and outputs."""
+def normalize(graph: Graph, fixed: bool = True, cores: bool = True) -> Graph:
+    """The planner's form of ``graph``; same inputs, parameters and outputs. ``fixed``: for its own
+    sizes only; ``cores``: for processors, whose vectors are loaded rather than gathered."""
     graph = decompose(graph)
     graph = rebuild(graph, empty_reductions)
     graph = rebuild(graph, index_reductions)
     graph = rebuild(graph, fold_constants)
-    graph = lower_windows(graph)
+    if fixed:
+        graph = with_tables(graph)
+    graph = lower_windows(graph, cores)
     return separate_outputs(graph)

@@ -18,12 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from kernelwright.graph.core import DTYPES, Builder, Graph, Node, is_float
+from kernelwright.compiler.schedule.known import windows_of
+from kernelwright.graph.core import DTYPES, Builder, Graph, Node, is_float, walk
 from kernelwright.graph.ops import op_definition
 from kernelwright.graph.ops.window import inside
 
 WINDOW_OPS = ("slice", "flip", "pad", "window")
 MAX_PARTS = 8  # of a concatenation that elementwise ops are repeated for
+WORTH_PARTS = 1 << 14  # elements of a lookup that is worth several kernels
 REPEAT_BUDGET = 24  # operations that may be repeated an element instead of storing the operand
 LONGEST = 200  # operations of one window's operand, however few windows there are
 _CHEAP_NAMES = """
@@ -79,24 +81,28 @@ def window_of(node: Node) -> Window:
     )
 
 
-def lower_windows(graph: Graph) -> Graph:
-    """``graph`` with windows on what is stored only, and concatenations as late as they can be."""
-    return _Lowering(graph).run()
+def lower_windows(graph: Graph, cores: bool = True) -> Graph:
+    """``graph`` with windows on what is stored only, and concatenations as late as they can be.
+    ``cores``: for processors, where a lookup with known indices is split into windows."""
+    return _Lowering(graph, cores).run()
 
 
 class _Lowering:
-    def __init__(self, graph: Graph) -> None:
-        self.graph, self.builder = graph, Builder()
+    def __init__(self, graph: Graph, cores: bool) -> None:
+        self.graph, self.builder, self.cores = graph, Builder(), cores
         self.new: dict[int, Node] = {}
         self.wanted: dict[int, int] = defaultdict(int)  # elements of all windows on a node
         self.memo: dict[tuple[int, Window], Node] = {}
         self.blocked: set[int] = set()  # nodes that a reduction follows
+        self.lookups: dict[int, int] = defaultdict(int)  # how many read a node
 
     def run(self) -> Graph:
         nodes = self.graph.nodes()
         for node in nodes:
             if node.op in (*WINDOW_OPS, "lookup"):
                 self.wanted[node.inputs[0].id] += node.type.size
+            if node.op == "lookup":
+                self.lookups[node.inputs[0].id] += 1
         for node in reversed(nodes):
             kind = op_definition(node.op).kind
             if kind in ("reduction", "scan") or (
@@ -114,6 +120,9 @@ class _Lowering:
             original = node.inputs[0]
             ratio = self.wanted[original.id] / max(1, original.type.size)
             return self.windowed(window_of(node), operands[0], ratio)
+        split = self.split(node, operands) if node.op == "lookup" else None
+        if split is not None:
+            return split
         if node.op == "lookup" and node.attrs.get("fill") is None:
             original = node.inputs[0]
             ratio = self.wanted[original.id] / max(1, original.type.size)
@@ -128,6 +137,35 @@ class _Lowering:
         if all(a is b for a, b in zip(operands, node.inputs)):
             return node
         return Node(node.op, tuple(operands), node.attrs, node.type)
+
+    def split(self, node: Node, operands: Sequence[Node]) -> Node | None:
+        """A lookup as windows on its operand, if that is known to be possible."""
+        alone = node.id not in self.blocked and node.id not in self.wanted
+        alone = alone and self.lookups[node.inputs[0].id] == 1 and node.type.size >= WORTH_PARTS
+        leaf = Node("parameter", (), {}, operands[0].type)  # stands for the operand
+        own = Node(node.op, (leaf, *operands[1:]), node.attrs, node.type)
+        found = windows_of(self.builder, own, self.cores and alone)
+        if found is None:
+            return None
+        original = node.inputs[0]
+        ratio = self.wanted[original.id] / max(1, original.type.size)
+        return self.replaced(found, {leaf.id: operands[0]}, ratio)
+
+    def replaced(self, root: Node, new: dict[int, Node], ratio: float) -> Node:
+        """What ``windows_of`` gives, with its windows and lookups brought down as all others."""
+        for node in walk([root], known=new):
+            given = [new[n.id] for n in node.inputs]
+            if node.op == "window":
+                new[node.id] = self.windowed(window_of(node), given[0], ratio)
+            elif node.op == "lookup":
+                new[node.id] = self.looked_up(node, given, ratio)
+            elif node.op == "concat":
+                new[node.id] = self.concat(given, node.attrs["axis"])
+            else:
+                new[node.id] = (
+                    node if not given else self.builder.make(node.op, given, **node.attrs)
+                )
+        return new[root.id]
 
     # ---- windows -----------------------------------------------------------------------------
 
