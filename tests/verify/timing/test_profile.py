@@ -255,7 +255,7 @@ ModelNew.forward = lambda self, x: torch.relu(x + self.bias).as_subclass(Later)
     [
         (LATER, {"late_write", "timed_value"}),
         (LEAVES_THREADS, {"extra_thread"}),
-        (WORKS_ON, {"hidden_work"}),
+        (WORKS_ON, {"works_on"}),
         (LAZY, {"lazy_output"}),
     ],
     ids=["later", "threads", "works_on", "lazy"],

@@ -42,8 +42,8 @@ def test_an_honest_candidate_is_not_accused() -> None:
         ("clock", {"samples_us": noise(10), "warm_us": noise(90)}),
         ("hidden_work", {"fetch_us": noise(900)}),
         ("extra_thread", {"threads_left": [1, 1, 0, 1, 1, 1, 0, 1]}),
-        ("hidden_work", {"idle_shares": [0.99]}),
-        ("hidden_work", {"idle_shares": [0.12, 0.15]}),  # on a crowded machine
+        ("works_on", {"idle_shares": [0.99]}),
+        ("works_on", {"idle_shares": [0.12, 0.15]}),  # on a crowded machine
     ],
 )
 def test_work_outside_the_clock_is_seen(check: str, changes: dict[str, object]) -> None:

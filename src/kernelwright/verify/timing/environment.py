@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import re
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,8 @@ from kernelwright.backends import DeviceInfo
 from kernelwright.backends import cpu as cpu_backend
 from kernelwright.backends import cuda as cuda_backend
 
+_PRESSURE = Path("/proc/pressure/cpu")
+_WAITING_SHARE = 0.2  # alone on two cores: 0.02 to 0.1, for a kernel's own threads
 _CROWDED = 0.75  # running processes a core
 _FREQUENCY = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 
@@ -45,6 +50,34 @@ def is_crowded() -> bool:
     """Whether more wants to run than this machine can run at once, or soon does: requests of an
     honest kernel are then delayed at any time."""
     return os.getloadavg()[0] > _CROWDED * len(os.sched_getaffinity(0))
+
+
+@dataclass
+class Waiting:
+    """How long tasks of this machine waited for a core since ``begin``: pressure stall information
+    of the Linux kernel (Documentation/accounting/psi.rst). Without it (an older kernel, another
+    system) the load average stands in."""
+
+    stalled_us: float | None
+    began_s: float
+
+    @staticmethod
+    def begin() -> Waiting:
+        return Waiting(_stalled_us(), time.monotonic())
+
+    def crowded(self) -> bool:
+        """Whether others wanted the cores meanwhile, so that delays prove nothing."""
+        now = _stalled_us()
+        if self.stalled_us is None or now is None:
+            return is_crowded()
+        wall_us = 1e6 * max(1e-3, time.monotonic() - self.began_s)
+        return (now - self.stalled_us) / wall_us > _WAITING_SHARE
+
+
+def _stalled_us() -> float | None:
+    """Microseconds in which some task had to wait for a core, since the machine was started."""
+    found = re.search(r"^some .*\btotal=(\d+)", _read(_PRESSURE), re.MULTILINE)
+    return float(found[1]) if found else None
 
 
 def after(state: dict[str, Any]) -> dict[str, Any]:

@@ -19,10 +19,10 @@ from kernelwright.frameworks._base import RunResult, StateEntry, Value
 from kernelwright.schema import Evaluation, Status, TaskSpec
 from kernelwright.verify.timing.baselines import EAGER, expand
 from kernelwright.verify.timing.environment import (
+    Waiting,
     after,
     describe_machine,
     describe_state,
-    is_crowded,
 )
 from kernelwright.verify.timing.plan import TimingPlan
 from kernelwright.verify.timing.prepare import prepared
@@ -36,6 +36,8 @@ from kernelwright.verify.timing.suspicion import suspicion
 
 __all__ = ["Judge", "Limit", "ProfileResult", "profile"]
 
+# Suspicions that rest on how long something took.
+_OF_DELAYS = ("clock", "hidden_work", "disturbs_reference")
 Judge = Callable[[list[Value], RunResult], Evaluation]
 
 
@@ -109,7 +111,7 @@ def _with_suspects_again(
             results.append(ProfileResult({}, {name: failure}, {}))
             continue
         if name in still:
-            again = replace(again.without({name}), failures={name: still[name]})
+            again = _convicted(again, name, still[name])
         elif name in again.failures and name in result.flagged:
             found = again.failures[name]
             us, bound = result.measurements[name].candidate_us, result.measurements[name].bound_us
@@ -131,9 +133,36 @@ def _alone(
     """``_profiled`` of one candidate in a worker of its own; on a busy machine, where an honest one
     may seem dishonest twice, a suspect once more."""
     found = _profiled(plan.only(name), judge, limit, on_progress)
-    if name in found[1] and is_crowded():
+    if name in found[1] and _was_crowded(found[0], name):
         return _profiled(plan.only(name).only(name), judge, limit, on_progress)
     return found
+
+
+def _was_crowded(result: ProfileResult, name: str) -> bool:
+    return bool(result.measurements[name].environment["crowded"])
+
+
+def _convicted(result: ProfileResult, name: str, found: Evaluation) -> ProfileResult:
+    """``result`` without the suspect's times. Where the machine delayed its calls, times may look
+    so of themselves: it keeps them then, but nothing is claimed."""
+    measured = result.measurements[name]
+    if found.check not in _OF_DELAYS or not _was_crowded(result, name):
+        return replace(result.without({name}), failures={name: found})
+    note = (
+        f"{name}: {found.reason}; others kept this machine's cores busy meanwhile, so that it is "
+    )
+    note += "held against nobody, and no gain is claimed"
+    low = measured.speedup_best_low
+    kept = replace(
+        measured,
+        speedup_low=min(measured.speedup_low, 0.0),
+        speedup_best_low=None if low is None else min(low, 0.0),
+    )
+    return replace(
+        result,
+        measurements={**result.measurements, name: kept},
+        notes=(*result.notes, note),
+    )
 
 
 def _fastest_alone(
@@ -153,7 +182,7 @@ def _fastest_alone(
         alone.add(name)
         again, suspects = _profiled(plan.only(name), judge, limit, on_progress)
         if name in suspects:
-            again = replace(again.without({name}), failures={name: suspects[name]})
+            again = _convicted(again, name, suspects[name])
         result = merged([result.without({name}), again])
     return result
 
@@ -166,8 +195,9 @@ def _profiled(
 ) -> tuple[ProfileResult, dict[str, Evaluation]]:
     """The result, and the measured candidates that seem to interfere with the measurement."""
     machine = describe_machine(plan.device, plan.config.threads)
+    waiting = Waiting.begin()
     records = _measured(plan, on_progress)
-    machine.update(after(describe_state(plan.device)))
+    machine.update(after(describe_state(plan.device)), crowded=waiting.crowded())
     if judge is not None:
         _judge_outputs(plan, records, judge)
     result = result_of(plan, records, {**machine, **plan.described}, limit)

@@ -112,7 +112,7 @@ def _hidden_work(eager: Record, record: Record, witness: Record) -> tuple[str, s
     busy, usual_share = _least(record.idle_shares), _least(eager.idle_shares)
     if busy > usual_share + IDLE_SHARE:
         text = "after its calls, with nothing to do, the process still works"
-        return "hidden_work", f"{text} ({100 * busy:.0f} % of one core)"
+        return "works_on", f"{text} ({100 * busy:.0f} % of one core)"
     return None
 
 
