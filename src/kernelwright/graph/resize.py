@@ -9,6 +9,7 @@ convolution interpolation (1981), with a = -0.75.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,8 @@ from kernelwright.graph.core import Builder, Node
 from kernelwright.graph.ops._rules import compute_dtype
 
 CUBIC = -0.75
+SEPARATE = 1 << 14  # elements from which on one axis after the other is worth the memory between
+Point = tuple[np.ndarray, np.ndarray]  # for every output, one index and its weight
 
 
 def _scale(size: int, out: int, align_corners: bool, given: float | None) -> float:
@@ -28,7 +31,7 @@ def _scale(size: int, out: int, align_corners: bool, given: float | None) -> flo
 
 def _points(
     mode: str, size: int, out: int, align_corners: bool, given: float | None
-) -> list[tuple[np.ndarray, np.ndarray]]:
+) -> list[Point]:
     """(index, weight) pairs of vectors over the outputs of one axis."""
     scale = _scale(size, out, align_corners, given)
     i = np.arange(out)
@@ -67,24 +70,79 @@ def resized(
     rank, dims = len(x.shape), len(out)
     dtype = compute_dtype(x.dtype)
     shape = (*x.shape[: rank - dims], *out)
-    axes = range(rank - dims, rank)
-    along = [
-        _points(mode, x.shape[a], shape[a], align_corners, given) for a, given in zip(axes, scales)
-    ]
-    follows = tuple(a if a < rank - dims else -1 for a in range(rank))
+    along = {
+        axis: _points(mode, x.shape[axis], shape[axis], align_corners, given)
+        for axis, given in zip(range(rank - dims, rank), scales)
+    }
+    if mode in ("nearest", "nearest_exact"):
+        return _nearest(builder, x, {axis: points[0][0] for axis, points in along.items()})
+    steps = [[a] for a in _order(x.shape, shape)] if math.prod(shape) >= SEPARATE else [[*along]]
+    total = x
+    for axes in steps:
+        total = _weighted(builder, total, {axis: along[axis] for axis in axes}, dtype)
+    return total if x.dtype == dtype else builder.cast(total, dtype=x.dtype)
+
+
+def _order(before: Sequence[int], after: Sequence[int]) -> list[int]:
+    """The axes that change, one after the other so that little is computed: those that shrink
+    first. The innermost one, whose elements are picked one by one, when the fewest rows stand."""
+    *outer, inner = [a for a, n in enumerate(after) if n != before[a]] or [len(after) - 1]
+    outer.sort(key=lambda a: after[a] / before[a])
+    grows = math.prod(after[a] for a in outer) >= math.prod(before[a] for a in outer)
+    return [inner, *outer] if grows else [*outer, inner]
+
+
+def _nearest(builder: Builder, x: Node, along: dict[int, np.ndarray]) -> Node:
+    """Outer axes where every element is repeated are expanded, so that a row is picked once."""
+    rank = len(x.shape)
+    repeated = {
+        axis: at.size // x.shape[axis]
+        for axis, at in along.items()
+        if axis != rank - 1 and at.size % x.shape[axis] == 0
+        and (at == np.arange(at.size) // (at.size // x.shape[axis])).all()
+    }  # fmt: skip
+    left = {a: at for a, at in along.items() if a not in repeated}
+    after = tuple(left[a].size if a in left else n for a, n in enumerate(x.shape))
+    order = _order(x.shape, after)
+    one_by_one = order[0] == rank - 1 and math.prod(after) >= SEPARATE
+    for axes in [[a] for a in order] if one_by_one else [sorted(left)]:
+        places = {a: left[a] for a in axes if a in left}
+        shape = tuple(places[a].size if a in places else n for a, n in enumerate(x.shape))
+        x = _picked(builder, x, places, shape) if places else x
+    if all(times == 1 for times in repeated.values()):
+        return x
+    pairs = [(n, repeated.get(a, 1)) for a, n in enumerate(x.shape)]
+    apart = [m for n, times in pairs for m in ((n, 1) if times > 1 else (n,))]
+    spread = [m for pair in pairs for m in (pair if pair[1] > 1 else pair[:1])]
+    wide = builder.expand(builder.reshape(x, shape=tuple(apart)), shape=tuple(spread))
+    return builder.reshape(wide, shape=tuple(n * times for n, times in pairs))
+
+
+def _picked(
+    builder: Builder, x: Node, along: dict[int, np.ndarray], shape: tuple[int, ...]
+) -> Node:
+    """The elements of ``x`` at these places of some axes."""
+    rank = len(shape)
+    follows = tuple(-1 if a in along else a for a in range(rank))
+    indices = [_line(builder, along[a], a, rank, "int32") for a in sorted(along)]
+    return builder.make("lookup", [x, *indices], shape=shape, follows=follows)
+
+
+def _weighted(builder: Builder, x: Node, along: dict[int, list[Point]], dtype: str) -> Node:
+    """``x`` resized along some axes: the sum of what every choice of points gives."""
+    rank = len(x.shape)
+    shape = tuple(along[a][0][0].size if a in along else n for a, n in enumerate(x.shape))
     total: Node | None = None
-    for points in itertools.product(*along):
-        indices = [_line(builder, at, a, rank, "int32") for (at, _), a in zip(points, axes)]
-        value = builder.make("lookup", [x, *indices], shape=shape, follows=follows)
-        if mode in ("nearest", "nearest_exact"):
-            return value
+    for points in itertools.product(*along.values()):
+        places = {axis: at for axis, (at, _) in zip(along, points)}
+        value = _picked(builder, x, places, shape)
         value = value if x.dtype == dtype else builder.cast(value, dtype=dtype)
-        for (_, weight), a in zip(points, axes):
+        for axis, (_, weight) in zip(along, points):
             if not (weight == 1).all():
-                value = builder.mul(value, _line(builder, weight, a, rank, dtype))
+                value = builder.mul(value, _line(builder, weight, axis, rank, dtype))
         total = value if total is None else builder.add(total, value)
     assert total is not None
-    return total if x.dtype == dtype else builder.cast(total, dtype=x.dtype)
+    return total
 
 
 def _line(builder: Builder, values: np.ndarray, axis: int, rank: int, dtype: str) -> Node:

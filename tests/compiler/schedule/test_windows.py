@@ -96,6 +96,15 @@ CASES: dict[str, tuple[str, str, str, int]] = {
     "replicate_sum": ("x", "F.pad(x, (3, 2, 1, 0), mode='replicate').sum(-1)", WIDE, 2),
     "turned": ("x", "x[:, :, :, (torch.arange(85) * 3 + 7) % 85]", WIDE, 4),
     "every_second": ("x", "F.interpolate(x, scale_factor=0.5)", IMAGE, 1),
+    "bilinear_wide": ("x", "F.interpolate(x.exp(), scale_factor=2, mode='bilinear')", WIDE, 3),
+    "bilinear_small": ("x", "F.interpolate(x, size=(30, 120), mode='bilinear')", WIDE, 2),
+    "bicubic_wide": ("x", "F.interpolate(x, size=(60, 70), mode='bicubic')", WIDE, 2),
+    "bilinear_half": (
+        "x", "F.interpolate(x.half(), scale_factor=2, mode='bilinear')", WIDE, 2),
+    "trilinear_wide": ("x", "F.interpolate(x[:, :, None], size=(2, 55, 90), mode='trilinear')",
+        WIDE, 3),
+    "nearest_wide": ("x", "F.interpolate(x, size=(80, 200)) * 2", WIDE, 1),
+    "nearest_odd": ("x", "F.interpolate(x, size=(63, 200)) * 2", WIDE, 2),
     "nearest": ("x", "F.interpolate(x, scale_factor=2) + 1", IMAGE, 1),
     "nearest_exact": ("x", "F.interpolate(x, size=(4, 5), mode='nearest-exact')", IMAGE, 1),
     "bilinear": ("x", "F.interpolate(x.relu(), size=(5, 13), mode='bilinear')", IMAGE, 2),
@@ -119,6 +128,8 @@ NATIVE = (
     "near_indices",
     "bilinear_corners",
     "reflect",
+    "bilinear_small",
+    "nearest_wide",
     "reflect_parts",
     "turned",
 )
@@ -166,6 +177,12 @@ def test_design(name: str, target: Target) -> None:
     body = made.program.host.body
     assert not [s for s in body if isinstance(s, FrameworkCall)]
     assert sum(isinstance(s, Launch) for s in body) <= CASES[name][3]
+
+
+@pytest.mark.parametrize("name", ("bilinear_small", "nearest_odd"))
+def test_one_kernel_where_gathers_are_cheap(name: str) -> None:
+    body = designed(name, CUDA).program.host.body
+    assert sum(isinstance(s, Launch) for s in body) == 1
 
 
 @pytest.mark.parametrize("name", ("max_relu_padded", "near_indices"))
@@ -217,6 +234,7 @@ TRITON = (
     "reflect",
     "turned",
     "bilinear",
+    "bilinear_small",
 )
 
 

@@ -136,3 +136,48 @@ def _part(
         more = {k: v for k, v in node.attrs.items() if k not in ("shape", "follows")}
         value = builder.make("lookup", [value, *indices], shape=rows, follows=follows, **more)
     return value if value.shape == full else builder.expand(value, shape=full)
+
+
+# ---- lookups of lookups ------------------------------------------------------------------------
+
+
+def unmoved(node: Node, operand: Node) -> bool:
+    """Whether a lookup finds the same in ``operand``, a constant that broadcasts to the tensor
+    which it reads: nothing of it lies along an axis that moves."""
+    if operand.op != "constant":
+        return False
+    if operand.type.size == 1:
+        return True
+    rank, follows = len(node.shape), node.attrs["follows"]
+    if len(operand.shape) != rank or len(follows) != rank:
+        return False
+    return all(
+        n == 1 or (follows[a] == a and node.shape[a] == n) for a, n in enumerate(operand.shape)
+    )
+
+
+def composed_lookup(builder: Builder, outer: Node, inner: Node, indices: list[Node]) -> Node | None:
+    """``outer``'s lookup of ``inner``, a lookup itself, as one: both with known indices, along
+    axes of their own, that stand where they did. None for others."""
+    rank = len(outer.shape)
+    if any(n.attrs.get("fill") is not None for n in (outer, inner)):
+        return None
+    first = lines(inner)
+    second = lines(Node("lookup", (inner, *indices), outer.attrs, outer.type))
+    if first is None or second is None or set(first) & set(second):
+        return None
+    for node, known in ((inner, first), (outer, second)):
+        places = node.attrs["follows"]
+        if len(places) != rank or len(node.shape) != rank:
+            return None
+        if any((known[a][0] if a in known else places[a]) != a for a in range(rank)):
+            return None
+    both = {**first, **second}
+    if any(both[a][1].size != outer.shape[a] for a in both):
+        return None
+    made = [
+        builder.constant(both[a][1].reshape([-1 if b == a else 1 for b in range(rank)]), "int32")
+        for a in sorted(both)
+    ]
+    follows = tuple(-1 if a in both else a for a in range(rank))
+    return builder.make("lookup", [inner.inputs[0], *made], shape=outer.shape, follows=follows)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from kernelwright.compiler.schedule.known import windows_of
+from kernelwright.compiler.schedule.known import composed_lookup, unmoved, windows_of
 from kernelwright.graph.core import DTYPES, Builder, Graph, Node, is_float, walk
 from kernelwright.graph.ops import op_definition
 from kernelwright.graph.ops.window import inside
@@ -182,10 +182,14 @@ class _Lowering:
         """A lookup in f(a, b) = f of lookups in a and b, where that repeats little."""
         base, *indices = operands
         base = self.reshape_below(base)
+        if base.op == "lookup" and not self.cores:
+            joined = composed_lookup(self.builder, node, base, indices)
+            if joined is not None:
+                return joined
         plain = op_definition(base.op).kind == "elementwise" and all(
-            n.shape == base.shape or (n.op == "constant" and n.type.size == 1) for n in base.inputs
+            n.shape == base.shape or unmoved(node, n) for n in base.inputs
         )
-        if plain and not self.dear(base, ratio):
+        if plain and not self.dear(base, ratio, self.joins(node, base, indices)):
             parts = [
                 n if n.shape != base.shape else self.looked_up(node, [n, *indices], ratio)
                 for n in base.inputs
@@ -194,6 +198,20 @@ class _Lowering:
             if value.shape == node.shape:
                 return value
         return self.builder.make("lookup", operands, **node.attrs)
+
+    def joins(self, node: Node, base: Node, indices: list[Node]) -> bool:
+        """Whether the lookup becomes one with every lookup that ``base`` is computed from."""
+        if self.cores:
+            return False
+        stack: list[Node] = [base]
+        found: list[Node] = []
+        while stack and len(found) <= LONGEST:
+            one = stack.pop()
+            if one.op == "lookup":
+                found.append(one)
+            elif op_definition(one.op).kind in ("elementwise", "view"):
+                stack.extend(one.inputs)
+        return all(composed_lookup(self.builder, node, n, indices) is not None for n in found)
 
     def made(self, window: Window, x: Node) -> Node:
         value = window.value
@@ -232,12 +250,13 @@ class _Lowering:
             return None
         return self.of_elementwise(window, x, ratio, broken)
 
-    def dear(self, x: Node, ratio: float) -> bool:
-        """Whether storing ``x`` is cheaper than computing it in every window."""
-        cost = self.cost(x)
+    def dear(self, x: Node, ratio: float, lookups: bool = False) -> bool:
+        """Whether storing ``x`` is cheaper than computing it in every window; ``lookups`` that it
+        is computed from cost no more than loads."""
+        cost = self.cost(x, lookups)
         return cost > LONGEST or (ratio > 1.2 and ratio * cost > REPEAT_BUDGET)
 
-    def cost(self, x: Node) -> int:
+    def cost(self, x: Node, lookups: bool) -> int:
         """Operations and loads an element to compute ``x`` from what is stored."""
         total, stack, seen = 0, [x], set()
         while stack and total <= LONGEST:
@@ -250,7 +269,7 @@ class _Lowering:
                 total += 1 if node.op in _CHEAP else 12
             if kind in ("elementwise", "view"):
                 stack.extend(node.inputs)
-            elif kind in ("reduction", "scan", "lookup"):
+            elif kind in ("reduction", "scan") or (kind == "lookup" and not lookups):
                 return LONGEST + 1
             elif node.op != "constant":
                 total += 1
