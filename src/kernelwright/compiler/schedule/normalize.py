@@ -7,6 +7,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 
+from kernelwright.compiler.schedule.selection import few_largest
 from kernelwright.compiler.schedule.tables import with_tables
 from kernelwright.compiler.schedule.windows import lower_windows
 from kernelwright.graph.core import DTYPES, Builder, Graph, Node, is_float
@@ -90,6 +91,7 @@ def normalize(graph: Graph, fixed: bool = True, cores: bool = True) -> Graph:
     sizes only; ``cores``: for processors, whose vectors are loaded rather than gathered."""
     graph = decompose(graph)
     graph = rebuild(graph, empty_reductions)
+    graph = rebuild(graph, few_largest())
     graph = rebuild(graph, index_reductions)
     graph = rebuild(graph, fold_constants)
     if fixed:

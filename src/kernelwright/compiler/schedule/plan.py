@@ -172,7 +172,8 @@ class Planner:
         alone = self.alone(node, len(self.steps))
         shares = alone is not None and len(trial.loads) - before < len(alone.loads)
         buffers = {v.view.buffer.id for v in trial.loads.values() if v.view}
-        if not shares or len(buffers) + len(trial.roots) > MAX_STREAMS:
+        written = {r.buffer.id for r in trial.roots}
+        if not shares or len(buffers) + len(written) > MAX_STREAMS:
             return False
         # A root that lacks one of the kernel's dimensions would be stored by every core.
         if alone is None or len(alone.all_dims()) != len(trial.all_dims()):
