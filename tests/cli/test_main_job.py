@@ -98,6 +98,8 @@ def test_the_written_kernel_runs_without_kernelwright(kw: Run, good: Path, tmp_p
         "assert not any(m.startswith('kernelwright') for m in sys.modules)\n"
     )
     subprocess.run([sys.executable, "-P", "-c", script], cwd=out, check=True)
+    judged = kw("verify", good, out / "kernel.py", "--backend", "cpu", "--json")
+    assert (judged.code, judged.json["status"]) == (0, "PASSED"), "with the library that it names"
 
 
 def test_kill_9_leaves_a_record_that_the_same_command_continues(

@@ -29,7 +29,8 @@ BINARY_SIBLINGS = (".so", ".cpp", ".c", ".cu", ".npz", ".ptx", ".mlir", ".h")
 
 
 def load_candidate(path: Path, impl_type: str = "auto") -> Candidate:
-    """A person's kernel: the file itself, and the files of the same stem beside it.
+    """A person's kernel: the file itself, and those beside it that have its stem or that its text
+    names ("libkernel.so").
 
     Raises UsageError when it cannot be read. A file that is no valid Python is still a candidate:
     the judge says what is wrong with it.
@@ -37,8 +38,8 @@ def load_candidate(path: Path, impl_type: str = "auto") -> Candidate:
     text = read_source(path)
     files = {path.name: text.encode()}
     for sibling in sorted(path.parent.iterdir()):
-        same = sibling.stem == path.stem or sibling.name == "constants.npz"
-        if same and sibling.suffix in BINARY_SIBLINGS and sibling.is_file():
+        meant = sibling.stem == path.stem or sibling.name in text
+        if meant and sibling.suffix in BINARY_SIBLINGS and sibling.is_file():
             files[sibling.name] = sibling.read_bytes()
     return Candidate(files, path.name, settle_impl_type(impl_type, text, files))
 
