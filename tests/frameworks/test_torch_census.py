@@ -21,11 +21,14 @@ def test_the_share_is_that_of_the_operator() -> None:
         time.sleep(3 * spent)  # work that torch does not see
         return product + 0 * x[0, 0]
 
-    with torch.no_grad():
-        found = census(call, [big], "cpu")
-    assert list(found)[0] == "aten.mm"
-    assert 0.05 < found["aten.mm"] < 0.6
-    assert sum(found.values()) <= 1.0
+    shares = []
+    for _ in range(5):  # a busy machine makes some sleeps much longer
+        with torch.no_grad():
+            found = census(call, [big], "cpu")
+        assert list(found)[0] == "aten.mm"
+        assert sum(found.values()) <= 1.0
+        shares.append(found["aten.mm"])
+    assert 0.05 < max(shares) < 0.6
 
 
 def test_a_call_that_is_all_torch_is_not_more_than_all_of_it() -> None:

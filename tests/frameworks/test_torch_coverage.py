@@ -32,7 +32,7 @@ from torch_models import MODELS, REFUSED
 
 TORCH = FRAMEWORKS.get("torch")
 _ROUNDOFF = {2: 2e-2, 4: 3e-4, 8: 1e-9}
-EVERY = 6  # of the Models that run by default
+EVERY = 10  # of the Models that run by default
 # Taken to a verified kernel by default: what a result may look like, and what no kernel computes.
 WHOLE_WAY = (
     "forms-dict_of_tuples",
