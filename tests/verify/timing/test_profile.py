@@ -318,8 +318,12 @@ def test_a_slowed_reference_is_noticed(
     config: Config, write: Callable[..., dict[str, Path]]
 ) -> None:
     found = run(config, write(cheat=SLOWS_THE_REFERENCE, honest=HONEST))
+    assert "honest" in found.measurements, found.failures
+    claimed = found.measurements.get("cheat")
+    if claimed is not None and claimed.environment["crowded"]:
+        assert claimed.speedup_low <= 1.0  # a delay convicts nobody there, and gains nothing
+        return
     assert found.failures["cheat"].check == "disturbs_reference", found.failures
-    assert set(found.measurements) == {"honest"}, found.failures
 
 
 def test_bound_and_faster_than_light(config: Config, write: Callable[..., dict[str, Path]]) -> None:
