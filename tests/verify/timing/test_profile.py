@@ -310,6 +310,10 @@ torch.relu = slowly
 
 def test_a_replaced_clock_is_noticed(config: Config, write: Callable[..., dict[str, Path]]) -> None:
     found = run(config, write(cheat=FAKE_CLOCK))
+    claimed = found.measurements.get("cheat")
+    if claimed is not None and claimed.environment["crowded"]:
+        assert claimed.speedup_low <= 1.0  # a delay convicts nobody there, and gains nothing
+        return
     assert found.failures["cheat"].status is Status.REJECTED
     assert found.failures["cheat"].check == "clock"
 
