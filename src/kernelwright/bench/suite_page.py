@@ -8,26 +8,15 @@ from typing import Any
 
 from kernelwright.bench.rows import Row, losses, place, why
 from kernelwright.bench.scores import OVERALL, by_family
-from kernelwright.report import numbers
-from kernelwright.report.page import FILTERS, plain
+from kernelwright.report.page import plain, template
 from kernelwright.report.plots import spread_plot
 
 
 def render(data: Mapping[str, Any], rows: Sequence[Row]) -> str:
     """The page as text; ``data`` is the run's summary (``results.summary``)."""
-    from jinja2 import Environment, FileSystemLoader
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    for name in FILTERS:
-        environment.filters[name] = getattr(numbers, name)
     lost = losses(rows)
     overall = next(s for s in data["scores"] if s["group"] == OVERALL)
-    return environment.get_template("suite_page.html.j2").render(
+    return template(Path(__file__).with_name("suite_page.html.j2")).render(
         title=f"{', '.join(data['suites'])} on {', '.join(data['devices']) or 'no device'}",
         data=data,
         overall=overall,

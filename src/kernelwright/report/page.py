@@ -7,11 +7,14 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kernelwright.report import numbers
 from kernelwright.report.plots import bound_plot, timing_plot
 from kernelwright.report.verdict import verdict_text
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 LEXERS = {
     ".py": "python",
@@ -64,24 +67,30 @@ def write_report(
     return path
 
 
-def render(record: Mapping[str, Any], *, reference: str, files: Mapping[str, str]) -> str:
-    """The page as text. ``files`` maps names to texts, shown after the reference in order."""
+def template(path: Path) -> Template:
+    """The page template at ``path``, with the formats of numbers as filters."""
     from jinja2 import Environment, FileSystemLoader
-    from pygments.formatters import HtmlFormatter
 
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(path.parent),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     for name in FILTERS:
         environment.filters[name] = getattr(numbers, name)
+    return environment.get_template(path.name)
+
+
+def render(record: Mapping[str, Any], *, reference: str, files: Mapping[str, str]) -> str:
+    """The page as text. ``files`` maps names to texts, shown after the reference in order."""
+    from pygments.formatters import HtmlFormatter
+
     best = best_attempt(record)
     evaluation = best["evaluation"] if best else {}
     measured = evaluation.get("measurement")
     sources = {"reference.py": reference, **files}
-    return environment.get_template("page.html.j2").render(
+    return template(Path(__file__).with_name("page.html.j2")).render(
         record=record,
         result=record["result"],
         best=best,
