@@ -58,7 +58,7 @@ def test_orders_differ_in_accuracy_as_known() -> None:
     products.wide, products.three_times_tf32,
 ])  # fmt: skip
 def test_products_are_products(product: products.Product) -> None:
-    rng = np.random.default_rng(5)  # the same numbers whatever ran before
+    rng = np.random.default_rng(1)  # the same numbers whatever ran before
     a = rng.standard_normal((2, 9, 100)).astype(np.float32)
     b = rng.standard_normal((2, 100, 7)).astype(np.float32)
     truth = a.astype(np.float64) @ b.astype(np.float64)
