@@ -45,8 +45,14 @@ _FAULTS = {"dtype": Status.WRONG_DTYPE, "structure": Status.WRONG_STRUCTURE}
 
 def worker_env(env: Mapping[str, str]) -> dict[str, str]:
     """What precision and timing workers alike see of an environment, so that one fork server can
-    serve both."""
-    return {"TORCHINDUCTOR_COMPILE_THREADS": "1", **env}
+    serve both. A precompiled header costs torch.compile as much as three kernels without one, and
+    every worker would make its own, also one that finds its kernels compiled: its folder is not
+    among what ``TORCHINDUCTOR_CACHE_DIR`` moves."""
+    inductor = {
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",
+        "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0",
+    }
+    return {**inductor, **env}
 
 
 def worker_preloads(framework: str, impl_type: str) -> tuple[str, ...]:
