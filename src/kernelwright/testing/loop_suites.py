@@ -214,7 +214,7 @@ def control_suite() -> Suite:
 
 
 def strided_suite() -> Suite:
-    """gather and scatter, whole and counted, on two dtypes; a bool loaded with a stride."""
+    """gather and scatter, whole and counted, on some dtypes; loads that begin before memory."""
     lanes, stride, n = 8, 3, 8 * 3
     b = LoopBuilder()
     zero, count = b.const(0, "int64"), b.const(5, "int64")
@@ -241,6 +241,14 @@ def strided_suite() -> Suite:
             outputs.append(np.zeros(n, DTYPES[dtype]))
             expected.append(want)
             labels.append(Label(f"gather, scatter {dtype} {live}"))
+        out = Memory(f"range_{dtype}", dtype, lanes, "output")
+        before, first = b.const(-2, "int64"), b.const(2, "int64")
+        v = b.op("load", before, count, first, type=type, memory=source)
+        b.block.items.append(Instruction("store", (zero, v), None, {"memory": out}))
+        made.append(out)
+        outputs.append(np.zeros(lanes, DTYPES[dtype]))
+        expected.append(np.concatenate([np.zeros(2), data[:3], np.zeros(3)]).astype(data.dtype))
+        labels.append(Label(f"load of a range {dtype}"))
     function = Function("strided", [*memories, *made], [], Value(INT64, "core"), b.block)
     return Suite(function, inputs, outputs, expected, labels)
 

@@ -34,6 +34,7 @@ class KernelText:
     def __init__(self) -> None:
         self.body: list[aul.Statement] = []
         self.params: list[aul.Param] = []
+        self.buffers: dict[str, str] = {}  # of parameters that have another name than theirs
 
     def param(self, name: str, array: np.ndarray, output: bool = False, **view: Any) -> None:
         shape = view.get("shape", array.shape)
@@ -67,8 +68,9 @@ class KernelText:
 
     def program(self, cores: int = 1) -> aul.Program:
         kernel = aul.Kernel("k", tuple(self.params), tuple(self.body))
-        launch = aul.Launch("k", aul.Int(cores), tuple(p.name for p in self.params))
-        host = aul.Host("h", tuple(self.params), (launch,))
+        given = tuple(self.buffers.get(p.name, p.name) for p in self.params)
+        launch = aul.Launch("k", aul.Int(cores), given)
+        host = aul.Host("h", tuple(p for p in self.params if p.name in given), (launch,))
         return aul.Program((), (kernel,), host)
 
     def lower(

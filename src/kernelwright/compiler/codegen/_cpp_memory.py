@@ -25,7 +25,7 @@ class Accesses(Expressions):
                 return f"{self.get(count[0])} > 0 ? {text} : {zero}"
             return text
         kind = self.vector("int8" if type.dtype == "bool" else type.dtype, type.lanes)
-        extra = f", {self.get(count[0])}" if count else ""
+        extra = "".join(f", {self.get(limit)}" for limit in count)
         piece = self.use("load_first" if count else "load")
         text = f"{piece}<{kind}>({self._address(item)}{extra})"
         return f"{text} != 0" if type.dtype == "bool" else text

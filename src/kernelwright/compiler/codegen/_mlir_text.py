@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ml_dtypes
@@ -385,6 +385,17 @@ class _FunctionText:
         at = self._index(count)
         return self._new(f"vector.create_mask {at} : vector<{lanes}xi1>", "mask")
 
+    def _range_mask(self, limits: Sequence[Value], lanes: int) -> str:
+        """Of a count and, perhaps, the first lane."""
+        mask = self._mask(limits[0], lanes)
+        if len(limits) == 1:
+            return mask
+        before = self._mask(limits[1], lanes)
+        none = self._new(f"arith.constant dense<false> : vector<{lanes}xi1>")
+        return self._new(
+            f"arith.select {before}, {none}, {mask} : vector<{lanes}xi1>, vector<{lanes}xi1>"
+        )
+
     def _load(self, item: Instruction) -> None:
         assert item.result is not None
         memory, count = item.attrs["memory"], item.args[1:]
@@ -396,7 +407,7 @@ class _FunctionText:
                 return
             text = self._new(f"memref.load {place} : {memory_type(memory)}", item.result.name)
         elif count:
-            mask, zero = self._mask(count[0], type.lanes), self._zero(type)
+            mask, zero = self._range_mask(count, type.lanes), self._zero(type)
             masks = f"vector<{type.lanes}xi1>"
             text = self._new(
                 f"vector.maskedload {place}, {mask}, {zero} : {memory_type(memory)}, {masks}, "

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from kernelwright.compiler.loops import affine, reduction, scan, semantics
 from kernelwright.compiler.loops.affine import Affine
 from kernelwright.compiler.loops.builder import INDEX, Builder
+from kernelwright.compiler.loops.combs import Comb
 from kernelwright.compiler.loops.ir import Memory, Value, VectorType
 from kernelwright.compiler.loops.nodes import Access, Interval, Node, Reg, compute_dtype
+from kernelwright.compiler.loops.runs import Piece, load_range, taken_apart
 from kernelwright.compiler.loops.vec import Vec
 from kernelwright.errors import UnsupportedError
 from kernelwright.graph.core import is_float
@@ -36,14 +39,18 @@ class Position:
 @dataclass
 class Body:
     """``lanes`` elements along the last dimension from ``position.index[-1]`` on, of which only the
-    first ``count`` exist (all when None)."""
+    first ``count`` exist (all when None). ``combs``: the nodes that are taken out of runs; in a
+    body for a ``piece`` of such a run, its loads read that run instead."""
 
     b: Builder
     position: Position
     places: dict[Node, Reg | tuple[Buffer, ...]]
     lanes: int
     count: Value | None = None
+    combs: dict[Node, Comb] = field(default_factory=dict)
+    piece: Piece | None = None
     memo: dict[Node, Reg] = field(default_factory=dict)
+    runs: dict[Hashable, tuple[list[int], list[Vec]]] = field(default_factory=dict)
 
     # ---- values ----------------------------------------------------------------------------
 
@@ -56,10 +63,18 @@ class Body:
             result = place
         elif place is not None:
             result = self.read_buffer(node, place[-1])
+        elif self.piece is None and self.lanes > 1 and node in self.combs:
+            result = taken_apart(self, node, self.combs[node])
         else:
             result = getattr(self, "_" + node.kind)(node)
         self.memo[node] = result
         return result
+
+    def along(self, piece: Piece) -> Body:
+        """This body for a piece of a run."""
+        return Body(
+            self.b, self.position, self.places, self.lanes, self.count, self.combs, piece
+        )  # fmt: skip
 
     def wide(self, reg: Reg) -> Vec:
         """The value in its compute dtype."""
@@ -127,21 +142,49 @@ class Body:
         lanes = self.lanes if vector else 1
         at = self.address(node, access)
         count, outside = self.limit(node, access, lanes)
+        first = self.first_lane(access) if vector and lanes > 1 else None
         if count is None and vector:
             count = self.count
-        args = (at,) if count is None else (at, count)
         kind = VectorType(access.memory.dtype, lanes)
-        if vector and access.strides[-1] != 1:
+        pad = node.attrs["pad"] if outside or first is not None else None
+        stride = 1
+        if self.piece is not None and vector:
+            at, count, first = self.in_piece(self.piece, at, count, first)
+        elif vector:
             stride = known_stride(access)
-            value = self.b.op("gather", *args, type=kind, memory=access.memory, stride=stride)
+        if stride != 1:
+            args = (at,) if count is None else (at, count)
+            loaded = self.b.op("gather", *args, type=kind, memory=access.memory, stride=stride)
+            value = Vec(self.b, loaded)
         else:
             hoist = access.memory.kind == "input" and not vector and not outside
-            value = self.b.op("load", *args, type=kind, hoist=hoist, memory=access.memory)
-        pad = node.attrs["pad"]
-        if outside and pad:
-            assert count is not None
-            value = self.keep(Vec(self.b, value), count, pad).value
-        return self.register_loaded(node.dtype, Vec(self.b, value))
+            value = load_range(self.b, at, kind, count, first, access.memory, hoist)
+        if pad:
+            value = self.keep(value, count, pad, first)
+        return self.register_loaded(node.dtype, value)
+
+    def in_piece(
+        self, piece: Piece, at: Value, count: Value | None, first: Value | None
+    ) -> tuple[Value, Value | None, Value | None]:
+        """The address and the lanes of a comb, for a piece of its run."""
+        moved = Vec(self.b, at) + (piece.start - piece.comb.offset)
+        if first is not None:
+            first = piece.first(self.b, self.lanes, first)
+        return moved.value, piece.count(self.b, self.lanes, count), first
+
+    def bounded(self, node: Node) -> bool:
+        """Whether some lanes of a load may lie outside of its tensor."""
+        access = node.access
+        assert access is not None
+        return self.limit(node, access, self.lanes)[1] or self.first_lane(access) is not None
+
+    def first_lane(self, access: Access) -> Value | None:
+        """The first lane inside of the tensor, where the others may begin before it."""
+        last = len(access.strides) - 1
+        lower, index = access.inside[last].lower, self.position.index[last]
+        if lower == self.position.interval[last].lower or (index - lower).at_least(0):
+            return None
+        return self.b.index(affine.clamp(lower - index, self.lanes))
 
     def _lookup(self, node: Node) -> Reg:
         """An indirect load. Every address is inside of the memory: where the index or another
@@ -222,13 +265,23 @@ class Body:
             return Reg(dtype, value.value, value.value)
         return Reg(dtype, None, value.value)
 
-    def keep(self, value: Vec, count: Value, other: float | int | bool) -> Vec:
-        """``value`` in the first ``count`` lanes, ``other`` behind."""
+    def keep(
+        self,
+        value: Vec,
+        count: Value | None,
+        other: float | int | bool,
+        first: Value | None = None,
+    ) -> Vec:
+        """``value`` in the lanes from ``first`` (None: 0) to ``count`` (None: all), else
+        ``other``."""
         if not is_float(value.dtype):
             other = bool(other) if value.dtype == "bool" else int(other)
-        return self.mask(count, value.lanes).select(value, other)
+        if first is not None:
+            value = self.mask(first, value.lanes).select(value.const(other), value)
+        return value if count is None else self.mask(count, value.lanes).select(value, other)
 
     def mask(self, count: Value, lanes: int) -> Vec:
+        """The first ``count`` lanes."""
         if lanes == 1:
             return Vec(self.b, count) > 0
         kind = "int32"
@@ -258,9 +311,10 @@ class Body:
             upper = access.inside[last].upper
             if upper not in (self.position.interval[last].upper, affine.of(node.shape[last])):
                 remaining = affine.clamp(upper - self.position.index[last], lanes)
-                count = self.b.index(remaining)
-                if self.count is not None:
-                    count = self.b.op("min", count, self.count)
+                if remaining != affine.of(lanes):
+                    count = self.b.index(remaining)
+                    if self.count is not None:
+                        count = self.b.op("min", count, self.count)
         if conditions:
             all_of = conditions[0]
             for condition in conditions[1:]:

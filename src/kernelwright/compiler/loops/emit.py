@@ -9,6 +9,7 @@ from kernelwright.compiler.loops import affine, reduction, scan, semantics, stag
 from kernelwright.compiler.loops.affine import Affine
 from kernelwright.compiler.loops.body import Body, Buffer, Position
 from kernelwright.compiler.loops.builder import Builder
+from kernelwright.compiler.loops.combs import Comb, find_combs
 from kernelwright.compiler.loops.ir import Value
 from kernelwright.compiler.loops.nodes import Interval, Node, Reg, compute_dtype
 from kernelwright.compiler.loops.plan import (
@@ -19,6 +20,7 @@ from kernelwright.compiler.loops.plan import (
     compute_needs,
     downward,
     partition,
+    starts_outside,
 )
 from kernelwright.compiler.loops.vec import Vec
 from kernelwright.graph.core import DTYPES
@@ -36,6 +38,7 @@ class RunEmitter:
         self.scalars: dict[str, Reg] = {}
         self.carries: dict[Node, Buffer] = {}  # of scans along outer dimensions
         self.downward: set[int] = set()
+        self.combs: dict[Node, Comb] = {}
 
     def emit(self, nodes: list[Node]) -> None:
         if not any(n.is_sink for n in nodes):
@@ -44,6 +47,7 @@ class RunEmitter:
         compute_needs(nodes)
         self.downward = downward(nodes)
         anchored = anchor(nodes)
+        self.combs = find_combs(nodes)
         self.edges = Edges(anchored)
         zero, unit = affine.ZERO, Interval.full(1)
         self.position = Position([zero] * self.rank, [unit] * self.rank)
@@ -115,7 +119,7 @@ class RunEmitter:
 
     def body(self, lanes: int = 1, count: Value | None = None) -> Body:
         position = Position(list(self.position.index), list(self.position.interval))
-        return Body(self.b, position, self.places, lanes, count)
+        return Body(self.b, position, self.places, lanes, count, self.combs)
 
     # ---- where values live -----------------------------------------------------------------
 
@@ -324,7 +328,9 @@ class RunEmitter:
                     for n in scans:
                         state[n][0] = mine[n]
 
-        self.strip_unrolled(interval, lanes, unroll, turn, state)
+        # Where a load may begin before its tensor, the first vector is masked and no other.
+        early = any(n.kind == "load" and starts_outside(n) for n in self.closure(nodes))
+        self.strip_unrolled(interval, lanes, unroll, turn, state, early)
         for node in reductions:
             total = reduction.fold_all(node, state[node])
             self.keep(node, self.body().result(node, total))
@@ -382,17 +388,27 @@ class RunEmitter:
         unroll: int,
         turn: Callable[[Affine, Value | None, int], None],
         state: Accumulators,
+        early: bool = False,
     ) -> None:
-        """Whole blocks of ``unroll`` vectors, then the rest with a lane count."""
+        """Whole blocks of ``unroll`` vectors, then the rest with a lane count; ``early``: one
+        vector before them."""
         length = interval.upper - interval.lower
         block = lanes * unroll
         if not length.is_constant:
-            blocks = affine.floordiv(length, block) * block
-            middle = interval.lower + blocks
-            self.counted(interval.lower, middle, block, turn, unroll, state)
+            lower = interval.lower
+            if early:
+                end = lower + affine.minimum(length, affine.of(lanes))
+                self.tail_loop(Interval(lower, end), lanes, turn, state)
+                lower = lower + lanes
+                length = affine.maximum(length - lanes, affine.ZERO)
+            middle = lower + affine.floordiv(length, block) * block
+            self.counted(lower, middle, block, turn, unroll, state)
             self.tail_loop(Interval(middle, interval.upper), lanes, turn, state)
             return
         n, at = length.constant, interval.lower
+        if early and n > lanes:
+            turn(at, None, 1)
+            at, n = at + lanes, n - lanes
         whole = n // block
         if whole > 1:
             self.counted(at, at + whole * block, block, turn, unroll, state)
@@ -414,7 +430,7 @@ class RunEmitter:
         copies: int,
         state: Accumulators,
     ) -> None:
-        with self.carrying(lower, upper, step, state) as var:
+        with self.carrying(lower, upper, step, state, whole=True) as var:
             turn(var, None, copies)
 
     def tail_loop(
@@ -430,9 +446,9 @@ class RunEmitter:
 
     @contextmanager
     def carrying(
-        self, lower: Affine, upper: Affine, step: int, state: Accumulators
+        self, lower: Affine, upper: Affine, step: int, state: Accumulators, whole: bool = False
     ) -> Iterator[Affine]:
-        """A loop that carries every accumulator of ``state``."""
+        """A loop that carries every accumulator of ``state``; ``whole``: its steps fill it."""
 
         def flat() -> list[Value]:
             return [v.value for partials in state.values() for part in partials for v in part]
@@ -445,7 +461,7 @@ class RunEmitter:
         interval = Interval(lower, upper)
         first, end = self.b.index(lower), self.b.index(upper)
         with self.b.loop(first, end, step, flat(), solid=_runs(interval)) as loop:
-            var = _counter(interval)
+            var = _counter(interval, step if whole else 1)
             self.b.bind(var, loop.var)
             rebind([argument for argument, _, _ in loop.carried])
             yield var
@@ -453,10 +469,10 @@ class RunEmitter:
         rebind([result for _, _, result in loop.carried])
 
 
-def _counter(interval: Interval) -> Affine:
-    """A loop's variable with the range that its interval gives."""
+def _counter(interval: Interval, step: int = 1) -> Affine:
+    """A loop's variable with the range that its interval gives, which holds whole steps."""
     low, high = interval.lower.range()[0], interval.upper.range()[1]
-    return affine.variable(low, None if high is None else high - 1)
+    return affine.variable(low, None if high is None else high - step)
 
 
 def _runs(interval: Interval) -> bool:

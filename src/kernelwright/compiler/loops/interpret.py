@@ -94,14 +94,18 @@ class _Machine:
                 raise LoopIRError(f"{item.op} gives {result.dtype}, not {expected}")
             self.values[item.result] = result
 
-    def addresses(self, item: Instruction, lanes: int, count: Value | None) -> Array:
+    def addresses(
+        self, item: Instruction, lanes: int, count: Value | None, first: int = 0
+    ) -> Array:
         memory = item.attrs["memory"]
         stride = item.attrs.get("stride", 1)
         wanted = lanes if count is None else self.scalar(count)
         if wanted < 0 or wanted > lanes:
             raise LoopIRError(f"{item.op} {memory.name}: count {wanted} of {lanes} lanes")
-        at = self.scalar(item.args[0]) + stride * np.arange(wanted)
-        if wanted and (at.min() < 0 or at.max() >= memory.elements):
+        if first < 0 or first > lanes:
+            raise LoopIRError(f"{item.op} {memory.name}: first {first} of {lanes} lanes")
+        at = self.scalar(item.args[0]) + stride * np.arange(first, wanted)
+        if len(at) and (at.min() < 0 or at.max() >= memory.elements):
             raise LoopIRError(
                 f"{item.op} {memory.name}[{at.min()}..{at.max()}] outside {memory.elements}"
             )
@@ -113,9 +117,10 @@ class _Machine:
         if kind.dtype != memory.dtype:
             raise LoopIRError(f"load of {kind} from {memory.dtype} memory {memory.name}")
         count = item.args[1] if len(item.args) > 1 else None
-        at = self.addresses(item, kind.lanes, count)
+        first = self.scalar(item.args[2]) if len(item.args) > 2 else 0
+        at = self.addresses(item, kind.lanes, count, first)
         result = np.zeros(kind.lanes, DTYPES[kind.dtype])
-        result[: len(at)] = self.memories[memory][at]
+        result[first : first + len(at)] = self.memories[memory][at]
         return result
 
     def lookup(self, item: Instruction) -> Array:

@@ -85,8 +85,9 @@ OPS = {
     "extract": "attrs: lane; a vector to a scalar",
     "shuffle": "attrs: lanes; args: a, b: lane i is lane lanes[i] of a's lanes followed by b's",
     "libm": "attrs: function (C name without suffix: exp, sin, tgamma ...); lane by lane, slow",
-    "load": "attrs: memory; args: index[, count]; ``lanes`` elements from index on; with count"
-    " (an int64 scalar) only the first count lanes are read, the others are zero",
+    "load": "attrs: memory; args: index[, count[, first]]; ``lanes`` elements from index on; with"
+    " count and first (int64 scalars, 0 to lanes) only the lanes from first to count are read, the"
+    " others are zero",
     "gather": "attrs: memory, stride (int); args: index[, count]; lane l reads index + l * stride",
     "lookup": "attrs: memory; args: index, a vector of int32 or int64; lane l reads"
     " memory[index[l]], every one inside of the memory",

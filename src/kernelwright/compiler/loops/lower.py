@@ -56,11 +56,13 @@ def lower_kernel(
     lowering = _Lowering(kernel, env, vector_bytes, memory_sizes)
     sizes = lowering.bind_sizes(program, env, dynamic)
     lowering.tensors = lowering.bind_params(memory_sizes)
+    lowering.memories = [t.memory for t in lowering.tensors.values()]
+    lowering.join_inputs(program)
     cores = None if dynamic else _most_cores(program, kernel_name, env)
     lowering.core_form = affine.variable(0, None if cores is None else cores - 1)
     lowering.b.bind(lowering.core_form, lowering.core)
     lowering.body(kernel.body, set())
-    memories = [t.memory for t in lowering.tensors.values()]
+    memories = lowering.memories
     b = lowering.b
     return Function(kernel_name, memories, b.scratch, lowering.core, b.block, sizes)
 
@@ -147,6 +149,7 @@ class _Lowering:
         self.names: dict[str, Affine] = {k: affine.of(v) for k, v in env.items()}
         self.tiles: dict[str, TileInfo] = {}
         self.tensors: dict[str, Tensor] = {}
+        self.memories: list[Memory] = []
         self.guarded = liveness.written_in_guards(kernel.body)
 
     def evaluate(self, expression: IntExpr) -> Affine:
@@ -197,6 +200,20 @@ class _Lowering:
             offset = self.evaluate(param.offset)
             tensors[param.name] = Tensor(param, memory, shape, strides, offset)
         return tensors
+
+    def join_inputs(self, program: Program) -> None:
+        """Parameters that every launch gives one buffer are one memory, if nothing is written
+        there: what one of them has loaded need not be loaded for another."""
+        launches = [
+            s for s in program.host.body if isinstance(s, Launch) and s.kernel == self.kernel.name
+        ]
+        given = list(zip(*(s.args for s in launches))) if launches else []
+        by_buffer: dict[tuple[object, ...], Memory] = {}
+        for tensor, buffers in zip(self.tensors.values(), given):
+            memory = tensor.memory
+            if memory.kind == "input":
+                key = (buffers, memory.dtype, memory.elements)
+                tensor.memory = by_buffer.setdefault(key, memory)
 
     def used_dtype(self, name: str) -> str:
         """An undeclared parameter has the dtype of the first tile that is copied with it."""

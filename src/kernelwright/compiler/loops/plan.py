@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kernelwright.compiler.loops import affine, semantics
+from kernelwright.compiler.loops.combs import MOST_STRIDE, reads_comb
 from kernelwright.compiler.loops.nodes import Interval, Node
 from kernelwright.compiler.loops.staging import can_stage
 
@@ -87,6 +88,9 @@ def _vector_cost(nodes: list[Node], d: int, lanes: int) -> float:
             each = 1.0 if node.access.strides[d] == 0 else float(lanes)
             if node.kind == "load" and 1 in node.access.strides:
                 each = 4.0  # transposed in registers
+            step = node.access.strides[d]
+            if node.kind == "load" and isinstance(step, int) and 2 <= step <= MOST_STRIDE:
+                each = min(each, float(step))  # a comb
         if node.kind == "scan":
             each = SCAN_COST if node.attrs["axis"] == d else 2.0
         if node.kind == "lookup" and extent > 1 and node.inputs[0].shape[d] > 1:
@@ -149,7 +153,7 @@ def anchor(nodes: list[Node]) -> list[Node]:
     for node in live:
         if node.kind in ("reduce", "scan", "store", "scalar_out"):
             node.anchored = "hard"
-        elif node.kind == "load" and _starts_outside(node):
+        elif node.kind == "load" and starts_outside(node) and _gathered(node):
             node.anchored, node.attrs["padded_row"] = "hard", True
         elif can_stage(node):
             node.anchored, node.attrs["staged"] = "hard", True
@@ -165,12 +169,18 @@ def anchor(nodes: list[Node]) -> list[Node]:
     return [n for n in live if n.anchored]
 
 
-def _starts_outside(node: Node) -> bool:
+def starts_outside(node: Node) -> bool:
     """Whether a vector load may begin before its tensor does (and not only end behind it)."""
     assert node.access is not None
     inside, d = node.access.inside[-1], len(node.shape) - 1
     outside = inside.lower != affine.ZERO and inside.lower != node.need[d].lower
     return outside and node.shape[d] > 1
+
+
+def _gathered(node: Node) -> bool:
+    """Whether a load goes lane by lane."""
+    assert node.access is not None
+    return node.access.strides[-1] != 1 and not reads_comb(node)
 
 
 def _worth_keeping(node: Node, users: list[Node], cost: int) -> bool:

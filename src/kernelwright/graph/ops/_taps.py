@@ -83,11 +83,20 @@ def _apart(tap: Taps, size: int) -> bool:
 def _unrolled(
     builder: Builder, x: Node, axes: Sequence[int], taps: Sequence[Taps], fold: Fold
 ) -> Node:
-    """Pairwise, so that additions do not wait for one another."""
-    row = [
-        tap_window(builder, x, axes, taps, at, fold.identity)
-        for at in itertools.product(*(range(t.kernel) for t in taps))
+    """Pairwise, so that additions do not wait for one another; first what lies at one place of the
+    last axis: those taps are whole rows, which processors add before they take them apart."""
+    *outer, inner = (range(t.kernel) for t in taps)
+    columns = [
+        [
+            tap_window(builder, x, axes, taps, (*at, k), fold.identity)
+            for at in itertools.product(*outer)
+        ]
+        for k in inner
     ]
+    return _pairwise(builder, [_pairwise(builder, one, fold) for one in columns], fold)
+
+
+def _pairwise(builder: Builder, row: list[Node], fold: Fold) -> Node:
     while len(row) > 1:
         pairs = [builder.make(fold.pair, [a, b]) for a, b in zip(row[::2], row[1::2])]
         row = pairs + ([row[-1]] if len(row) % 2 else [])

@@ -29,11 +29,12 @@ template <class V> static inline uint64_t first_lanes(int64_t count) {
   return n < 64 ? ((uint64_t)1 << n) - 1 : ~(uint64_t)0;
 }
 
-// The first `count` lanes; the others are zero.
-template <class V, class T> static inline V load_first(const T* p, int64_t count) {
+// The lanes from `first` to `count`; the others are zero.
+template <class V, class T>
+static inline V load_first(const T* p, int64_t count, int64_t first = 0) {
   V v = {};
 #if defined(__AVX512VL__) && defined(__AVX512BW__)
-  const uint64_t m = first_lanes<V>(count);
+  const uint64_t m = first_lanes<V>(count) & ~first_lanes<V>(first);
   constexpr size_t bytes = sizeof v, each = sizeof(T);
   if constexpr (bytes == 64) {
     __m512i r;
@@ -61,8 +62,8 @@ template <class V, class T> static inline V load_first(const T* p, int64_t count
     return v;
   }
 #endif
-  const int64_t n = count < 0 ? 0 : count < lanes<V> ? count : lanes<V>;
-  memcpy(&v, p, n * sizeof(T));
+  const int64_t n = count < lanes<V> ? count : lanes<V>;
+  if (n > first) memcpy((T*)&v + first, p + first, (n - first) * sizeof(T));
   return v;
 }
 
