@@ -9,6 +9,7 @@ from kernelwright.aul import print_program
 from kernelwright.compiler.codegen import PRINTERS
 from kernelwright.compiler.design import Design
 from kernelwright.errors import UnsupportedError
+from kernelwright.frameworks import FRAMEWORKS
 from kernelwright.schema import Candidate, TaskSpec
 
 
@@ -19,7 +20,7 @@ class BuiltinCoder:
     def code(self, design: Design, impl_type: str, parameters: Mapping[str, int]) -> Candidate:
         """A complete candidate; ``parameters`` overrides tunables by name."""
         printer = PRINTERS.get(impl_type)
-        target, framework = self.spec.target, self.spec.framework
+        target, framework = self.spec.target, FRAMEWORKS.get(self.spec.framework).language
         try:
             made = printer.print(design, target, framework, parameters)
         except UnsupportedError:

@@ -32,10 +32,9 @@ class Combination:
 
 _ABSENT = "not part of this version"
 MATRIX: tuple[Combination, ...] = (
-    Combination("cpu", "mlir", ("torch", "numpy", "mindspore")),
-    Combination("cpu", "cpp", ("torch", "numpy", "mindspore")),
-    Combination("cpu", "triton", ("torch", "numpy", "mindspore"), native=False),
-    Combination("cpu", "mlir", ("graphkernel",), supported=False, reason=_ABSENT),
+    Combination("cpu", "mlir", ("torch", "numpy", "mindspore", "graphkernel")),
+    Combination("cpu", "cpp", ("torch", "numpy", "mindspore", "graphkernel")),
+    Combination("cpu", "triton", ("torch", "numpy", "mindspore", "graphkernel"), native=False),
     Combination("cuda", "triton", ("torch",)),
     Combination("cuda", "cuda_c", ("torch",), supported=False, reason=_ABSENT),
     Combination("cuda", "mlir", ("torch", "graphkernel"), supported=False, reason=_ABSENT),

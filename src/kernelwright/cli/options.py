@@ -16,7 +16,10 @@ EXIT_CODES = (
 
 Framework = Annotated[
     str,
-    typer.Option(metavar="NAME", help="torch, numpy, mindspore, or auto (what the file imports)"),
+    typer.Option(
+        metavar="NAME",
+        help="torch, numpy, mindspore, graphkernel (info JSON), or auto (what the file imports)",
+    ),
 ]
 Backend = Annotated[
     str, typer.Option(metavar="NAME", help="cpu, cuda, ascend, or auto (what is there)")

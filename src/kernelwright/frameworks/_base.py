@@ -107,6 +107,7 @@ class Framework:
     ``pin(policy)`` restores them, the framework's defaults for {}.
     ``census(call, natives, device)`` makes the call a few times and names the framework's ops in it
     with the share of its time that each takes ({} where they cannot be seen).
+    ``kernels_speak`` names the framework whose tensors kernels take, if it is another one.
     """
 
     name: str
@@ -127,6 +128,12 @@ class Framework:
     policy: Callable[[], dict[str, Any]]
     pin: Callable[[Mapping[str, Any]], None]
     census: Callable[[Callable[..., Any], Sequence[Any], str], dict[str, float]]
+    kernels_speak: str = ""
+
+    @property
+    def language(self) -> str:
+        """The framework whose tensors kernels take."""
+        return self.kernels_speak or self.name
 
 
 class StateMismatch(Exception):

@@ -114,6 +114,8 @@ class Graph:
     no tensors, by position in the call: the Graph is right for these values only. ``assumes`` names
     what a rewrite took for granted, as in "finite_inputs". ``writes`` are the inputs that the call
     changes, by position: their values after it are the last outputs, beyond ``structure``.
+    ``hints`` are wishes for the schedule that its source came with, by name; they mean nothing to
+    what is computed.
     """
 
     name: str
@@ -125,6 +127,7 @@ class Graph:
     fixed: dict[int, Any] = field(default_factory=dict)
     assumes: list[str] = field(default_factory=list)
     writes: list[int] = field(default_factory=list)
+    hints: dict[str, Any] = field(default_factory=dict)
 
     def nodes(self) -> list[Node]:
         """All nodes that the outputs need, operands first, each once."""

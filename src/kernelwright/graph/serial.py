@@ -39,6 +39,7 @@ def graph_to_dict(graph: Graph) -> tuple[dict[str, Any], list[np.ndarray]]:
         "outputs": [place[node.id] for node in graph.outputs],
         "assumes": list(graph.assumes),
         "writes": list(graph.writes),
+        "hints": dict(graph.hints),
         "fixed": [[index, _packed(value, arrays)] for index, value in graph.fixed.items()],
     }
     return data, arrays
@@ -65,6 +66,7 @@ def graph_from_dict(data: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> Gr
         {index: _unpacked(value, arrays) for index, value in data.get("fixed", [])},
         list(data.get("assumes", [])),
         list(data.get("writes", [])),
+        dict(data.get("hints", {})),
     )
 
 

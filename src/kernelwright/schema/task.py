@@ -27,7 +27,7 @@ class TaskSpec:
 
     op_name: str
     source: str
-    framework: str  # torch | numpy | mindspore
+    framework: str  # torch | numpy | mindspore | graphkernel
     target: Target
     impl_type: str = "auto"
     task_type: str = "precision_only"  # or "profile"

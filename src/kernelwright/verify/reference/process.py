@@ -27,6 +27,7 @@ from kernelwright.verify.rule.compare import Outputs, is_inexact, unit_roundoff
 PRELOADS: Mapping[str, tuple[str, ...]] = {
     "torch": ("torch", "kernelwright.frameworks.torch"),
     "numpy": ("kernelwright.frameworks.numpy",),
+    "graphkernel": ("kernelwright.frameworks.graphkernel",),
 }
 # What capturing imports besides, at its first call (1.3 s for torch.export).
 CAPTURE_PRELOADS: Mapping[str, tuple[str, ...]] = {"torch": ("torch._dynamo",)}

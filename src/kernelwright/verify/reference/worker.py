@@ -87,7 +87,7 @@ class _Worker:
         }, []
 
     def run_call(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
-        if self.framework.name == "numpy":
+        if self.framework.language == "numpy":
             from kernelwright.frameworks import _numpy_calls
 
             return {}, _numpy_calls.run_call(header["target"], arrays, header["arguments"])

@@ -161,7 +161,7 @@ _STAGES: Mapping[str, type[Stage]] = {"torch": TorchStage, "numpy": ArrayStage}
 
 def stage_type(framework: Framework) -> type[Stage]:
     """The stage for a framework; torch refreshes in place."""
-    return _STAGES.get(framework.name, Stage)
+    return _STAGES.get(framework.language, Stage)
 
 
 class OutputSample:

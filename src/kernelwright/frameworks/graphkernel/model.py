@@ -1,0 +1,208 @@
+"""An info file as a reference: the NumPy meaning of its Graph, and inputs for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from kernelwright.errors import CaptureError, ReferenceBroken
+from kernelwright.frameworks._base import LoadedModel, RunResult, StateEntry, Value
+from kernelwright.frameworks.graphkernel import domains
+from kernelwright.frameworks.graphkernel.build import Built, build
+from kernelwright.frameworks.graphkernel.faults import CHECK, fault
+from kernelwright.frameworks.graphkernel.info import Info, is_complex
+from kernelwright.frameworks.graphkernel.parse import parse
+from kernelwright.frameworks.graphkernel.sizes import WrongSizes
+from kernelwright.frameworks.numpy import relayout
+from kernelwright.graph.core import DTYPES, Graph, is_float
+from kernelwright.graph.evaluate import evaluate
+
+# What free sizes are in turn: the first with which the file holds is the reference's own. Distinct
+# symbols get distinct numbers where the file allows that.
+_FREE_SIZES = (96, 64, 160, 33, 128, 48, 7)
+_SETS = 3
+
+
+class GraphKernelModel:
+    """A LoadedModel. The kernel is a function of its inputs in the file's order; a complex tensor
+    is a float one with a last axis of two, the real and the imaginary part. It gives its outputs in
+    order without those that are fake; a kernel with fake outputs alone gives the inputs that it
+    writes to."""
+
+    init_inputs: list[Any] = []
+
+    def __init__(self, source: str, path: str) -> None:
+        self.path = path
+        self.info: Info = parse(source, path)
+        self._built: dict[tuple[tuple[int, ...], ...], Built] = {}
+        self._sets = self._input_shapes()
+        self._laws: dict[int, str] | None = None
+
+    # ---- inputs ------------------------------------------------------------------------------
+
+    def make_inputs(self, seed: int) -> list[Value]:
+        """See LoadedModel."""
+        return self._values(self._sets[0], np.random.default_rng(seed))
+
+    def dynamic_inputs(self, seed: int) -> list[list[Value]]:
+        """Inputs of other sizes, for a file with free ones."""
+        if not self.info.dynamic:
+            return []
+        rng = np.random.default_rng(seed)
+        return [self._values(shapes, rng) for shapes in self._sets]
+
+    def _values(
+        self, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator
+    ) -> list[np.ndarray]:
+        built = self._build(shapes)
+        if self._laws is None:
+            self._laws = domains.laws(built.graph)
+        return [
+            _drawn(node.shape, node.dtype, rng, self._laws.get(i), built.holds.get(i))
+            for i, node in enumerate(built.graph.inputs)
+        ]
+
+    def _input_shapes(self) -> list[tuple[tuple[int, ...], ...]]:
+        """The shapes of the inputs; several where sizes are free. Raises ReferenceBroken."""
+        if not self.info.dynamic:
+            shapes = tuple(tensor.shape for tensor in self.info.inputs)
+            self._build(shapes)
+            return [shapes]
+        found: list[tuple[tuple[int, ...], ...]] = []
+        last: Exception | None = None
+        for distinct in (True, False):
+            for start in range(len(_FREE_SIZES)):
+                shapes = self._freed(start, distinct)
+                try:
+                    self._build(shapes)
+                except (WrongSizes, ReferenceBroken) as error:
+                    last = last or error
+                    continue
+                if shapes not in found:
+                    found.append(shapes)
+            if found:
+                return found[:_SETS]
+        raise fault(self.path, "", f"no sizes were found that the file holds for: {last}",
+                    "correct the symbols")  # fmt: skip
+
+    def _freed(self, start: int, distinct: bool) -> tuple[tuple[int, ...], ...]:
+        names: list[str] = []
+
+        def size(text: str) -> int:
+            if text not in names:
+                names.append(text)
+            place = start + (names.index(text) if distinct else 0)
+            return _FREE_SIZES[place % len(_FREE_SIZES)]
+
+        return tuple(
+            tuple(
+                size(t.symbols[a] if t.symbols else "") if n == -1 else n
+                for a, n in enumerate(t.shape)
+            )
+            for t in self.info.inputs
+        )
+
+    # ---- the Graph ---------------------------------------------------------------------------
+
+    def _build(self, shapes: Sequence[tuple[int, ...]]) -> Built:
+        key = tuple(shapes)
+        if key not in self._built:
+            self._built[key] = build(self.info, key)
+        return self._built[key]
+
+    def _of(self, inputs: Sequence[Value]) -> Graph:
+        """The Graph for these inputs. Raises ReferenceBroken where the file does not take them."""
+        tensors = self.info.inputs
+        if len(inputs) != len(tensors):
+            said = f"the kernel takes {len(tensors)} inputs, not {len(inputs)}"
+            raise ReferenceBroken(f"{self.path}: {said}", check=CHECK)
+        shapes = [
+            np.shape(v)[:-1] if is_complex(t.dtype) else np.shape(v)
+            for v, t in zip(inputs, tensors)
+        ]
+        try:
+            return self._build(shapes).graph
+        except WrongSizes as error:
+            raise ReferenceBroken(f"{self.path}: {error}", check=CHECK) from error
+
+    def capture(self, inputs: Sequence[Value]) -> Graph:
+        """See LoadedModel."""
+        try:
+            return self._of(inputs)
+        except ReferenceBroken as error:
+            raise CaptureError(str(error)) from error
+
+    # ---- running -----------------------------------------------------------------------------
+
+    def run(self, inputs: Sequence[Value], layout: str = "as_given") -> RunResult:
+        """See LoadedModel; op by op, each in the dtype that the file gives it."""
+        graph = self._of(inputs)
+        values = evaluate(graph, [relayout(v, layout) for v in inputs], {})
+        count = len(values) - len(graph.writes)
+        return RunResult(
+            values[:count], graph.structure, dict(zip(graph.writes, values[count:])),
+            aliased(graph),
+        )  # fmt: skip
+
+    def truth(self, inputs: Sequence[Value], written: Sequence[int] = ()) -> list[np.ndarray]:
+        """See LoadedModel."""
+        graph = self._of(inputs)
+        values = evaluate(graph, list(inputs), {}, float64=True)
+        count = len(values) - len(graph.writes)
+        after = dict(zip(graph.writes, values[count:]))
+        rest = [after[i] if i in after else _widened(inputs[i]) for i in written]
+        return [*values[:count], *rest]
+
+    def with_state(self, state: Sequence[StateEntry]) -> LoadedModel:
+        return self
+
+    def state(self) -> list[StateEntry]:
+        return []
+
+    def written_state(self, inputs: Sequence[Value]) -> list[str]:
+        return []
+
+    def native_call(self, device: str) -> Callable[..., Any]:
+        """See LoadedModel; the written inputs are changed where they lie."""
+
+        def call(*inputs: np.ndarray) -> Any:
+            graph = self._of(inputs)
+            values = evaluate(graph, list(inputs), {})
+            count = len(values) - len(graph.writes)
+            for place, value in zip(graph.writes, values[count:]):
+                np.copyto(inputs[place], value)
+            return values[0] if graph.structure == "tensor" else tuple(values[:count])
+
+        return call
+
+
+def aliased(graph: Graph) -> tuple[int, ...]:
+    """The outputs that are what a written input holds afterwards, and so may be that input."""
+    after = {n.id for n in graph.outputs[len(graph.outputs) - len(graph.writes) :]}
+    count = len(graph.outputs) - len(graph.writes)
+    return tuple(i for i, n in enumerate(graph.outputs[:count]) if n.id in after)
+
+
+def _drawn(
+    shape: tuple[int, ...], dtype: str, rng: np.random.Generator, law: str | None,
+    held: tuple[int, int] | None,
+) -> np.ndarray:  # fmt: skip
+    kind = DTYPES[dtype]
+    if dtype == "bool":
+        return rng.random(shape) < 0.5
+    if is_float(dtype):
+        return domains.LAWS[law or "normal"](rng, shape).astype(kind)
+    low, high = held if held is not None else (0 if dtype == "uint8" else -8, 9)
+    limits: Mapping[str, int] = {"int8": 128, "uint8": 256, "int16": 1 << 15}
+    return rng.integers(low, max(low + 1, min(high, limits.get(dtype, high))), shape).astype(kind)
+
+
+def _widened(value: Any) -> np.ndarray:
+    array = np.asarray(value)
+    return array.astype(np.float64) if is_float(_name(array)) else array.copy()
+
+
+def _name(array: np.ndarray) -> str:
+    return next((name for name, kind in DTYPES.items() if kind == array.dtype), "")
