@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -69,6 +70,12 @@ class _Spans(TorchDispatchMode):
         super().__init__()
         self._clock = clock
         self._found: list[tuple[str, Span]] = []
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Torch asks this where the class is made. To keep torch.compile out of here it would
+        import it, a second's work, where no call before has compiled anything."""
+        return "torch._dynamo" in sys.modules
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None

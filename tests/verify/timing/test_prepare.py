@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -176,5 +177,10 @@ def test_baselines_are_compiled_once(plan: Callable[..., TimingPlan], tmp_path: 
     stamps = {path: path.read_bytes() for path in kept}
     again = plan(("compile",))
     with prepared(again):
-        assert list((again.caches["compile"].seed or tmp_path).rglob("*.so"))
+        seed = again.caches["compile"].seed or tmp_path
+        assert list(seed.rglob("*.so"))
+        # What the C++ compiler can do is known, and no precompiled header travels or is made.
+        probes = json.loads((seed / "probes.json").read_text())
+        assert probes and set(probes.values()) <= {True, False}
+        assert not list(seed.rglob("*.gch"))
     assert {path: path.read_bytes() for path in kept} == stamps

@@ -34,7 +34,7 @@ from kernelwright.verify.timing.plan import TimingPlan
 from kernelwright.verify.timing.records import Cache, Subject, SubjectFailed
 from kernelwright.verify.timing.rotation import Rotation
 
-_VERSION = 2
+_VERSION = 3
 _CALLS = 2
 _AT_ONCE = 8  # workers that compile side by side; each holds the inputs
 _MOST_BYTES, _MOST_FILES = 512 << 20, 20_000

@@ -30,7 +30,7 @@ from kernelwright.verify.timing.rotation import Step
 _ENTRY = "kernelwright.verify.timing.child.worker:main"
 _FLUSH_CACHES = 2  # the flush writes so many last-level caches
 _FLUSH_MIN_BYTES = 64 << 20
-_COMPILER = ("torch._dynamo", "torch._inductor.compile_fx")
+_COMPILER = ("kernelwright.frameworks._torch_compiler",)
 # Of one core: a worker that waits for a request uses nothing. Little, for on a crowded machine a
 # thread that works on gets no more.
 IDLE_SHARE = 0.08
@@ -40,8 +40,8 @@ _IDLE_WINDOW_S, _IDLE_MOST_S = 0.05, 0.6
 
 def timing_preloads(framework: str, backend: str, compiling: bool) -> tuple[str, ...]:
     """What a timing worker's fork server imports. Most of what a compiled baseline costs on a CPU
-    is the compiler's imports. Not for a GPU: they may start CUDA in the fork server, whose children
-    could then not use it."""
+    is what the compiler imports and asks. Not for a GPU: that may start CUDA in the fork server,
+    whose children could then not use it."""
     compiler = _COMPILER if compiling and backend == "cpu" else ()
     return (*PRELOADS.get(framework, ()), *compiler)
 

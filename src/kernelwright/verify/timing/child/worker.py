@@ -112,8 +112,12 @@ class _Worker:
 
     def baseline(self, header: dict[str, Any], arrays: list[Any]) -> Answer:
         call = self.model.native_call(self.device)
-        make = BASELINES[header["baseline"]].make
-        with _compiling(header.get("cache")):
+        make, cache = BASELINES[header["baseline"]].make, header.get("cache")
+        with _compiling(cache):
+            if cache is not None and self.framework.name == "torch" and self.device == "cpu":
+                from kernelwright.frameworks._torch_compiler import keep_probes
+
+                keep_probes(_cache_folder(cache["name"]))
             self.subjects[header["name"]] = make(self.framework.name, call)
         self.baselines.add(header["name"])
         return {}, []
