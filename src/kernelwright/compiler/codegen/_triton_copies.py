@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from kernelwright.aul.syntax import Binary, Copy, Int, IntExpr, Place, Slice
 from kernelwright.compiler.codegen import _triton_ops as ops
+from kernelwright.compiler.codegen._triton_index import ONE, row_major
 from kernelwright.compiler.codegen._triton_tiles import TileType, TileWriter
 from kernelwright.errors import UnsupportedError
 
@@ -33,6 +34,7 @@ class CopyWriter(TileWriter):
         mask = self.mask(masks, tile)
         if copy.index is not None:
             pointer, mask = self.indexed(copy, place, tile, pointer, mask)
+        pointer = self.hinted(pointer, copy, tile)
         value = copy.pad if copy.pad is not None else 0
         shown = ops.number(float(value) if tile.dtype in ops.FLOATS else int(value))
         more = f", mask={mask}, other={shown}" if mask else ""
@@ -43,11 +45,20 @@ class CopyWriter(TileWriter):
         pointer, masks = self.address(place, tile, copy.clip)
         mask = self.mask(masks, tile)
         more = f", mask={mask}" if mask else ""
+        pointer = self.hinted(pointer, copy, tile)
         value = self.name(copy.src.name)
         param = self.params[place.name]
         if param.dtype is not None:
             value = ops.convert(value, tile.dtype, param.dtype)
         self.emit(f"tl.store({pointer}, {value}{more})")
+
+    def hinted(self, pointer: str, copy: Copy, tile: TileType) -> str:
+        """A tile's pointer, told how many neighbours a thread should hold (``narrow_lanes``)."""
+        width = self.narrow.get(id(copy))
+        if width is None or not tile.kept:
+            return pointer
+        runs = ", ".join(["1"] * (len(tile.kept) - 1) + [str(width)])
+        return f"tl.max_contiguous({pointer}, ({runs}{',' * (len(tile.kept) == 1)}))"
 
     def address(
         self, place: Place, tile: TileType, checked: bool, axis: int | None = None
@@ -62,7 +73,7 @@ class CopyWriter(TileWriter):
                 f"kernel {self.kernel.name!r}: parameter {place.name!r} has no shape; write "
                 f"{place.name}: U.TensorPtr[U.float32, (...)]"
             )
-        strides = param.strides or _row_major(param.shape)
+        strides = param.strides or row_major(param.shape)
         terms, masks = [], []
         dim = 0  # of the tile
         offset = self.scope.text(param.offset)
@@ -109,7 +120,7 @@ class CopyWriter(TileWriter):
         param = self.params[place.name]
         assert param.shape is not None
         start, size = place.index[copy.axis], param.shape[copy.axis]
-        stride = (param.strides or _row_major(param.shape))[copy.axis]
+        stride = (param.strides or row_major(param.shape))[copy.axis]
         index = self.operand(copy.index.name, tile)
         if tile.kept and not self.tiles[copy.index.name].kept:
             index = f"tl.full((1,), {index}, tl.{self.tiles[copy.index.name].dtype})"
@@ -192,15 +203,3 @@ class CopyWriter(TileWriter):
             if part not in parts:
                 parts.append(part)
         return " & ".join(parts)
-
-
-ONE = {(): 1}
-
-
-def _row_major(shape: Sequence[IntExpr]) -> tuple[IntExpr, ...]:
-    strides: list[IntExpr] = []
-    step: IntExpr = Int(1)
-    for size in reversed(shape):
-        strides.append(step)
-        step = size if step == Int(1) else Binary("*", size, step)
-    return tuple(reversed(strides))

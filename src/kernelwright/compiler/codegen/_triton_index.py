@@ -9,7 +9,7 @@ names, which is either known to be in bounds, or printed as a compile-time condi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from kernelwright.aul import evaluate
@@ -20,6 +20,7 @@ from kernelwright.errors import UnsupportedError
 Atom = tuple[str, IntExpr]  # a name or a subexpression, with its text to compare and sort by
 Poly = Mapping[tuple[Atom, ...], int]  # monomial (sorted atoms) -> coefficient
 
+ONE: Poly = {(): 1}
 PRECEDENCE = {"+": 1, "-": 1, "*": 2, "//": 2, "%": 2}
 
 
@@ -34,6 +35,16 @@ def names_in(expr: IntExpr) -> set[str]:
     if isinstance(expr, Call):
         return set().union(*(names_in(a) for a in expr.args))
     return set()
+
+
+def row_major(shape: Sequence[IntExpr]) -> tuple[IntExpr, ...]:
+    """Strides of a tensor without gaps."""
+    strides: list[IntExpr] = []
+    step: IntExpr = Int(1)
+    for size in reversed(shape):
+        strides.append(step)
+        step = size if step == Int(1) else Binary("*", size, step)
+    return tuple(reversed(strides))
 
 
 def host_text(expr: IntExpr) -> str:

@@ -100,6 +100,7 @@ class TileWriter:
         self.known: dict[str, str] = {}  # text of an index or mask -> the variable that holds it
         self.counts = {"at": 0, "ok": 0, "v": 0}
         self.early: frozenset[str] = frozenset()  # tiles that need a value where declared
+        self.narrow: dict[int, int] = {}  # id of a copy -> neighbours that a thread should hold
 
     # ---- text
 

@@ -21,6 +21,7 @@ from kernelwright.compiler.schedule.scans import ScanEmitter
 from kernelwright.compiler.schedule.space import LoopDim, Space
 from kernelwright.compiler.schedule.stream import StreamEmitter
 from kernelwright.compiler.schedule.symbols import Symbol, product
+from kernelwright.compiler.schedule.tile_shapes import tile_extents
 from kernelwright.compiler.schedule.tiles import TileDim, TileWriter
 
 CORE = aul.CoreIdx()
@@ -206,6 +207,8 @@ class RegionEmitter:
             default = block_for(dims[0].size.value, self.machine.flat, self.machine.cores)
             block = self.tunable("BLOCK", default, choices_around(self.machine.flat))
             blocks[0] = (dims[0], block)
+        elif dims and not self.machine.serial_rows:
+            blocks = self.tile_blocks()
         elif dims and (across := self.transposed()) is not None:
             # Both sides of such a tile are whole cache lines: what is read along one dimension is
             # written along the other.
@@ -221,6 +224,20 @@ class RegionEmitter:
             tm = self.tunable("TM", high, (1, 2, 4, 8, 16, 32))
             blocks[-2:] = [(dims[-2], tm), (dims[-1], tn)]
         self.tiles_kernel(self.name, blocks, serial=False)
+
+    def tile_blocks(self) -> list[tuple[LoopDim, Symbol | None]]:
+        """Tunable extents of all dimensions that a tile has more than one element of."""
+        dims = self.space.dims
+        blocks: list[tuple[LoopDim, Symbol | None]] = [(d, None) for d in dims]
+        names = iter(["TN", "TM", *(f"T{k}" for k in range(3, 3 + len(dims)))])
+        extents = tile_extents(self.space, self.machine)
+        for position in reversed(range(len(dims))):
+            extent = extents[position]
+            if extent > 1 or position == len(dims) - 1:
+                most = 1 << (dims[position].size.value - 1).bit_length()
+                choices = [c for c in choices_around(extent * 2) if c <= most]
+                blocks[position] = (dims[position], self.tunable(next(names), extent, choices))
+        return blocks
 
     def transposed(self) -> int | None:
         """The position of a dimension along which a tensor is contiguous that is not contiguous

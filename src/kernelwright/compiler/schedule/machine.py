@@ -19,7 +19,8 @@ class Machine:
     core, if it is needed twice. ``stream``: elements of one step of a long
     reduction; ``rows``: rows of such a step when the innermost dimension is kept. ``serial_rows``:
     True when one core takes rows one after the other, False when a tile holds several rows.
-    ``dual``: whether reductions over different dimensions share a pass.
+    ``dual``: whether reductions over different dimensions share a pass. ``held``: elements of all
+    tiles that an elementwise core loads at once.
     """
 
     cores: int
@@ -33,6 +34,7 @@ class Machine:
     rows: int
     serial_rows: bool
     dual: bool = True
+    held: int = 16384
 
 
 def machine(target: Target, threads: int) -> Machine:

@@ -1,0 +1,95 @@
+"""Extents of elementwise tiles on machines whose lanes share cache lines.
+
+A tile should be read and written in whole runs of memory, hold enough elements to be worth a core's
+start, and waste few lanes: its extents are powers of two, the tensor's often are not.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from kernelwright.compiler.schedule.machine import Machine
+from kernelwright.compiler.schedule.space import Space, Strides
+
+RUN = 32  # elements side by side that an access should have: a cache line of float32
+SMALL = 8  # a tensor of an eighth of the elements is read again and again from the caches
+ALONG = 16.0  # elements that a piece of a run loses: its lines are shared with the next piece
+LEAST = 512  # elements of a tile, however many tensors it is made of
+
+
+def fitted(extent: int, limit: int, weight: float) -> int:
+    """The power of two up to ``limit`` that cuts ``extent`` with least loss: what the last piece
+    has too much, and ``weight / block`` for each piece."""
+    extent = max(1, extent)
+    best, least = 1, float("inf")
+    block = 1
+    while block <= max(1, limit):
+        loss = -(-extent // block) * block / extent * (1 + weight / block)
+        if loss < least:
+            best, least = block, loss
+        if block >= extent:
+            break
+        block *= 2
+    return best
+
+
+def tile_extents(space: Space, machine: Machine) -> list[int]:
+    """Elements of each of the space's dimensions in a tile; 1 where the tile has none."""
+    dims = space.dims
+    area = tile_area(space, machine)
+    extents = [1] * len(dims)
+    accesses = [*space.stores, *sorted(space.loads.values(), key=lambda s: -reach(space, s))]
+    total = prod(d.size.value for d in dims)
+    for strides in accesses:
+        if reach(space, strides) * SMALL >= total:
+            cover(space, strides, extents, area)
+    for position in reversed(range(len(dims))):
+        room = area // prod(extents) * extents[position]
+        if position == len(dims) - 1:
+            room = min(room, max(machine.wide, extents[position]))
+        if room > extents[position]:
+            weight = ALONG if position == len(dims) - 1 else 1.0
+            extents[position] = max(
+                extents[position], fitted(dims[position].size.value, room, weight)
+            )
+    return extents
+
+
+def tile_area(space: Space, machine: Machine) -> int:
+    """Elements of a tile: fewer where it is made of many tensors, or where there are not enough of
+    them for all cores."""
+    total = prod(d.size.value for d in space.dims)
+    each = min(machine.held // max(1, len(space.loads)), total // machine.cores)
+    area = max(LEAST, min(machine.area, each))
+    return 1 << (area.bit_length() - 1)
+
+
+def reach(space: Space, strides: Strides) -> int:
+    """How many elements an access touches."""
+    return prod(d.size.value for d in space.dims if d.atoms[-1] in strides)
+
+
+def cover(space: Space, strides: Strides, extents: list[int], area: int) -> None:
+    """Raises ``extents`` until an access has ``RUN`` elements of a tile side by side, as far as
+    its memory and ``area`` allow."""
+    steps = {
+        i: abs(strides[d.atoms[-1]].value)
+        for i, d in enumerate(space.dims)
+        if d.atoms[-1] in strides and strides[d.atoms[-1]].value
+    }
+    run, step = 1, 0
+    for position in sorted(steps, key=lambda i: (steps[i], -i)):
+        size = space.dims[position].size.value
+        if size <= 1:
+            continue
+        if run >= RUN or (step and steps[position] != step):
+            return
+        wanted = 1
+        while wanted * run < RUN and wanted < size:
+            wanted *= 2
+        room = area // prod(extents) * extents[position]
+        block = fitted(size, min(wanted, room), ALONG)
+        extents[position] = max(extents[position], block)
+        if extents[position] < size:
+            return
+        run, step = run * size, steps[position] * size

@@ -1,0 +1,57 @@
+"""How many neighbours each thread of a Triton kernel holds: what the printer tells Triton."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from kernelwright.compiler.codegen.triton import PRINTER
+from kernelwright.compiler.schedule import design
+from kernelwright.graph import Builder, Graph, Node, TensorType
+from kernelwright.schema import Target
+
+GPU = Target("cuda", "sm_90")
+
+
+def source(node: Node, *inputs: Node) -> str:
+    made = design(Graph("op", list(inputs), [], [node], "tensor"), GPU)
+    return PRINTER.print(made, GPU, "torch", {}).files["kernel.py"].decode()
+
+
+def window(shape: tuple[int, ...], starts: tuple[int, ...], steps: tuple[int, ...]) -> str:
+    """A kernel that copies a window of (64, 256) float32."""
+    b = Builder()
+    x = b.input("x", 0, TensorType((64, 256), "float32"))
+    node = b.make("window", [x], starts=starts, steps=steps, shape=shape, value=0.0)
+    return source(b.neg(node), x)
+
+
+@pytest.mark.parametrize(
+    ("shape", "starts", "steps"),
+    [((64, 128), (0, 0), (1, 2)), ((64, 256), (0, 255), (1, -1)), ((64, 84), (0, 1), (1, 3))],
+    ids=["every_other", "flipped", "every_third"],
+)
+def test_lanes_are_neighbours_where_no_vector_can_be_read(
+    shape: tuple[int, ...], starts: tuple[int, ...], steps: tuple[int, ...]
+) -> None:
+    text = window(shape, starts, steps)
+    accesses = re.findall(r"tl\.(?:load|store)\((.*)", text)
+    assert len(accesses) == 2
+    assert all(re.match(r"tl\.max_contiguous\(.*, \((1, )?1,?\)\)", a) for a in accesses)
+
+
+def test_aligned_runs_are_left_to_triton() -> None:
+    assert "max_contiguous" not in window((64, 128), (0, 128), (1, 1))
+
+
+def test_a_transposed_operand_keeps_its_own_lanes() -> None:
+    """Flipped where it is stored, every access scalar; loaded along another axis, in vectors."""
+    b = Builder()
+    x = b.input("x", 0, TensorType((64, 64, 32), "float32"))
+    y = b.input("y", 1, TensorType((64, 32, 64), "float32"))
+    flipped = b.make("flip", [y], axes=(2,))
+    text = source(b.add(b.transpose(x, axes=(0, 2, 1)), flipped), x, y)
+    loads = {line[0]: line for line in re.findall(r"tl\.load\((?:tl\.max_contiguous\()?(.*)", text)}
+    hinted = {c: f"tl.load(tl.max_contiguous({line}" in text for c, line in loads.items()}
+    assert hinted == {"x": False, "y": True}
