@@ -13,7 +13,7 @@ import difflib
 import logging
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -175,6 +175,31 @@ def cuda_variables(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     environ = os.environ if environ is None else environ
     names = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "CUDA_HOME", "TRITON_LIBCUDA_PATH")
     return {name: environ[name] for name in names if name in environ}
+
+
+# Names by which users of the reference system say which model to use, oldest prefix last.
+_MODEL_PREFIXES = ("AKG_AGENTS_", "AIKG_")
+
+
+def environment_of(
+    names: Iterable[str], environ: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Those of ``names`` that are set, with their values."""
+    environ = os.environ if environ is None else environ
+    return {name: environ[name] for name in names if name in environ}
+
+
+def model_variables(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What ``AIKG_BASE_URL``, ``AIKG_MODEL_NAME``, ``AIKG_API_KEY``, ``AIKG_MODEL_ENABLE_THINK``
+    and the like (also with the prefix ``AKG_AGENTS_``, which wins) are set to, without prefix."""
+    environ = os.environ if environ is None else environ
+    names = ("BASE_URL", "MODEL_NAME", "API_KEY", "MODEL_ENABLE_THINK", "VLLM_API_BASE")
+    found: dict[str, str] = {}
+    for name in (*names, "OLLAMA_API_BASE"):
+        texts = (environ.get(prefix + name, "").strip() for prefix in _MODEL_PREFIXES)
+        if text := next(filter(None, texts), ""):
+            found[name] = text
+    return found
 
 
 def ascend_home(environ: Mapping[str, str] | None = None) -> Path | None:

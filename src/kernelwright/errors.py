@@ -12,6 +12,9 @@ KernelwrightError
 ├── DesignError               a design of the builtin Designer is wrong; exit code 3
 ├── CompileError              a tool refused generated code; carries stderr and the command
 ├── SandboxError              the machine could not run an isolated job; exit code 3
+├── ModelError                a language model gave no answer (a RuntimeError too)
+│   ├── BudgetExhausted       a limit on requests, tokens, money, time or evaluations is reached
+│   └── ReplayMismatch        a replayed run asks what the recorded one did not; carries the diff
 └── StoreError                the record of runs cannot be read or written
 
 A bad *candidate* is never an exception: it is an ``Evaluation``.
@@ -106,6 +109,34 @@ class CompileError(KernelwrightError):
 
 class SandboxError(KernelwrightError):
     pass
+
+
+class ModelError(KernelwrightError, RuntimeError):
+    """A language model gave no usable answer. ``kind`` is one word for what went wrong
+    ("rate_limit", "auth", ...; see llm/failure.py), ``status`` the HTTP status or None."""
+
+    def __init__(self, message: str, kind: str = "model", status: int | None = None) -> None:
+        super().__init__(message)
+        self.kind, self.status = kind, status
+        self.attempts: tuple[object, ...] = ()  # the failed tries, as llm.chat.Attempt
+        if kind in ("auth", "not_found", "certificate"):
+            self.exit_code = 2  # a key, a name or an address that the user gave
+
+
+class BudgetExhausted(ModelError):
+    """``limit`` names what ran out: requests, tokens, cost, wall_s or evaluations."""
+
+    def __init__(self, message: str, limit: str) -> None:
+        super().__init__(message, "budget")
+        self.limit = limit
+
+
+class ReplayMismatch(ModelError):
+    """``diff`` is a unified diff of what was recorded and what is asked now."""
+
+    def __init__(self, message: str, diff: str) -> None:
+        super().__init__(message + (f"\n{diff}" if diff else ""), "replay")
+        self.diff = diff
 
 
 class StoreError(KernelwrightError):

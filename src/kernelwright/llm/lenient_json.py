@@ -1,0 +1,101 @@
+"""JSON as language models print it: among prose, with raw line ends in texts, with commas too many,
+or as a Python literal."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+MAX_CHARS = 400_000
+MAX_TRIES = 200
+_DECODER = json.JSONDecoder(strict=False)
+_TRAILING_COMMA = re.compile(r",(\s*[}\]])")
+_START = re.compile(r"\{|\[(?=\s*[\[{])")
+
+
+def parse(text: str) -> Any:
+    """The one JSON value that ``text`` is, perhaps in a fence or among prose: the whole text, else
+    the longest value in it. Raises ValueError when there is none."""
+    try:
+        return _DECODER.decode(text.strip())
+    except (ValueError, RecursionError):
+        pass
+    found = list(values_in(text))
+    if not found:
+        raise ValueError("no JSON was found in the answer")
+    return max(found, key=lambda item: item[1] - item[0])[2]
+
+
+def values_in(text: str) -> Iterator[tuple[int, int, Any]]:
+    """(start, end, value) of the objects, and lists of them, that stand in ``text``, outermost
+    ones only. What is not closed is left out."""
+    text = text[:MAX_CHARS]
+    at, tries = 0, 0
+    while tries < MAX_TRIES and (match := _START.search(text, at)):
+        tries += 1
+        at = match.start()
+        read = _read_at(text, at)
+        if read is None:
+            at += 1
+            continue
+        value, end = read
+        yield at, end, value
+        at = end
+
+
+def _read_at(text: str, start: int) -> tuple[Any, int] | None:
+    try:
+        return _DECODER.raw_decode(text, start)
+    except (ValueError, RecursionError):
+        pass
+    end = _closing(text, start)
+    if end is None:
+        return None
+    part = text[start:end]
+    try:
+        return _DECODER.decode(_TRAILING_COMMA.sub(r"\1", part)), end
+    except (ValueError, RecursionError):
+        pass
+    try:
+        value = ast.literal_eval(part)
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return None
+    return (value, end) if _is_json(value) else None
+
+
+def _closing(text: str, start: int) -> int | None:
+    """Where the bracket at ``start`` closes, texts in quotes (also triple ones) skipped."""
+    depth, at = 0, start
+    while at < len(text):
+        char = text[at]
+        if char in "\"'":
+            quote = char * 3 if text.startswith(char * 3, at) else char
+            at = _after_quote(text, at + len(quote), quote)
+            continue
+        depth += (char in "{[") - (char in "}]")
+        at += 1
+        if depth == 0:
+            return at
+    return None
+
+
+def _after_quote(text: str, at: int, quote: str) -> int:
+    while at < len(text):
+        if text[at] == "\\":
+            at += 2
+        elif text.startswith(quote, at):
+            return at + len(quote)
+        else:
+            at += 1
+    return at
+
+
+def _is_json(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(k, str) and _is_json(v) for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return all(_is_json(item) for item in value)
+    return value is None or isinstance(value, str | bool | int | float)
