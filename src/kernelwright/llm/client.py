@@ -37,6 +37,7 @@ class _Exchange:
     request: ChatRequest
     attempts: list[Attempt] = field(default_factory=list)
     without: list[str] = field(default_factory=list)  # left out here, in the order of suspicion
+    blamed: list[str] = field(default_factory=list)  # those of them that the endpoint named
     failures: int = 0  # transient ones in a row
     malformed: int = 0
     silent_ends: int = 0  # streams that ended without saying so
@@ -165,6 +166,8 @@ class Client:
             wait = self._after_malformed(asked, exchange, failure)
         elif feature := self._suspect(asked, exchange, failure):
             exchange.without.append(feature)
+            if feature in failure.named:
+                exchange.blamed.append(feature)
             self._note(exchange, failure, 0.0, (feature,))
             return
         elif failure.kind == "truncated" and self._grow(exchange):
@@ -266,9 +269,9 @@ class Client:
         log.info("%s: %s: %s%s", self.provider.endpoint, failure.kind, message, then)
 
     def _learn_from(self, asked: Asked, exchange: _Exchange, result: ChatResult) -> None:
-        """After an answer: the feature left out last was at fault; what was used is understood."""
-        if exchange.without:
-            at_fault = exchange.without[-1]
+        """After an answer: what was named was at fault, and so was what was left out last; what
+        was used is understood."""
+        for at_fault in dict.fromkeys([*exchange.blamed, *exchange.without[-1:]]):
             last = exchange.attempts[-1] if exchange.attempts else None
             why = next((a for a in reversed(exchange.attempts) if at_fault in a.without), last)
             slip = why is not None and why.kind == "malformed"
