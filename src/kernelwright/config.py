@@ -12,6 +12,7 @@ import dataclasses
 import difflib
 import logging
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -178,6 +179,7 @@ def cuda_variables(environ: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 # Names by which users of the reference system say which model to use, oldest prefix last.
+_SECRET = re.compile(r"(^|_)(\w*KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.I)
 _MODEL_PREFIXES = ("AKG_AGENTS_", "AIKG_")
 
 
@@ -187,6 +189,12 @@ def environment_of(
     """Those of ``names`` that are set, with their values."""
     environ = os.environ if environ is None else environ
     return {name: environ[name] for name in names if name in environ}
+
+
+def secret_variables(environ: Mapping[str, str] | None = None) -> list[str]:
+    """The names of set variables that look like keys, tokens or passwords: no process that runs a
+    reference or a candidate is given them."""
+    return [name for name in (os.environ if environ is None else environ) if _SECRET.search(name)]
 
 
 def model_variables(environ: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -64,7 +64,9 @@ def model_at(server: ModelServer, tmp_path: Path | None = None, **options: Any) 
 
 
 def test_streams_text_thinking_and_usage() -> None:
-    say = Say("The answer.", thinking="let me see", usage={"prompt_tokens": 5, "completion_tokens": 9})
+    say = Say(
+        "The answer.", thinking="let me see", usage={"prompt_tokens": 5, "completion_tokens": 9}
+    )
     deltas: list[Delta] = []
     with ModelServer([say]) as server:
         result = model_at(server).complete(asking(), deltas.append)
@@ -248,7 +250,7 @@ def test_wrong_usage_is_estimated(usage: Any, stream: bool) -> None:
 NO_TOOLS = Refuse(400, "this model does not support tools")
 NO_SCHEMA = Refuse(400, "response_format of type json_schema is not supported")
 NO_OBJECT = Refuse(400, "json_object is not supported")
-ACTION = '{"call": {"name": "check", "arguments": %s}}' % CALL
+ACTION = f'{{"call": {{"name": "check", "arguments": {CALL}}}}}'
 
 
 @pytest.mark.parametrize(
@@ -291,7 +293,11 @@ def test_an_endpoint_that_refuses_everything_is_not_asked_for_ever() -> None:
         ("stream_options", "unknown field stream_options", "stream_options"),
         ("stream", "streaming is not supported", "stream"),
         ("seed", "seed is not supported", "seed"),
-        ("max_tokens", "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens'.", "max_tokens"),
+        (
+            "max_tokens",
+            "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens'.",
+            "max_tokens",
+        ),
         ("temperature", "temperature must be 1 for this model", "temperature"),
     ],
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 MAX_CHARS = 400_000
 MAX_TRIES = 200
+MAX_SCANNED = 500_000  # characters in all that brackets are matched in: many may never close
 _DECODER = json.JSONDecoder(strict=False)
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 _START = re.compile(r"\{|\[(?=\s*[\[{])")
@@ -33,11 +34,12 @@ def values_in(text: str) -> Iterator[tuple[int, int, Any]]:
     """(start, end, value) of the objects, and lists of them, that stand in ``text``, outermost
     ones only. What is not closed is left out."""
     text = text[:MAX_CHARS]
-    at, tries = 0, 0
-    while tries < MAX_TRIES and (match := _START.search(text, at)):
+    at, tries, left = 0, 0, MAX_SCANNED
+    while tries < MAX_TRIES and left > 0 and (match := _START.search(text, at)):
         tries += 1
         at = match.start()
-        read = _read_at(text, at)
+        read, scanned = _read_at(text, at, at + left)
+        left -= scanned
         if read is None:
             at += 1
             continue
@@ -46,30 +48,32 @@ def values_in(text: str) -> Iterator[tuple[int, int, Any]]:
         at = end
 
 
-def _read_at(text: str, start: int) -> tuple[Any, int] | None:
+def _read_at(text: str, start: int, limit: int) -> tuple[tuple[Any, int] | None, int]:
+    """((value, end) or None, characters looked at)."""
     try:
-        return _DECODER.raw_decode(text, start)
+        return _DECODER.raw_decode(text, start), 0
     except (ValueError, RecursionError):
         pass
-    end = _closing(text, start)
-    if end is None:
-        return None
+    end, is_closed = _closing(text, start, min(limit, len(text)))
     part = text[start:end]
+    if not is_closed:
+        return None, len(part)
     try:
-        return _DECODER.decode(_TRAILING_COMMA.sub(r"\1", part)), end
+        return (_DECODER.decode(_TRAILING_COMMA.sub(r"\1", part)), end), len(part)
     except (ValueError, RecursionError):
         pass
     try:
         value = ast.literal_eval(part)
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-        return None
-    return (value, end) if _is_json(value) else None
+        return None, len(part)
+    return ((value, end) if _is_json(value) else None), len(part)
 
 
-def _closing(text: str, start: int) -> int | None:
-    """Where the bracket at ``start`` closes, texts in quotes (also triple ones) skipped."""
+def _closing(text: str, start: int, limit: int) -> tuple[int, bool]:
+    """Where the bracket at ``start`` closes, texts in quotes (also triple ones) skipped; or the
+    limit, and False."""
     depth, at = 0, start
-    while at < len(text):
+    while at < limit:
         char = text[at]
         if char in "\"'":
             quote = char * 3 if text.startswith(char * 3, at) else char
@@ -78,8 +82,8 @@ def _closing(text: str, start: int) -> int | None:
         depth += (char in "{[") - (char in "}]")
         at += 1
         if depth == 0:
-            return at
-    return None
+            return at, True
+    return limit, False
 
 
 def _after_quote(text: str, at: int, quote: str) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from kernelwright.config import environment_of, model_variables
-from kernelwright.errors import ConfigError, UnknownNameError
+from kernelwright.errors import ConfigError, UnknownNameError, UsageError
 from kernelwright.llm.chat import Sampling
 from kernelwright.llm.provider import find_provider
 from kernelwright.llm.secret import Secret
@@ -80,7 +80,7 @@ def find_preset(
         return _settings(
             name, preset, base, str(preset.get("model", "")).format(rest=rest), environ
         )
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, UsageError) as error:
         if isinstance(error, PresetError):
             raise
         raise PresetError(f"the model preset {name!r} is malformed: {error}") from error

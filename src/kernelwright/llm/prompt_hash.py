@@ -18,7 +18,7 @@ _CLOCK = r"\d\d:\d\d(?::\d\d(?:\.\d+)?)?"
 _NORMAL = (
     (re.compile(rf"{_NUMBER}(?:e[+-]?\d+)?\s*(?:{_TIME_UNITS})\b"), "<time>"),
     (re.compile(rf"{_NUMBER}(?:{_RATES})(?!\w)"), "<rate>"),
-    (re.compile(r"(?:/[\w.+-]+)*/(?:tmp|T|temp)/[\w./+-]+"), "<path>"),
+    (re.compile(r"(?:/[\w.+-]+){0,12}/(?:tmp|T|temp)/[\w./+-]+"), "<path>"),
     (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE), "<id>"),
     (re.compile(r"\b0x[0-9a-f]{6,}\b", re.IGNORECASE), "<address>"),
     (re.compile(rf"\b\d{{4}}-\d\d-\d\d[T ]{_CLOCK}(?:Z|[+-]\d\d:?\d\d)?"), "<when>"),

@@ -91,14 +91,13 @@ class Recorder:
         self._file.close()
 
     def add(self, entry: Mapping[str, Any]) -> None:
-        """Writes one line; it is on disk when this returns. Secrets are masked."""
+        """Writes one line, which outlives this process from then on. Secrets are masked."""
         line = json.dumps(masked_tree(entry), ensure_ascii=False, default=str).encode() + b"\n"
         with self._lock:
             try:
                 with _locked(self._file):
                     self._file.write(line)
                     self._file.flush()
-                    os.fsync(self._file.fileno())
             except (OSError, ValueError) as error:
                 raise StoreError(f"the record {self.path} cannot be written: {error}") from error
 

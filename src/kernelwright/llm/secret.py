@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -65,7 +66,7 @@ def masked(text: str) -> str:
     for value in values:
         if value in text:
             text = text.replace(value, MASK)
-    return re.sub(r"(\w+://)[^/\s@:]+(:[^/\s@]*)?@", rf"\1{MASK}@", text)
+    return re.sub(r"://[^/\s@]+@", f"://{MASK}@", text)
 
 
 def masked_tree(value: Any) -> Any:
@@ -89,6 +90,10 @@ class _Masking(logging.Filter):
         text = record.getMessage()
         if (clean := masked(text)) != text:
             record.msg, record.args = clean, ()
+        if record.exc_info and record.exc_info[0] is not None:
+            trace = "".join(traceback.format_exception(*record.exc_info)).rstrip()
+            if (clean := masked(trace)) != trace:
+                record.exc_info, record.exc_text = None, clean
         return True
 
 

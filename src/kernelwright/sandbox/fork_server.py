@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import kernelwright
+from kernelwright.config import secret_variables
 from kernelwright.errors import SandboxError
 from kernelwright.sandbox import bubblewrap
 from kernelwright.sandbox.isolation import Level
@@ -92,7 +93,9 @@ class ForkServer:
                 show_host=not kind.readable,
             )
         else:
-            clean = ["-i"] if kind.level else []
+            # A plain child has the user's environment, but no business with the user's keys.
+            secret = (f"--unset={name}" for name in secret_variables())
+            clean = ["-i"] if kind.level else list(secret)
             line = ["env", *clean, *(f"{name}={value}" for name, value in env.items()), *python]
         return subprocess.Popen(
             line,

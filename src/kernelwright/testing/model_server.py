@@ -261,7 +261,7 @@ def _events(reply: Say) -> list[dict[str, Any]]:
         deltas.append({"tool_calls": [{**head, "function": {"name": name, "arguments": ""}}]})
         for piece in (text[: len(text) // 2], text[len(text) // 2 :]):
             deltas.append({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
-    events = [(delta, None) for delta in deltas]
+    events: list[tuple[dict[str, Any], str | None]] = [(delta, None) for delta in deltas]
     if not reply.unfinished:
         events.append(({}, reply.finish))
     return [

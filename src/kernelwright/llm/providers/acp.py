@@ -243,6 +243,9 @@ async def _end(process: Any) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
+    # The pipes are closed here, for the loop ends right after; asyncio has no public way.
+    process._transport.close()
+    await asyncio.sleep(0)
 
 
 def _prompt(request: ChatRequest) -> str:
