@@ -159,6 +159,9 @@ def _layout_cases() -> dict[str, list[Case]]:
             )
             for dtype in ANY
         ],
+        "index_add": [
+            ([((4, 3), dtype), ((6,), "int64"), ((6, 3), dtype)], {}) for dtype in NUMBERS
+        ],
         "window": _same(ANY, (4, 5), starts=(-1, 4), steps=(2, -1), shape=(3, 6), value=1),
         "max_pool": _pools(NUMBERS, dilation=(2, 1))
         + _pools(("float32",), kernel=(7, 6), stride=(7, 6), out=(1, 1), dilation=(1, 1)),

@@ -33,6 +33,11 @@ class TaskSpec:
     task_type: str = "precision_only"  # or "profile"
     path: str = "<string>"
 
+    @property
+    def reference_name(self) -> str:
+        """What a copy of the source is called in a folder of results."""
+        return "reference.json" if self.framework == "graphkernel" else "reference.py"
+
     def key(self) -> str:
         """16 hex digits that name this task's source, framework and target."""
         text = "\0".join([self.op_name, self.source, self.framework, str(self.target)])

@@ -103,8 +103,8 @@ def read_candidate(out: Path, entry: Mapping[str, Any]) -> Candidate | None:
 
 
 def write_result(out: Path, spec: TaskSpec, result: OptimizeResult) -> None:
-    """reference.py, evaluation.json and report.html."""
-    write_file(out / "reference.py", spec.source.encode())
+    """The reference's source, evaluation.json and report.html."""
+    write_file(out / spec.reference_name, spec.source.encode())
     record = {
         "result": result.to_json(),
         "notes": list(result.notes),

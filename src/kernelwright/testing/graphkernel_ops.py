@@ -20,8 +20,8 @@ def cases() -> list[Case]:
     """All of them; names are distinct."""
     families = (
         _unary, _binary, _comparisons, _logic, _selections, _casts, _others, _reductions, _scans,
-        _reshapes, _moves, _slices, _pads, _layouts, _lookups, _products, _convolutions, _pools,
-        _complex, _effects, _forms,
+        _reshapes, _moves, _slices, _pads, _layouts, _lookups, _scatters, _sparse, _products,
+        _convolutions, _pools, _complex, _effects, _forms,
     )  # fmt: skip
     return [case for family in families for case in family()]
 
@@ -383,6 +383,77 @@ def _lookups() -> Iterator[Case]:
     yield single("OneHot", lambda i: np.moveaxis(one_hot[i], -1, 1), [at], [tensor("y", (2, 5, 3))],
                  axis=1, constants=[number("d", 5, "int32"), *on_off],
                  label="OneHot_depth_operand")  # fmt: skip
+
+
+# ---- scatters ------------------------------------------------------------------------------------
+
+
+def _scatters() -> Iterator[Case]:
+    def segments(x: np.ndarray, i: np.ndarray) -> np.ndarray:
+        out = np.zeros((6, *x.shape[i.ndim :]))
+        for place in np.ndindex(i.shape):
+            out[i[place]] += x[place]
+        return out
+
+    for dtype, name in itertools.product(
+        ("float32", "float16", "int32"), ("num_segments", "numSegments")
+    ):
+        x, at = tensor("x", (9, 4), dtype), tensor("i", (9,), "int32")
+        count: dict[str, Any] = {name: 6}
+        yield single("UnsortedSegmentSum", segments, [x, at], [tensor("y", (6, 4), dtype)],
+                     label=f"UnsortedSegmentSum_{name}_{dtype}", **count)  # fmt: skip
+    x, at = tensor("x", (3, 5, 4)), tensor("i", (3, 5), "int32")
+    yield single("UnsortedSegmentSum", segments, [x, at], [tensor("y", (6, 4))],
+                 label="UnsortedSegmentSum_two_axes",
+                 constants=[number("n", 6, "int32")])  # fmt: skip
+
+    def added(x: np.ndarray, i: np.ndarray, u: np.ndarray) -> np.ndarray:
+        out = x.copy()
+        for row, values in zip(i, u):
+            if 0 <= row[0] < x.shape[0] and 0 <= row[1] < x.shape[1]:
+                out[tuple(row)] += values
+        return out
+
+    yield single("TensorScatterAdd", added, [tensor("x", (4, 3, 2)), tensor("i", (7, 2), "int32"),
+                 tensor("u", (7, 2))], [tensor("y", (4, 3, 2))])  # fmt: skip
+    rng = np.random.default_rng(2)
+    outside = np.array([[0, 1], [4, 0], [-1, 2], [3, 2], [0, 1], [1, 3], [2, 2]])
+    yield single("TensorScatterAdd", added, [tensor("x", (4, 3, 2)), tensor("i", (7, 2), "int32"),
+                 tensor("u", (7, 2))], [tensor("y", (4, 3, 2))], label="TensorScatterAdd_outside",
+                 given=[rng.random((4, 3, 2)), outside, rng.random((7, 2))])  # fmt: skip
+
+
+def _sparse() -> Iterator[Case]:
+    """Matrices of 4 rows and 5 columns with 9 values."""
+    starts, columns = tensor("p", (5,), "int32"), tensor("i", (9,), "int32")
+    values, flat = tensor("v", (9,)), [tensor("y", (9,))]
+
+    def rows(p: np.ndarray) -> np.ndarray:
+        return np.repeat(np.arange(4), np.diff(p))
+
+    def dense(p: np.ndarray, i: np.ndarray, v: np.ndarray) -> np.ndarray:
+        out = np.zeros((4, 5))
+        np.add.at(out, (rows(p), i), v)
+        return out
+
+    shape: dict[str, Any] = {"dense_shape": [4, 5]}
+    inputs = [starts, columns, values, tensor("d", (4, 5))]
+    yield single("CSRMul", lambda p, i, v, d: v * d[rows(p), i], inputs, flat, **shape)
+    yield single("CSRDiv", lambda p, i, v, d: v / d[rows(p), i], inputs, flat, **shape)
+    narrow = [*inputs[:3], tensor("d", (4, 1))]
+    yield single("CSRMul", lambda p, i, v, d: v * d[rows(p), 0], narrow, flat,
+                 label="CSRMul_column", **shape)  # fmt: skip
+    yield single("CSRGather", lambda p, i, d: d[rows(p), i], [starts, columns, inputs[3]], flat,
+                 **shape)  # fmt: skip
+    yield single("CSRReduceSum", lambda p, i, v: dense(p, i, v).sum(1, keepdims=True), inputs[:3],
+                 [tensor("y", (4, 1))], axis=1, **shape)  # fmt: skip
+    for name, width in {"CSRMV": 1, "CSRMM": 3}.items():
+        yield single(name, lambda p, i, v, d: dense(p, i, v) @ d,
+                     [*inputs[:3], tensor("d", (5, width))], [tensor("y", (4, width))],
+                     **shape)  # fmt: skip
+    yield single("CSR2COO", rows, [starts], [tensor("y", (9,), "int32")], nnz=9)
+    yield single("COO2CSR", lambda r: np.array([(r < h).sum() for h in range(5)]),
+                 [tensor("r", (9,), "int32")], [tensor("y", (5,), "int32")], height=4)  # fmt: skip
 
 
 # ---- products ------------------------------------------------------------------------------------

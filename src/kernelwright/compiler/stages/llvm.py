@@ -6,7 +6,10 @@ import functools
 from collections.abc import Collection
 from typing import Any
 
+from kernelwright.compiler.stages.single_stores import single_stores
 from kernelwright.errors import CompileError, MissingDependencyError
+
+_REVISION = 2  # of what is done here besides LLVM
 
 
 def _binding() -> Any:
@@ -33,10 +36,10 @@ def _target_machine() -> Any:
 
 
 def version() -> str:
-    """LLVM's version and the CPU that code is made for; part of cache keys."""
+    """LLVM's version, ours, and the CPU that code is made for; part of cache keys."""
     binding = _binding()
     numbers = ".".join(map(str, binding.llvm_version_info))
-    return f"llvm {numbers} {binding.get_host_cpu_name()}"
+    return f"llvm {numbers} {binding.get_host_cpu_name()} {_REVISION}"
 
 
 def optimized(ir_text: str, exported: Collection[str]) -> Any:
@@ -45,10 +48,7 @@ def optimized(ir_text: str, exported: Collection[str]) -> Any:
     Raises CompileError with LLVM's words.
     """
     binding, machine = _binding(), _target_machine()
-    try:
-        module = binding.parse_assembly(ir_text)
-    except RuntimeError as error:
-        raise CompileError("LLVM refused the IR", "llvmlite parse_assembly", str(error)) from error
+    module = _parsed(ir_text)
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
     for function in module.functions:
@@ -59,7 +59,16 @@ def optimized(ir_text: str, exported: Collection[str]) -> Any:
     options.slp_vectorization = True
     builder = binding.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
-    return module
+    text = str(module)
+    plain = single_stores(text)
+    return module if plain == text else _parsed(plain)
+
+
+def _parsed(ir_text: str) -> Any:
+    try:
+        return _binding().parse_assembly(ir_text)
+    except RuntimeError as error:
+        raise CompileError("LLVM refused the IR", "llvmlite parse_assembly", str(error)) from error
 
 
 def assembly(module: Any) -> str:

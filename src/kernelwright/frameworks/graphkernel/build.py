@@ -23,10 +23,12 @@ _CARRYING = ("cast", "reshape", "transpose", "expand", "slice")
 @dataclass(frozen=True)
 class Built:
     """``graph``, and ``holds``: the range (low, high; half open) of the integers in an input, by
-    its position, for those that are places in another tensor or divide."""
+    its position, for those that are places in another tensor or divide. ``rises``: the last of
+    integers that rise from 0."""
 
     graph: Graph
     holds: dict[int, tuple[int, int]] = field(default_factory=dict)
+    rises: dict[int, int] = field(default_factory=dict)
 
 
 def build(info: Info, shapes: Sequence[tuple[int, ...]]) -> Built:
@@ -48,6 +50,7 @@ class Build:
         self.written: dict[str, Value] = {}
         self.fake: set[str] = set()  # listed results that are not there
         self.holds: dict[int, tuple[int, int]] = {}
+        self.rises: dict[int, int] = {}
         self.position: dict[int, int] = {}  # id of an input's node -> its place
         self.declared: dict[str, Tensor] = {t.name: t for t in info.inputs}
         self.atomic: list[str] = []
@@ -65,7 +68,7 @@ class Build:
     def run(self) -> Built:
         for op in self.info.ops:
             self.step(op)
-        return Built(self.graph(), self.holds)
+        return Built(self.graph(), self.holds, self.rises)
 
     # ---- one op ------------------------------------------------------------------------------
 
@@ -100,7 +103,7 @@ class Build:
         handler = ALL_OPS.get(op.name)
         if handler is None:
             said = f"unknown op {op.name!r}{nearest(op.name, ALL_OPS)}"
-            raise Complaint("name", said, "use an op of the table (docs/graphkernel.md)")
+            raise Complaint("name", said, "use one that docs/graphkernel.md lists")
         if op.attrs.get("enable_atomic_add"):
             self.atomic.append(op.outputs[0].name)
         made = handler(Call(self, op))
@@ -253,6 +256,13 @@ class Build:
         if place is not None and node.dtype not in ("bool", "float32", "float16", "bfloat16"):
             before = self.holds.get(place, (low, high))
             self.holds[place] = (max(low, before[0]), min(high, before[1]))
+
+    def sorted_up_to(self, node: Node, last: int) -> None:
+        """Notes that the integers in ``node`` rise from 0 to ``last``."""
+        while node.op in _CARRYING:
+            node = node.inputs[0]
+        if (place := self.position.get(node.id)) is not None:
+            self.rises[place] = last
 
     # ---- the whole ---------------------------------------------------------------------------
 

@@ -60,7 +60,9 @@ class GraphKernelModel:
         if self._laws is None:
             self._laws = domains.laws(built.graph)
         return [
-            _drawn(node.shape, node.dtype, rng, self._laws.get(i), built.holds.get(i))
+            _rising(node.shape, node.dtype, rng, built.rises[i])
+            if i in built.rises
+            else _drawn(node.shape, node.dtype, rng, self._laws.get(i), built.holds.get(i))
             for i, node in enumerate(built.graph.inputs)
         ]
 
@@ -197,6 +199,13 @@ def _drawn(
     low, high = held if held is not None else (0 if dtype == "uint8" else -8, 9)
     limits: Mapping[str, int] = {"int8": 128, "uint8": 256, "int16": 1 << 15}
     return rng.integers(low, max(low + 1, min(high, limits.get(dtype, high))), shape).astype(kind)
+
+
+def _rising(shape: tuple[int, ...], dtype: str, rng: np.random.Generator, last: int) -> np.ndarray:
+    """Integers that rise from 0 to ``last``, as the starts of rows do."""
+    (count,) = shape
+    inner = np.sort(rng.integers(0, last + 1, max(0, count - 2)))
+    return np.concatenate([[0], inner, [last]])[:count].astype(DTYPES[dtype])
 
 
 def _widened(value: Any) -> np.ndarray:

@@ -13,11 +13,12 @@ from kernelwright.frameworks.graphkernel import (
     lookups,
     products,
     reductions,
+    scatters,
     shapes,
 )
 
 _FAMILIES = (
-    elementwise, complex_numbers, reductions, shapes, layouts, lookups, products, effects,
+    elementwise, complex_numbers, reductions, shapes, layouts, lookups, products, scatters, effects,
 )  # fmt: skip
 
 # op -> what makes its operands' Graph; the result of a Call, or a list for several outputs.

@@ -98,13 +98,16 @@ def write_reproducer(
     """
     (folder / "candidate").mkdir(parents=True, exist_ok=True)
     write_folder(candidate, folder / "candidate")
-    (folder / "reference.py").write_text(spec.source, encoding="utf-8")
+    (folder / spec.reference_name).write_text(spec.source, encoding="utf-8")
+    language = FRAMEWORKS.get(spec.framework).language
     data = _Data(inputs, state, description, truths, reference)
     whole = data.nbytes() <= WHOLE_BYTES
     fields: dict[str, Any] = {
         **_said(spec, candidate, verdict, law=law, seed=seed, layout=layout),
-        **_state_fields(folder, spec.framework, data, whole),
-        **_input_fields(folder, spec.framework, data, whole, law=law, layout=layout),
+        **_state_fields(folder, language, data, whole),
+        **_input_fields(
+            folder, language, data, whole or spec.framework != language, law=law, layout=layout
+        ),
         **_expected_fields(folder, data, whole, verdict, tied),
         "device": device,
         "wall_s": wall_s,
@@ -112,7 +115,7 @@ def write_reproducer(
         "aliased": tuple(description.aliased),
         "policy": dict(description.policy),
     }
-    fields.update(_sources(spec.framework, law, fields))
+    fields.update(_sources(language, law, fields))
     fields["reads_reference"] = fields["makes_inputs"] or fields["makes_state"]
     fields["data_files"] = _data_files(folder, fields)
     script = folder / "reproduce.py"
@@ -141,7 +144,8 @@ def _said(
         "seed": seed,
         "layout": layout,
         "headline": f"law {law}, seed {seed}, layout {layout}: {verdict.status.value} ({check})",
-        "framework": spec.framework,
+        "framework": FRAMEWORKS.get(spec.framework).language,
+        "reference_name": spec.reference_name,
         "entry": candidate.entry,
         "in_child": in_child,
         "not_seen": _NOT_SEEN,
