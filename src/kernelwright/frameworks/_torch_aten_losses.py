@@ -136,24 +136,37 @@ def nll_loss(
     if weight is not None:
         raise NotConvertible("class weights")
     axis = min(1, len(x.shape) - 1)
+    if x.op == "input" and x.type.size and target.type.size:
+        follows = [a - (a > axis) for a in range(len(x.shape))]
+        follows[axis] = -1  # one element a row is read, and no row
+        chosen = c.make(
+            "lookup", x, target, shape=target.shape, follows=tuple(follows), fill=0
+        )  # fmt: skip
+        return _counted(c, c.wide(chosen), target, reduction, ignore_index)
     return _picked(c, c.wide(x), target, axis, reduction, ignore_index)
 
 
 def _picked(
     c: Context, logs: Node, labels: Node, axis: int, reduction: int, ignore_index: int
 ) -> Node:
-    """-logs[label] without the samples whose label is ignore_index, in sum, mean and count."""
+    """-logs[label] without the samples whose label is ignore_index, in sum, mean and count; for
+    what is computed row by row."""
     line = tuple(size if a == axis else 1 for a, size in enumerate(logs.shape))
     column = tuple(1 if a == axis else size for a, size in enumerate(logs.shape))
     classes = c.make("iota", shape=line, axis=axis, dtype=labels.dtype)
     zero = c.cast(0, logs.dtype)
     hit = c.make("eq", classes, c.reshape(labels, column))
     chosen = c.make("sum", c.make("where", hit, logs, zero), axes=(axis,), keepdims=False)
+    return _counted(c, chosen, labels, reduction, ignore_index)
+
+
+def _counted(c: Context, chosen: Node, labels: Node, reduction: int, ignore_index: int) -> Node:
+    zero = c.cast(0, chosen.dtype)
     counted = c.make("ne", labels, c.cast(ignore_index, labels.dtype))
     loss = c.make("where", counted, c.make("neg", chosen), zero)
     if reduction != 1:
         return _reduced(c, loss, reduction)
-    return _divided(c, _total(c, loss), _total(c, c.cast(counted, logs.dtype)))
+    return _divided(c, _total(c, loss), _total(c, c.cast(counted, chosen.dtype)))
 
 
 def _total(c: Context, value: Node) -> Node:

@@ -60,6 +60,26 @@ def leaky_relu(c: Context, x: Node, negative_slope: Number = 0.01) -> Node:
     return c.make("leaky_relu", x, slope=float(negative_slope))
 
 
+@aten("rrelu")
+def rrelu(
+    c: Context, x: Node, lower: Number = 1 / 8, upper: Number = 1 / 3, training: bool = False,
+    generator: object = None,
+) -> Node:  # fmt: skip
+    """In evaluation the slope is the mean of what it is drawn from."""
+    if training:
+        raise NotConvertible("random")
+    return leaky_relu(c, x, (lower + upper) / 2)
+
+
+@aten("rrelu_with_noise", "rrelu_with_noise_functional")
+def rrelu_with_noise(
+    c: Context, x: Node, noise: Node, lower: Number = 1 / 8, upper: Number = 1 / 3,
+    training: bool = False, generator: object = None,
+) -> Node | tuple[Node, None]:  # fmt: skip
+    value = rrelu(c, x, lower, upper, training)
+    return value if len(c.outs) == 1 else (value, None)
+
+
 @aten("hardtanh")
 def hardtanh(c: Context, x: Node, min_val: Number = -1, max_val: Number = 1) -> Node:
     if is_float(x.dtype):

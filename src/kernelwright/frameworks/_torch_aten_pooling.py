@@ -115,7 +115,7 @@ def _uneven(c: Context, x: Node, dims: int, fold: str, fill: float) -> Node:
     rank = len(x.shape)
     if not x.type.size or not c.out.size:
         raise NotConvertible("nothing to pool")
-    for axis in reversed(range(rank - dims, rank)):
+    for axis in range(rank - dims, rank):  # whole rows first
         size, out = x.shape[axis], c.out.shape[axis]
         starts, lengths = _windows(size, out)
         if size == out:

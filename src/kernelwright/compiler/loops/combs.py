@@ -32,12 +32,13 @@ class Comb:
 @dataclass(frozen=True)
 class _Form:
     """A tree of loads with one stride: ``shape`` is equal for trees that differ in the constants
-    of their addresses only, ``places``."""
+    of their addresses only, ``places``. ``loads`` are the loads, each with its place."""
 
     stride: int
     shape: Hashable
     places: tuple[int, ...]
     cost: int
+    loads: frozenset[tuple[Hashable, int]]
 
     @property
     def offset(self) -> int:
@@ -46,6 +47,12 @@ class _Form:
     @property
     def key(self) -> Hashable:
         return (self.stride, self.shape, tuple(p - self.offset for p in self.places))
+
+    @property
+    def shares(self) -> bool:
+        """Whether some of the loads come from one run: taken apart before, that is read once."""
+        runs = {(shape, place // self.stride) for shape, place in self.loads}
+        return len(runs) < len(self.loads)
 
 
 def reads_comb(node: Node) -> bool:
@@ -91,7 +98,8 @@ def _of_load(node: Node) -> _Form:
         access.memory, access.base.terms, tuple(access.strides), tuple(access.inside),
         tuple(access.fixed), tuple(node.shape), node.dtype, repr(node.attrs["pad"]),
     )  # fmt: skip
-    return _Form(stride, shape, (access.base.constant,), 0)
+    place = access.base.constant
+    return _Form(stride, shape, (place,), 0, frozenset([(shape, place)]))
 
 
 def _of_map(node: Node, forms: dict[Node, _Form]) -> _Form | None:
@@ -100,6 +108,7 @@ def _of_map(node: Node, forms: dict[Node, _Form]) -> _Form | None:
     stride, cost = 0, semantics.cost(node.op)
     shapes: list[Hashable] = [node.op, node.dtype, tuple(node.shape)]
     places: tuple[int, ...] = ()
+    loads: frozenset[tuple[Hashable, int]] = frozenset()
     for source in node.inputs:
         if source.shape[-1] == 1:
             shapes.append(source)
@@ -109,4 +118,6 @@ def _of_map(node: Node, forms: dict[Node, _Form]) -> _Form | None:
             return None
         stride, cost, places = form.stride, cost + form.cost, places + form.places
         shapes.append(form.shape)
-    return _Form(stride, tuple(shapes), places, cost) if places else None
+        loads |= form.loads
+    found = _Form(stride, tuple(shapes), places, cost, loads) if places else None
+    return None if found is None or found.shares else found

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 
 from kernelwright.compiler.schedule.selection import few_largest
+from kernelwright.compiler.schedule.short import short_reductions
 from kernelwright.compiler.schedule.tables import with_tables
 from kernelwright.compiler.schedule.windows import lower_windows
 from kernelwright.graph.core import DTYPES, Builder, Graph, Node, is_float
@@ -96,5 +97,7 @@ def normalize(graph: Graph, fixed: bool = True, cores: bool = True) -> Graph:
     graph = rebuild(graph, fold_constants)
     if fixed:
         graph = with_tables(graph)
+        if cores:
+            graph = rebuild(graph, short_reductions(graph))
     graph = lower_windows(graph, cores)
     return separate_outputs(graph)

@@ -305,6 +305,10 @@ class _Lowering:
             axes = [None if n == 1 else next(rest) for n in base.shape]
             inner = self.windowed(window.picked(axes, base.shape), base, ratio)
             return self.builder.reshape(inner, shape=window.shape)
+        merged = _merged(window, x.shape, base.shape)
+        if merged is not None:
+            inner = self.windowed(merged, base, ratio)
+            return self.builder.reshape(inner, shape=window.shape)
         below = self.reshape_below(x)
         if below is x or self.dear(base, ratio):
             return None
@@ -518,6 +522,33 @@ def _cuts(operand: Node, node: Node) -> bool:
         return False
     axis = operand.attrs["axis"]
     return operand.shape[axis] == node.shape[axis]
+
+
+def _merged(window: Window, shape: Sequence[int], base: Sequence[int]) -> Window | None:
+    """A window on a reshape that splits axes, as one on its operand of shape ``base``: of every
+    axis that is split, one part moves and the window holds one element of each other. None where
+    it is no such window, or where it reaches outside."""
+    if any(window.outside(a, n) for a, n in enumerate(shape)) or not math.prod(window.shape):
+        return None
+    starts, steps, sizes, axis = [], [], [], 0
+    for size in base:
+        start, step, extent, stride = 0, 1, 1, size
+        while stride > 1:
+            if axis == len(shape) or stride % shape[axis]:
+                return None
+            stride //= shape[axis]
+            start += window.starts[axis] * stride
+            if window.shape[axis] != 1:
+                if extent != 1:
+                    return None
+                step, extent = window.steps[axis] * stride, window.shape[axis]
+            axis += 1
+        starts.append(start)
+        steps.append(step)
+        sizes.append(extent)
+    if any(n != 1 for n in shape[axis:]):
+        return None
+    return Window(tuple(starts), tuple(steps), tuple(sizes), window.value)
 
 
 def _trivial(window: Window, axis: int) -> bool:
