@@ -217,3 +217,7 @@ def test_normalising_keeps_what_matters() -> None:
     assert normal_text("see /tmp/pytest-1/x.py at 2026-01-02T03:04:05Z 0x7f001122aabb") == (
         "see <path> at <when> <address>"
     )
+    ids = "a 123e4567-e89b-12d3-a456-426614174000, pid 77, Task_a1b2c3d4, /home/me/tmp/x 1e-3 s"
+    assert normal_text(ids) == "a <id>, <pid>, <task>, <path> <time>"
+    same = "v1.5x2 f32[128, 64] 0x12 x1234 s2 1.2.3 s1 abc123 s in 2026-01-02"
+    assert normal_text(same) == same

@@ -115,9 +115,10 @@ class Client:
         wall = self.budget.left()["wall_s"]
         try:
             with (
-                self.limiter.turn(longest if wall is None else min(longest, wall)),
+                self.limiter.turn(longest if wall is None else min(longest, wall)) as rested,
                 self.budget.request(asked.sent, self.name) as ticket,
             ):
+                exchange.waited_s += rested
                 wall = self.budget.left()["wall_s"]
                 timeout = self.timeout_s if wall is None else min(self.timeout_s, wall)
                 sampling = dataclasses.replace(asked.sent.sampling, max_tokens=ticket.max_tokens)
@@ -184,6 +185,7 @@ class Client:
                 self.limiter.pause(wait)
             else:
                 self._sleep(wait)
+                exchange.waited_s += wait
 
     def _suspect(self, asked: Asked, exchange: _Exchange, failure: Failure) -> str | None:
         """The feature to leave out because of ``failure``, if that may be why."""
@@ -229,7 +231,6 @@ class Client:
             # The same seed would give the same nothing.
             seed = exchange.request.sampling.seed + 1
             exchange.request = _with_sampling(exchange.request, seed=seed)
-        exchange.waited_s += wait
         return wait
 
     def _after_malformed(self, asked: Asked, exchange: _Exchange, failure: Failure) -> float:

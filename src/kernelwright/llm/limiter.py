@@ -32,8 +32,9 @@ class Limiter:
 
     @contextmanager
     def turn(self, longest_wait_s: float = float("inf")) -> Iterator[float]:
-        """Waits until a request may be sent; gives the seconds waited. Raises TimeoutError when
-        that would be longer than ``longest_wait_s``."""
+        """Waits until a request may be sent; gives the seconds that the endpoint had to rest.
+        Raises TimeoutError when those would be more than ``longest_wait_s``. Waiting for one's own
+        other requests has no limit and does not count."""
         waited = self._enter(longest_wait_s)
         try:
             yield waited
@@ -48,21 +49,21 @@ class Limiter:
             self._free_at = max(self._free_at, self._clock() + seconds)
 
     def _enter(self, longest_wait_s: float) -> float:
-        began = self._clock()
+        rested = 0.0
         while True:
             with self._changed:
                 wait = self._wait_s()
-                if wait == 0 and (not self.at_once or self._flying < self.at_once):
-                    self._flying += 1
-                    self._starts.append(self._clock())
-                    return self._clock() - began
-                waited = self._clock() - began
-                if waited + wait > longest_wait_s:
-                    raise TimeoutError(f"the endpoint is busy for another {wait:.0f} s")
                 if wait == 0:
-                    self._changed.wait(timeout=min(1.0, longest_wait_s - waited))
+                    if not self.at_once or self._flying < self.at_once:
+                        self._flying += 1
+                        self._starts.append(self._clock())
+                        return rested
+                    self._changed.wait(timeout=1.0)
                     continue
+            if rested + wait > longest_wait_s:
+                raise TimeoutError(f"the endpoint rests for another {wait:.0f} s")
             self._sleep(wait)
+            rested += wait
 
     def _wait_s(self) -> float:
         now = self._clock()

@@ -11,27 +11,39 @@ from kernelwright.llm.chat import ChatRequest, Sampling
 
 # Measured times and ratios, temporary paths, ids, addresses, dates. Nothing that might be a shape
 # ("128x64", "3 x 3"): a replay must tell those apart.
-_TIME_UNITS = "ns|us|µs|ms|s|sec|seconds"
-_RATES = r"x|%|\s*(?:[GT]i?B/s|[GT]FLOPS?(?:/s)?)"
-_NUMBER = r"(?<![\w.])\d+(?:\.\d+)?"
+_UNITS = r"\s*(?:ns|us|µs|ms|s|sec|seconds)\b"
+_RATES = r"(?:x|%|\s*(?:[GT]i?B/s|[GT]FLOPS?(?:/s)?))(?!\w)"
 _CLOCK = r"\d\d:\d\d(?::\d\d(?:\.\d+)?)?"
-_NORMAL = (
-    (re.compile(rf"{_NUMBER}(?:e[+-]?\d+)?\s*(?:{_TIME_UNITS})\b"), "<time>"),
-    (re.compile(rf"{_NUMBER}(?:{_RATES})(?!\w)"), "<rate>"),
-    (re.compile(r"(?:/[\w.+-]+){0,12}/(?:tmp|T|temp)/[\w./+-]+"), "<path>"),
-    (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE), "<id>"),
-    (re.compile(r"\b0x[0-9a-f]{6,}\b", re.IGNORECASE), "<address>"),
-    (re.compile(rf"\b\d{{4}}-\d\d-\d\d[T ]{_CLOCK}(?:Z|[+-]\d\d:?\d\d)?"), "<when>"),
-    (re.compile(r"\bTask_[0-9a-z]{8}\b"), "<task>"),
-    (re.compile(r"\bpid[ =]\d+\b"), "<pid>"),
+# The digit comes before the look behind it, so that the engine can skip to digits.
+_MEASURED = re.compile(rf"\d(?<![\w.]\d)\d*(?:\.\d+)?(?:(?P<time>(?:e[+-]?\d+)?{_UNITS})|{_RATES})")
+_TEMPORARY = re.compile(r"(?:/[\w.+-]+){0,12}/(?:tmp|T|temp)/[\w./+-]+")
+# With a text that must occur, which is much faster to look for.
+_RARE = (
+    (("/tmp/", "/T/", "/temp/"), _TEMPORARY, "<path>"),
+    (("0x", "0X"), re.compile(r"\b0[xX][0-9a-fA-F]{6,}\b"), "<address>"),
+    (("Task_",), re.compile(r"\bTask_[0-9a-z]{8}\b"), "<task>"),
+    (("pid",), re.compile(r"\bpid[ =]\d+\b"), "<pid>"),
+    (
+        ("-",),
+        re.compile(
+            r"[0-9a-fA-F](?<!\w[0-9a-fA-F])[0-9a-fA-F]{7}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"
+        ),
+        "<id>",
+    ),
+    (
+        ("-",),
+        re.compile(rf"\d(?<!\w\d)\d{{3}}-\d\d-\d\d[T ]{_CLOCK}(?:Z|[+-]\d\d:?\d\d)?"),
+        "<when>",
+    ),
 )
 
 
 def normal_text(text: str) -> str:
     """``text`` with times, rates, temporary paths, ids, addresses and dates replaced by names."""
-    for pattern, name in _NORMAL:
-        text = pattern.sub(name, text)
-    return text
+    for needles, pattern, name in _RARE:
+        if any(needle in text for needle in needles):
+            text = pattern.sub(name, text)
+    return _MEASURED.sub(lambda found: "<time>" if found["time"] else "<rate>", text)
 
 
 def request_tree(request: ChatRequest) -> dict[str, Any]:

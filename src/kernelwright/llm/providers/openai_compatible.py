@@ -59,8 +59,10 @@ class OpenAICompatible:
         reply = Reply(request, self.name, self.markers, on_delta, time.monotonic)
         deadline = time.monotonic() + how.timeout_s
         with self._failures(reply):
+            # A reply in one piece is silent until it is complete.
+            silence = self.settings.idle_s if arguments.get("stream") else how.timeout_s
             answer = self._client.chat.completions.create(
-                **arguments, timeout=min(self.settings.idle_s, how.timeout_s)
+                **arguments, timeout=min(silence, how.timeout_s)
             )
             if arguments.get("stream"):
                 self._read_stream(answer, reply, deadline)
@@ -133,7 +135,7 @@ class OpenAICompatible:
         except Failure:
             raise
         except sdk.APITimeoutError as error:
-            said = f"{self.endpoint} gave nothing for {self.settings.idle_s:.0f} s"
+            said = f"{self.endpoint} was silent for too long"
             raise Failure("timeout", said, partial=reply.partial) from _cause(error)
         except sdk.APIStatusError as error:
             raise self._refused(error) from _cause(error)
