@@ -308,3 +308,31 @@ def test_an_environment_under_tmp_works(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert str(copy) in done.stdout
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_a_server_grows_from_one_that_has_most_of_it(isolated: bool) -> None:
+    env = {**ENV, "GROWS": str(isolated)}
+
+    def modules(*preload: str) -> list[str]:
+        with sp.start("sandbox_jobs:answer", isolated=isolated, readable=[JOBS], env=env,
+                      preload=preload) as child:  # fmt: skip
+            there: list[str] = child.request({"op": "modules"}, timeout_s=60).header["there"]
+            return there
+
+    def server(*preload: str) -> fork_server.ForkServer:
+        level = sp.isolation_level() if isolated else None
+        return fork_server.serving(fork_server.Kind(level, preload, tuple(sorted(env.items()))))
+
+    assert "colorsys" in modules("colorsys") and "sndhdr" not in modules("colorsys")
+    assert {"colorsys", "sndhdr"} <= set(modules("colorsys", "sndhdr"))
+    assert "sndhdr" not in modules("colorsys")  # the first one is as it was
+    base, grown = server("colorsys"), server("colorsys", "sndhdr")
+    assert grown.grown and not base.grown
+    assert not server("sndhdr").grown
+    base.stop()
+    deadline = time.monotonic() + 10
+    while grown.alive and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not grown.alive  # nothing outlives the one that it was forked from
+    assert "sndhdr" in modules("colorsys", "sndhdr")

@@ -111,6 +111,9 @@ def optimize(
 
         kernelwright optimize model.py --effort full --budget 300
     """
+    from kernelwright.task.ahead import begin_reference
+
+    begin_reference(files[0], framework)
     from kernelwright.task.optimize import optimize_file
 
     options: dict[str, Any] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.markup import escape
@@ -21,8 +21,10 @@ from kernelwright.report.numbers import (
     time_text,
 )
 from kernelwright.report.page import reproduce_command
-from kernelwright.task.judge import Choice
-from kernelwright.task.result import Attempt, OptimizeResult
+
+if TYPE_CHECKING:  # they import the compiler and the judge: not for --help, and later otherwise
+    from kernelwright.task.judge import Choice
+    from kernelwright.task.result import Attempt, OptimizeResult
 
 FULL_WIDTH = 100  # below it a row takes two lines
 REASON_LINES = 6  # of a reason on the terminal; evaluation.json has it all
@@ -140,6 +142,8 @@ def result_remarks(result: OptimizeResult) -> list[str]:
 
 def choice_remarks(choices: Sequence[Choice | OptimizeResult]) -> list[str]:
     """Why each candidate that failed did, and whether the fastest beats the framework."""
+    from kernelwright.task.judge import Choice
+
     out = []
     for choice in choices:
         result = choice.result if isinstance(choice, Choice) else choice

@@ -16,6 +16,7 @@ from kernelwright.report.verdict import verdict_text
 if TYPE_CHECKING:
     from jinja2 import Template
 
+# Not for what LLVM prints: it is the longest by far, and few read it for its colours.
 LEXERS = {
     ".py": "python",
     ".aul": "python",
@@ -23,8 +24,6 @@ LEXERS = {
     ".cu": "cuda",
     ".cpp": "cpp",
     ".mlir": "llvm",
-    ".ll": "llvm",
-    ".s": "gas",
     ".ptx": "ptx",
     ".json": "json",
 }

@@ -7,9 +7,12 @@ this process, however it ends.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import queue
+import select
+import signal
 import socket
 import subprocess
 import sys
@@ -17,7 +20,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,14 +62,24 @@ class Kind:
 
 
 class ForkServer:
-    def __init__(self, kind: Kind) -> None:
-        self.kind = kind
+    """``base``: a running server that has imported the first of this kind's packages; this one is
+    forked from it, imports the others and ends with it."""
+
+    def __init__(self, kind: Kind, base: ForkServer | None = None) -> None:
+        self.kind, self.grown = kind, base is not None
         self._lock = threading.Lock()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control = ours
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the zygote
+        self._process: subprocess.Popen[bytes] | None = None
         with theirs:
-            self._process = _spawn(lambda: self._launch(theirs.fileno()))
+            if base is None:
+                self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the zygote
+                self._process = _spawn(lambda: self._launch(theirs.fileno()))
+                self._pidfd = os.pidfd_open(self._process.pid)
+            else:
+                self._stderr = base._stderr
+                more = kind.preload[len(base.kind.preload) :]
+                self._pidfd = base.fork({"grow": more}, [theirs.fileno()])
         ours.settimeout(STARTUP_S)
         self.nested: bool = bool(self._receive("start")[0]["nested"])
 
@@ -132,12 +145,19 @@ class ForkServer:
 
     @property
     def alive(self) -> bool:
-        return self._process.poll() is None
+        return self._pidfd >= 0 and not select.select([self._pidfd], [], [], 0)[0]
 
     def stop(self) -> None:
         self._control.close()
-        self._process.kill()
-        self._process.wait(10)
+        if self._pidfd < 0:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        select.select([self._pidfd], [], [], 10.0)
+        if self._process is not None:
+            self._process.wait(10)
+        os.close(self._pidfd)
+        self._pidfd = -1
 
 
 def _python_path(kind: Kind) -> str:
@@ -188,10 +208,36 @@ def serving(kind: Kind) -> ForkServer:
     with starting:
         found = _servers.get(kind)
         if found is None or not found.alive:
-            found = ForkServer(kind)
+            found = _grown(kind) or ForkServer(kind)
             with _state_lock:
                 _servers[kind] = found
         return found
+
+
+def serve_each(kinds: Sequence[Kind]) -> None:
+    """Starts servers of these kinds one after the other, since one that imports more than another
+    is forked from it. What fails is said where the server is needed."""
+    for kind in kinds:
+        with contextlib.suppress(SandboxError, OSError):
+            serving(kind)
+
+
+def _grown(kind: Kind) -> ForkServer | None:
+    """A server of this kind from the one that runs with most of its packages; None without one."""
+    with _state_lock:
+        bases = [
+            server
+            for other, server in _servers.items()
+            if other == replace(kind, preload=kind.preload[: len(other.preload)])
+            and other.preload
+            and server.alive
+        ]
+    if not bases:
+        return None
+    try:
+        return ForkServer(kind, max(bases, key=lambda server: len(server.kind.preload)))
+    except SandboxError:  # it has ended meanwhile
+        return None
 
 
 @atexit.register

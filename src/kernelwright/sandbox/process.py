@@ -45,9 +45,9 @@ __all__ = [
     "Usage",
     "default_environment",
     "isolation_level",
+    "kind_of",
     "shutdown",
     "start",
-    "warm_up",
 ]
 
 log = logging.getLogger(__name__)
@@ -216,7 +216,7 @@ def start(
     such level.
     """
     limits = limits or Limits()
-    kind = _kind(isolated, env or {}, preload, level)
+    kind = kind_of(isolated, env or {}, preload, level)
     chosen = kind.level
     paths = tuple(str(Path(p).resolve()) for p in readable)
     zygote = serving(kind)
@@ -228,20 +228,10 @@ def start(
     return _start_job(zygote, entry, limits, paths, home, owned)
 
 
-def warm_up(*, isolated: bool, env: Mapping[str, str], preload: Sequence[str] = ()) -> None:
-    """Starts the fork server that ``start`` with these arguments will use, in the background: it
-    imports heavy packages for seconds. What fails is said by the ``start`` that needs it."""
-
-    def work() -> None:
-        with contextlib.suppress(SandboxError, OSError):
-            serving(_kind(isolated, env, preload, None))
-
-    threading.Thread(target=work, daemon=True, name="kernelwright-warm-up").start()
-
-
-def _kind(
-    isolated: bool, env: Mapping[str, str], preload: Sequence[str], level: Level | None
+def kind_of(
+    isolated: bool, env: Mapping[str, str], preload: Sequence[str], level: Level | None = None
 ) -> Kind:
+    """The kind of fork server that ``start`` with these arguments uses."""
     chosen = isolation.checked(level) if isolated else None
     return Kind(chosen, tuple(preload), tuple(sorted(env.items())))
 

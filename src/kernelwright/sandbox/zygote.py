@@ -2,7 +2,8 @@
 
 Run as ``python -P -m kernelwright.sandbox.zygote CONTROL_FD OPTIONS_JSON``. On the control socket
 (SOCK_SEQPACKET) each request is a JSON object with three descriptors (channel, status pipe,
-standard error); the answer carries a pidfd of the job's keeper. Process tree of one job:
+standard error); the answer carries a pidfd of the job's keeper. A request to "grow" carries another
+server's control socket; that server has what this one has and imports more. Tree of one job:
 
     zygote ── keeper (killed by the judge; ends the job's namespace with it)
                 └── init (process 1 of the job's namespace; reports how the job ended)
@@ -43,11 +44,20 @@ def main() -> None:
     options: dict[str, Any] = json.loads(sys.argv[2])
     if options["level"] != "bubblewrap":  # which does so itself
         jail.die_with_parent()
-    for name in options["preload"]:
+    _import(options["preload"])
+    nested = options["level"] == "bubblewrap" and options["shared"] and _can_nest()
+    _serve(control, options, nested)
+
+
+def _import(names: Iterable[str]) -> None:
+    for name in names:
         # A package that cannot be imported here is reported by the job that needs it.
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-    nested = options["level"] == "bubblewrap" and options["shared"] and _can_nest()
+
+
+def _serve(control: socket.socket, options: dict[str, Any], nested: bool) -> NoReturn:
+    """Answers requests until the other side hangs up."""
     if options["level"] is not None:
         jail.hide_memory(True)
     gc.collect()
@@ -61,6 +71,8 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             control.close()
+            if "grow" in job:
+                _grow(job["grow"], socket.socket(fileno=fds[0]), options, nested)
             _keeper(job, fds, options, nested)
         pidfd = os.pidfd_open(pid)
         socket.send_fds(control, [json.dumps({"pid": pid}).encode()], [pidfd])
@@ -69,6 +81,19 @@ def main() -> None:
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
+
+
+def _grow(
+    names: list[str], control: socket.socket, options: dict[str, Any], nested: bool
+) -> NoReturn:
+    """Another server, with more packages, that ends with the one that it was forked from."""
+    try:
+        jail.die_with_parent()
+        gc.unfreeze()
+        _import(names)
+        _serve(control, options, nested)
+    finally:
+        os._exit(1)
 
 
 def _can_nest() -> bool:

@@ -118,10 +118,14 @@ class Optimization:
                     observer=self.observer,
                     reproducers=self.out,
                     simplified=self.source.simplified(),
+                    baselines=self.options.baselines,
                 )
             with session:
-                session.warm_up(self.options.baselines)
                 self.surroundings = self.context(session)
+                with self.watch.stage("describe"):
+                    session.reference.describe()  # says what is wrong with the task, if anything
+                if self.spec.task_type == "profile":
+                    session.compile_ahead(self.options.baselines)
                 return self.work(session)
         except ReferenceBroken as broken:
             return failed(op, out, Status.REFERENCE_BROKEN, broken.check, str(broken))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import logging
+import threading
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -20,25 +22,40 @@ from kernelwright.compiler.design import Design
 from kernelwright.compiler.rewrite import Rewritten
 from kernelwright.config import Config
 from kernelwright.dsl import DSLS
-from kernelwright.errors import CaptureError, CompileError, MissingDependencyError, UnsupportedError
+from kernelwright.errors import (
+    CaptureError,
+    CompileError,
+    KernelwrightError,
+    MissingDependencyError,
+    UnsupportedError,
+)
 from kernelwright.frameworks._base import Value
 from kernelwright.graph.core import Graph
-from kernelwright.sandbox.process import warm_up
+from kernelwright.sandbox.process import kind_of
 from kernelwright.schema import Candidate, Evaluation, Status, TaskSpec
+from kernelwright.task.ahead import PACKAGES, PRINTERS, Ahead, in_background
 from kernelwright.task.progress import Observer, Silent
 from kernelwright.task.resolve import impl_types_to_try
 from kernelwright.verify.candidate.process import worker_env, worker_preloads
-from kernelwright.verify.measure import input_sets, measure_candidates, rank_candidates
+from kernelwright.verify.measure import (
+    compile_ahead,
+    input_sets,
+    measure_candidates,
+    rank_candidates,
+)
 from kernelwright.verify.reference.process import ReferenceProcess
 from kernelwright.verify.timing.baselines import BASELINES, expand
 from kernelwright.verify.timing.profile import ProfileResult
 from kernelwright.verify.timing.session import timing_preloads
 from kernelwright.verify.verifier import Verifier
 
+log = logging.getLogger(__name__)
+
 
 class Session:
     """A context manager. ``simplified`` is the computation that the bound is made of, where it is
-    known already. Raises ReferenceBroken when the task file itself is at fault."""
+    known already. With ``baselines`` all that making and measuring against them will need is begun
+    at once. Raises ReferenceBroken when the task file itself is at fault."""
 
     def __init__(
         self,
@@ -49,18 +66,23 @@ class Session:
         reproducers: Path | None = None,
         device: int = 0,
         simplified: Graph | None = None,
+        baselines: Sequence[str] | None = None,
     ) -> None:
         self.spec, self.config, self.device_index = spec, config, device
         self.observer = observer or Silent()
+        self._compiling: threading.Thread | None = None
         self._simplified = simplified
         self.backend = BACKENDS.get(spec.target.backend)
         self.device = self.find_device(device)
+        ahead = None if baselines is None else self._begun(baselines)
         self.reference = ReferenceProcess(
             spec,
             wall_s=config.timeouts.reference_s,
             device=self.torch_device,
             threads=config.threads,
         )
+        if ahead is not None:
+            ahead.wait_for_packages()
         self.verifier = Verifier(
             self.reference,
             seeds=config.judge.seeds,
@@ -76,11 +98,34 @@ class Session:
     def __enter__(self) -> Session:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None or not issubclass(kind, KeyboardInterrupt):
+            self.come_to_rest()  # the next task's times shall not suffer from this one
         self.close()
 
     def close(self) -> None:
         self.reference.close()
+
+    def compile_ahead(self, baselines: Sequence[str]) -> None:
+        """Compiles the baselines beside what comes next, up to the first time that is taken."""
+        if self.device is None or self._compiling is not None:
+            return
+
+        def work() -> None:
+            try:
+                compile_ahead(
+                    self.reference, baselines, config=self.config, device=self.device_index,
+                    env=self.backend.child_env(self.config.threads),
+                )  # fmt: skip
+            except (KernelwrightError, OSError) as error:  # said when it is asked for
+                log.info("the baselines are compiled later: %s", error)
+
+        self._compiling = in_background(work)
+
+    def come_to_rest(self) -> None:
+        """Waits for what goes on in the background: nothing does while anything is timed."""
+        if self._compiling is not None:
+            self._compiling.join()
 
     def find_device(self, index: int) -> DeviceInfo | None:
         """The device to run on; None when the machine has none of this backend (a kernel can then
@@ -96,19 +141,19 @@ class Session:
         """The reference as a Graph, for its own inputs' shapes; raises CaptureError."""
         return self.reference.capture()
 
-    def warm_up(self, baselines: Sequence[str]) -> None:
-        """Starts what verifying and measuring will need, beside what comes before them: the
-        isolated processes' servers import the framework for seconds."""
+    def _begun(self, baselines: Sequence[str]) -> Ahead:
+        """Starts what making, verifying and measuring will need beside the reference's process."""
         framework, backend = self.spec.framework, self.spec.target.backend
         names = impl_types_to_try(self.spec)
         compiling = any(BASELINES[b].compiles for b in expand(baselines, framework, backend))
-        for name in names:
-            env, preload = worker_env(self.child_env(name)), worker_preloads(framework, name)
-            warm_up(isolated=True, env=env, preload=preload)
+        kinds = [
+            kind_of(True, worker_env(self.child_env(n)), worker_preloads(framework, n))
+            for n in names
+        ]
         if any(self.native(name) for name in names):
             env = worker_env(self.backend.child_env(self.config.threads))
-            preload = timing_preloads(framework, backend, compiling)
-            warm_up(isolated=True, env=env, preload=preload)
+            kinds.append(kind_of(True, env, timing_preloads(framework, backend, compiling)))
+        return Ahead([*PACKAGES, *(p for n in names for p in PRINTERS.get(n, ()))], kinds)
 
     # ---- making ------------------------------------------------------------------------------
 
@@ -215,6 +260,7 @@ class Session:
     ) -> ProfileResult:
         """Times of verified candidates against the baselines, interleaved in one fresh process.
         ``budget_s`` is spent on each candidate (the configured budget when None)."""
+        self.come_to_rest()
         timing = self.config.timing
         if budget_s is not None:
             timing = dataclasses.replace(timing, budget_s=budget_s)
@@ -231,6 +277,7 @@ class Session:
     def rank(self, candidates: Mapping[str, Candidate], *, rounds: int = 3) -> dict[str, float]:
         """Microseconds of each, from a few interleaved calls (``rounds`` of each, more of the
         faster); for search, not for claims."""
+        self.come_to_rest()
         return rank_candidates(
             self.reference,
             candidates,

@@ -22,13 +22,17 @@ from kernelwright.verify.reference.process import ReferenceProcess
 from kernelwright.verify.roofline.bound import compute_dtype, minimal_traffic
 from kernelwright.verify.roofline.peaks import PeaksError, peaks
 from kernelwright.verify.rule.compare import Outputs, is_inexact
-from kernelwright.verify.timing.baselines import EAGER
+from kernelwright.verify.timing.baselines import BASELINES, EAGER, expand
+from kernelwright.verify.timing.plan import TimingPlan
+from kernelwright.verify.timing.prepare import compile_baselines
 from kernelwright.verify.timing.profile import Limit, ProfileResult, profile
 from kernelwright.verify.timing.ranking import quick_rank
+from kernelwright.verify.timing.records import Subject
 from kernelwright.verify.timing.rotation import Rotation, inputs_of
 from kernelwright.verify.verifier import Verifier
 
 _SETS, _SETS_BYTES = 4, 2 << 30  # input sets to rotate among, fewer when they would be larger
+_MEMORY_SHARE = 64  # of the device's memory: inputs and weights of what is compiled beside others
 
 
 def measure_candidates(
@@ -82,6 +86,33 @@ def measure_candidates(
             # Either the kernel does less than it must, or the peaks were taken at a bad moment.
             result = measured(bound_of(graph, info, config, again=True))
         return result
+
+
+def compile_ahead(
+    reference: ReferenceProcess,
+    baselines: Sequence[str],
+    *,
+    config: Config,
+    device: int = 0,
+    env: Mapping[str, str] | None = None,
+) -> None:
+    """Compiles the baselines that compile, for a later ``measure_candidates``; not those that take
+    minutes, nor what leaves little memory to others. Times nothing, and other work may go on."""
+    spec = reference.spec
+    names = expand(baselines, spec.framework, spec.target.backend)
+    if not any(BASELINES[name].compiles for name in names):
+        return
+    info, state = device_info(spec.target.backend, device), reference.describe().state
+    inputs = reference.make_inputs(laws.fresh_seed())
+    held = laws.nbytes([*inputs, *(entry.array for entry in state)])
+    if any(BASELINES[name].slow for name in names) or held > info.memory_bytes // _MEMORY_SHARE:
+        return
+    subjects = [Subject(name, baseline=name) for name in names]
+    plan = TimingPlan.of(
+        spec, info, config, subjects, [inputs], state, False, laws.fresh_seed(), env
+    )
+    plan.mixed = False  # every Model takes its own inputs
+    compile_baselines(plan)
 
 
 def rank_candidates(

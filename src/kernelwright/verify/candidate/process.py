@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from kernelwright.frameworks._base import StateEntry
+from kernelwright.frameworks._preloads import PRELOADS
 from kernelwright.graph.core import DTYPES, TensorType
 from kernelwright.sandbox.channel import ChannelError
 from kernelwright.sandbox.process import ChildDied, ChildTimeout, Limits, Reply, start
@@ -23,7 +24,7 @@ from kernelwright.verify.candidate.untrusted import (
     plain_outputs,
     plain_text,
 )
-from kernelwright.verify.reference.process import PRELOADS, Description
+from kernelwright.verify.reference.process import Description
 from kernelwright.verify.rule.compare import Outputs, Verdict
 
 _OUT_OF_TIME = (-signal.SIGXCPU, -signal.SIGALRM)

@@ -18,19 +18,12 @@ import numpy as np
 from kernelwright import errors
 from kernelwright.errors import KernelwrightError, ReferenceBroken
 from kernelwright.frameworks._base import RunResult, StateEntry, Value
+from kernelwright.frameworks._preloads import reference_preloads
 from kernelwright.graph.core import Graph, TensorType, dtype_name
 from kernelwright.graph.serial import graph_from_dict
 from kernelwright.sandbox.process import Child, ChildDied, ChildTimeout, Limits, Reply, start
 from kernelwright.schema import TaskSpec
 from kernelwright.verify.rule.compare import Outputs, is_inexact, unit_roundoff
-
-PRELOADS: Mapping[str, tuple[str, ...]] = {
-    "torch": ("torch", "kernelwright.frameworks.torch"),
-    "numpy": ("kernelwright.frameworks.numpy",),
-    "graphkernel": ("kernelwright.frameworks.graphkernel",),
-}
-# What capturing imports besides, at its first call (1.3 s for torch.export).
-CAPTURE_PRELOADS: Mapping[str, tuple[str, ...]] = {"torch": ("torch._dynamo",)}
 
 
 @dataclass(frozen=True)
@@ -85,7 +78,7 @@ class ReferenceProcess:
             isolated=False,
             # The request's own wall clock bounds it; the Model may use what the machine has.
             limits=Limits(wall_s=None, cpu_s=None, memory_bytes=None, file_bytes=None),
-            preload=(*PRELOADS.get(spec.framework, ()), *CAPTURE_PRELOADS.get(spec.framework, ())),
+            preload=reference_preloads(spec.framework),
         )
         try:
             self._loaded = self._ask(

@@ -73,6 +73,13 @@ def prepared(plan: TimingPlan) -> Iterator[None]:
         yield
 
 
+def compile_baselines(plan: TimingPlan) -> None:
+    """Has what baselines compile to kept, so that ``prepared`` finds it; nothing where it is there
+    already. What fails is not kept, and is said by who asks again."""
+    with tempfile.TemporaryDirectory(prefix="kernelwright-compiled-") as name:
+        _prepare_baselines(plan, Path(name))
+
+
 def _prepare_candidates(plan: TimingPlan, root: Path) -> None:
     """Each in a worker of its own, as many at once as there are threads: nothing is timed here."""
     found = [s for s in plan.subjects if s.entry is not None and compiles(s.entry)]

@@ -13,6 +13,7 @@ import numpy as np
 from kernelwright.backends import BACKENDS, DeviceInfo
 from kernelwright.config import Config
 from kernelwright.frameworks._base import RunResult, StateEntry, Value
+from kernelwright.frameworks._preloads import PRELOADS
 from kernelwright.sandbox import isolation, process
 from kernelwright.sandbox.channel import ChannelError
 from kernelwright.schema import Status, TaskSpec
@@ -23,7 +24,6 @@ from kernelwright.verify.candidate.untrusted import (
     plain_outputs,
     plain_text,
 )
-from kernelwright.verify.reference.process import PRELOADS
 from kernelwright.verify.timing.records import Cache, Record, Sample, Subject, SubjectFailed
 from kernelwright.verify.timing.rotation import Step
 
