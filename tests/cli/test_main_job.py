@@ -23,6 +23,22 @@ KEYS = [
 ]  # fmt: skip
 
 
+def expect_little_work(work: dict[str, dict[str, int]]) -> None:
+    """What one small task costs, in counts that no busy machine changes."""
+    processes, asked = work["processes"], work["reference"]
+    # The framework is imported twice: where the reference runs, and once for all that is isolated.
+    assert processes["servers"] == 2 and processes.get("grown", 0) == 0
+    # The reference, the candidate, and a timing worker with its witness, again for a suspect.
+    assert processes["jobs"] in (4, 6, 8)
+    timed = (processes["jobs"] - 2) // 2
+    # Described, designed, then judged: three sets of its own inputs, nine laws and two layouts,
+    # with one more draw where a law is doubtful; and at most nine timed answers a worker.
+    assert asked["run_and_truth"] <= 2 + 3 + 9 + 2 + 4 + 9 * timed, asked
+    assert asked["load"] == asked["reduced_inputs"] == 1
+    assert asked["capture"] <= 2, asked
+    assert asked["make_inputs"] <= 3 + 30, asked
+
+
 def test_optimize_writes_everything_and_a_second_run_takes_the_record(
     kw: Run, good: Path, tmp_path: Path
 ) -> None:
@@ -59,6 +75,7 @@ def test_optimize_writes_everything_and_a_second_run_takes_the_record(
     assert set(hashes) == {"mlir"}, "the first choice alone"
     assert {"start", "capture", "design", "code", "verify", "measure"} <= set(row["stages_s"])
     assert all(seconds >= 0 for seconds in row["stages_s"].values())
+    expect_little_work(json.loads((out / "evaluation.json").read_text())["context"]["work"])
     again = kw(
         "optimize",
         good,

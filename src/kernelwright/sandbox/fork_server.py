@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -30,6 +31,9 @@ from kernelwright.errors import SandboxError
 from kernelwright.sandbox import bubblewrap
 from kernelwright.sandbox.isolation import Level
 
+# What this process has started so far: "servers", each of which imports all of its packages, those
+# that were "grown" from another, and "jobs".
+tally: Counter[str] = Counter()
 STARTUP_S = 180.0  # importing torch on a loaded machine; a server that needs longer is broken
 
 
@@ -67,6 +71,7 @@ class ForkServer:
 
     def __init__(self, kind: Kind, base: ForkServer | None = None) -> None:
         self.kind, self.grown = kind, base is not None
+        tally["grown" if self.grown else "servers"] += 1
         self._lock = threading.Lock()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control = ours
@@ -122,6 +127,7 @@ class ForkServer:
     def fork(self, job: Mapping[str, Any], fds: Sequence[int]) -> int:
         """The pidfd of a new job's keeper."""
         with self._lock:
+            tally["jobs"] += "entry" in job
             try:
                 socket.send_fds(self._control, [json.dumps(job).encode()], list(fds))
             except OSError as error:

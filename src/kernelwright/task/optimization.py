@@ -19,6 +19,7 @@ from kernelwright.errors import (
     ReferenceBroken,
     UnsupportedError,
 )
+from kernelwright.sandbox.fork_server import tally
 from kernelwright.schema import Candidate, Evaluation, Status, TaskSpec
 from kernelwright.store import Store
 from kernelwright.task.identity import run_key, tuning_key, versions
@@ -83,6 +84,7 @@ class Optimization:
         self.key = run_key(spec, config, {**settled, **(asked or {})})
         self.run_id = 0
         self.watch = Stopwatch()
+        self.tally_before = tally.copy()
         self.notes: list[str] = []
         self.attempts: list[Attempt] = []  # what is verified so far, for an interrupted run
         self.untuned: list[Attempt] = []  # what tuning replaced
@@ -154,7 +156,14 @@ class Optimization:
                     "the tuned kernels were refused when timed; the first choice is kept"
                 )
                 self.attempts = [*self.measured(session, self.untuned), *self.attempts]
+        self.surroundings["work"] = self.work_done(session)
         return self.result(self.attempts, designs.first)
+
+    def work_done(self, session: Session) -> dict[str, dict[str, int]]:
+        """What the run has asked of others: requests to the reference by what they are for, and
+        processes started meanwhile (see ``fork_server.tally``)."""
+        processes = tally - self.tally_before
+        return {"reference": dict(session.reference.asked), "processes": dict(processes)}
 
     def result(self, attempts: Sequence[Attempt], design: Design | None = None) -> OptimizeResult:
         best = fastest(tuple(attempts))

@@ -16,6 +16,7 @@ from kernelwright.sandbox import isolation
 from kernelwright.sandbox.process import Limits
 from kernelwright.schema import Candidate, Evaluation, TaskSpec
 from kernelwright.verify.audit.degenerate import degeneracy
+from kernelwright.verify.audit.observed import Answered
 from kernelwright.verify.inputs import laws
 from kernelwright.verify.inputs.cases import Case, Cases, all_finite, undefined
 from kernelwright.verify.reference.graph_rules import GraphRules
@@ -29,6 +30,7 @@ from kernelwright.verify.rule.evidence import (
 )
 from kernelwright.verify.verification import Terms, Verification
 
+_ANSWERED, _ANSWERED_BYTES = 2, 512 << 20  # kept for ``degeneracy``: so many sets, none larger
 _WHOLE_NUMBERS = ("small_integers", "zeros")  # laws under which sums may be exact
 
 
@@ -63,6 +65,7 @@ class Verifier:
         self.wall_s, self.threads, self.reproducers = wall_s, threads, reproducers
         self.limits = limits or Limits(wall_s=3600.0, cpu_s=7200.0)
         self.allow_unsandboxed = allow_unsandboxed
+        self._answered: list[Answered] | None = []
 
     def verify(
         self,
@@ -140,6 +143,7 @@ class Verifier:
             found = self._reference_and_truth(case, inputs, cases.notes)
             if found is not None and case.law == laws.OWN:
                 own_finite &= all_finite(*found)
+                self._keep(case, cases, inputs, *found)
             elif found is not None and own_finite and undefined(case, *found):
                 cases.notes.append(f"law {case.law} dropped: the reference is undefined under it")
                 found = None
@@ -157,8 +161,30 @@ class Verifier:
 
     @functools.cached_property
     def degeneracy(self) -> list[str]:
-        """Why the task cannot tell right from wrong, if so; [] otherwise. Found out once."""
-        return degeneracy(self.reference)
+        """Why the task cannot tell right from wrong, if so; [] otherwise. Found out once, from the
+        first cases of the Model's own inputs."""
+        known, self._answered = self._answered, None
+        return degeneracy(self.reference, known or ())
+
+    def _keep(
+        self,
+        case: Case,
+        cases: Cases,
+        inputs: list[Any],
+        reference: Outputs,
+        truths: Sequence[np.ndarray],
+    ) -> None:
+        """Keeps the answer to a case for ``degeneracy``, until that is known; not what stands for
+        the reference's rounding in place of its float64 outputs (``known_answer``)."""
+        if self._answered is None or len(self._answered) >= _ANSWERED or cases.reduced:
+            return
+        if any(array.dtype == np.float64 for array in reference.arrays):
+            return
+        count = len(reference.arrays) - len(self.reference.describe().written)
+        own = Outputs(reference.arrays[:count], reference.structure)
+        found = Answered(case.seed, inputs, own, list(truths[:count]))
+        if found.nbytes <= _ANSWERED_BYTES:
+            self._answered.append(found)
 
     def _evidence(
         self,

@@ -19,6 +19,7 @@ from kernelwright.graph.ops import op_definition
 from kernelwright.verify.audit.decoys import DecoyResult, same_outputs
 from kernelwright.verify.audit.input_use import fixed_inputs, unused_inputs
 from kernelwright.verify.audit.observed import (
+    Answered,
     Check,
     Finding,
     Observed,
@@ -32,6 +33,7 @@ from kernelwright.verify.rule.compare import Outputs, is_inexact, judge_outputs,
 
 # METR's own threshold. Our rule is relative, so that it does see values below it.
 SMALL = 0.01
+_SETS = 2
 # Elements of integers and booleans that must agree before it is taken for more than chance.
 _CHANCE = 64
 
@@ -45,11 +47,12 @@ def weaknesses(observed: Observed) -> list[Finding]:
     return [f for f in settled(found, count) if f.severity is Severity.DEGENERATE]
 
 
-def degeneracy(reference: ReferenceProcess) -> list[str]:
-    """Why the task cannot tell right from wrong, if so, looked at under two fresh seeds of the
-    Model's own inputs; [] otherwise. Raises ReferenceBroken where the Model does."""
-    observed = Observed(reference, [fresh_seed(), fresh_seed()])
-    return [finding.text for finding in weaknesses(observed)]
+def degeneracy(reference: ReferenceProcess, known: Sequence[Answered] = ()) -> list[str]:
+    """Why the task cannot tell right from wrong, if so, looked at under two sets of the Model's own
+    inputs from secret seeds, of which some may be ``known``; [] otherwise. Raises ReferenceBroken
+    where the Model does."""
+    fresh = [fresh_seed() for _ in range(_SETS - len(known))]
+    return [finding.text for finding in weaknesses(Observed(reference, fresh, known))]
 
 
 # ---- the output's values -------------------------------------------------------------------------

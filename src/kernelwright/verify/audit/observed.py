@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -76,11 +77,34 @@ def settled(findings: Iterable[Finding], outputs: int) -> list[Finding]:
     ]
 
 
+@dataclass(frozen=True)
+class Answered:
+    """One set of the Model's own inputs, its outputs and its truths."""
+
+    seed: int
+    inputs: list[Any]
+    outputs: Outputs
+    truths: list[np.ndarray]
+
+    @property
+    def nbytes(self) -> int:
+        return laws.nbytes([*self.inputs, *self.outputs.arrays, *self.truths])
+
+    @staticmethod
+    def by(reference: ReferenceProcess, seed: int) -> Answered:
+        """For the inputs that ``seed`` gives."""
+        inputs = reference.make_inputs(seed)
+        return Answered(seed, inputs, *reference.run_and_truth(inputs))
+
+
 class Observed:
     """Inputs, outputs and truths for each of ``seeds`` (fewer when they would need more than
-    ``HELD_BYTES``, two at least). Raises ReferenceBroken where the Model does."""
+    ``HELD_BYTES``, two at least), after those that are ``known`` already. Raises ReferenceBroken
+    where the Model does."""
 
-    def __init__(self, reference: ReferenceProcess, seeds: Sequence[int]) -> None:
+    def __init__(
+        self, reference: ReferenceProcess, seeds: Sequence[int], known: Sequence[Answered] = ()
+    ) -> None:
         self.reference = reference
         self.seeds: list[int] = []
         self.inputs: list[list[Any]] = []
@@ -88,16 +112,13 @@ class Observed:
         self.truths: list[list[np.ndarray]] = []
         self._lowered_outputs: dict[int, Outputs | None] = {}
         held = 0
-        for seed in seeds:
-            values = reference.make_inputs(seed)
-            own, truths = reference.run_and_truth(values)
-            size = laws.nbytes(values) + laws.nbytes(own.arrays) + laws.nbytes(truths)
-            held += size
-            self.seeds.append(seed)
-            self.inputs.append(values)
-            self.outputs.append(own)
-            self.truths.append(truths)
-            if held + size > HELD_BYTES and len(self.seeds) >= 2:
+        for found in itertools.chain(known, (Answered.by(reference, seed) for seed in seeds)):
+            held += found.nbytes
+            self.seeds.append(found.seed)
+            self.inputs.append(found.inputs)
+            self.outputs.append(found.outputs)
+            self.truths.append(found.truths)
+            if held + found.nbytes > HELD_BYTES and len(self.seeds) >= 2:
                 break
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -72,6 +73,7 @@ class ReferenceProcess:
     ) -> None:
         self.spec, self.wall_s, self.device = spec, wall_s, device
         self._lock = threading.Lock()
+        self.asked: Counter[str] = Counter()  # requests so far, by what they are for
         self._reduced: dict[int, list[Value] | None] = {}
         self._child: Child = start(
             "kernelwright.verify.reference.worker:main",
@@ -195,10 +197,16 @@ class ReferenceProcess:
         return [[next(arrays) for _ in range(count)] for count in reply.header["counts"]]
 
     def capture(self, inputs: Sequence[Value] | None = None) -> Graph:
-        """The Graph for ``inputs`` (the Model's own by default); raises CaptureError."""
-        values = self.make_inputs(0) if inputs is None else inputs
-        reply = self._ask({"op": "capture"}, values, doing="capturing the Model")
+        """The Graph for ``inputs``, by default for the Model's own (then captured once); raises
+        CaptureError."""
+        if inputs is None:
+            return self._own_graph
+        reply = self._ask({"op": "capture"}, inputs, doing="capturing the Model")
         return graph_from_dict(reply.header["graph"], reply.arrays)
+
+    @cached_property
+    def _own_graph(self) -> Graph:
+        return self.capture(self.make_inputs(0))
 
     def reduced_inputs(self, seed: int = 0) -> list[Value] | None:
         """Inputs of smaller sizes that the Model takes too; None when there are none."""
@@ -251,6 +259,7 @@ class ReferenceProcess:
     def _ask(self, header: Mapping[str, Any], arrays: Sequence[Value] = (), *, doing: str) -> Reply:
         path = self.spec.path
         with self._lock:
+            self.asked[header["op"]] += 1
             try:
                 reply = self._child.request(header, arrays, timeout_s=self.wall_s)
             except ChildTimeout as error:
