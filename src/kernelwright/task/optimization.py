@@ -84,7 +84,7 @@ class Optimization:
         self.key = run_key(spec, config, {**settled, **(asked or {})})
         self.run_id = 0
         self.watch = Stopwatch()
-        self.tally_before = tally.copy()
+        self.jobs_before = tally["jobs"]
         self.notes: list[str] = []
         self.attempts: list[Attempt] = []  # what is verified so far, for an interrupted run
         self.untuned: list[Attempt] = []  # what tuning replaced
@@ -161,9 +161,9 @@ class Optimization:
 
     def work_done(self, session: Session) -> dict[str, dict[str, int]]:
         """What the run has asked of others: requests to the reference by what they are for, and
-        processes started meanwhile (see ``fork_server.tally``)."""
-        processes = tally - self.tally_before
-        return {"reference": dict(session.reference.asked), "processes": dict(processes)}
+        the jobs started; servers are those of this process so far (see ``fork_server.tally``)."""
+        jobs = {"jobs": tally["jobs"] - self.jobs_before}
+        return {"reference": dict(session.reference.asked), "processes": {**tally, **jobs}}
 
     def result(self, attempts: Sequence[Attempt], design: Design | None = None) -> OptimizeResult:
         best = fastest(tuple(attempts))

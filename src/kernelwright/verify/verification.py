@@ -193,10 +193,12 @@ class Verification:
         stops working after some calls, shows here."""
         if self.verdict is not None:
             return
+        inputs: list[Any] = []
         if self._first is not None and self._process is not None:
             self._case, before = self._first
+            inputs = self.cases.inputs(self._case)
             try:
-                after = self._process.run(self.cases.inputs(self._case)).outputs
+                after = self._process.run(inputs).outputs
             except CandidateFault as fault:
                 self.verdict, self._text = fault.verdict, fault.log
                 return
@@ -209,7 +211,7 @@ class Verification:
         if self.verdict is None:
             self.verdict = self._worst or Verdict(Status.PASSED)
         if self.verdict.passed and self._first is not None and self._process is not None:
-            self._calls = self._process.library_calls(self.cases.inputs(self._first[0]))
+            self._calls = self._process.library_calls(inputs)
 
     def evaluation(self) -> Evaluation:
         """What is said of the candidate; called while its process still runs."""
