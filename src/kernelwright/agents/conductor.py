@@ -1,7 +1,8 @@
 """The Conductor: what a task does next, decided from the record of its steps and nothing else.
 
 It goes by the judge's status, not by opinion. Who is to mend a kernel that failed follows from how
-it failed; an agent that cannot answer otherwise than before is not asked again.
+it failed; an agent that cannot answer otherwise than before is not asked again. A workflow forbids
+some of that; where it says so, a language model's advice chooses among what is left.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from kernelwright.agents.record import (
     ActionType,
     Record,
 )
+from kernelwright.agents.workflow import FINISH, Workflow
 from kernelwright.schema import Candidate, Evaluation, Status
 
 # Nobody's kernel is at fault.
@@ -32,32 +34,95 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Advice:
+    """What a language model would do next: an agent's name ("designer", "coder", "finish"), and
+    what to tell that agent."""
+
+    agent: str
+    suggestions: str = ""
+
+
+@dataclass(frozen=True)
 class Conductor:
     """``max_fixes`` bounds the tries of one agent in a row, ``limit_steps`` all steps together.
 
     ``designer_can_fix`` and ``coder_can_fix`` say whether that agent may answer otherwise when it
-    is asked again.
+    is asked again. ``workflow`` None forbids nothing.
     """
 
     limit_steps: int = 10
     max_fixes: int = 3
     designer_can_fix: bool = False
     coder_can_fix: bool = False
+    workflow: Workflow | None = None
 
-    def decide(self, records: Sequence[Record], start: ActionType) -> Decision:
-        """The next step. Pure: the same record always gives the same decision."""
+    def decide(
+        self, records: Sequence[Record], start: ActionType, advice: Advice | None = None
+    ) -> Decision:
+        """The next step. Pure: the same record and advice always give the same decision. Advice
+        that was not wanted, or that the workflow forbids, changes nothing."""
         if not records:
             return Decision(start, "the task starts here")
         last = records[-1]
         if last.action_type is ActionType.VERIFY and last.ok:
             return Decision(ActionType.EXIT, "verified")
-        if last.hopeless or (last.evaluation and last.evaluation.status in _HOPELESS):
+        if _is_over(records):
             return Decision(ActionType.EXIT, last.error_log or last.result)
-        decision = self._next(records)
+        decision = self._advised(records, advice) or self._next(records)
+        if self.workflow is not None:
+            decision = self._within(self.workflow, records, decision)
         if decision.action_type is not ActionType.EXIT and len(records) >= self.limit_steps:
             text = f"the limit of {self.limit_steps} steps is reached"
             return Decision(ActionType.EXIT, _with_cause(text, last))
         return decision
+
+    def choices(self, records: Sequence[Record]) -> tuple[str, ...]:
+        """The agents that could do something next: what the workflow allows, less those that would
+        say the same again. Always with "finish"."""
+        if not records or self.workflow is None:
+            return (FINISH,)
+        able = {
+            "designer": self.designer_can_fix or not _took(records, DESIGNER_ACTIONS),
+            "coder": self.coder_can_fix or not _took(records, CODER_ACTIONS),
+            "verifier": _is_unjudged(records),
+            FINISH: True,
+        }
+        return tuple(a for a in self.workflow.legal_next(_agents(records)) if able[a])
+
+    def wants_advice(self, records: Sequence[Record]) -> bool:
+        """Whether the workflow has a language model asked now: the last agent failed, is one that
+        it names, and there is a choice."""
+        if not records or self.workflow is None or records[-1].ok or _is_over(records):
+            return False
+        named = _agent_of(records[-1].action_type) in self.workflow.advised
+        return named and len(self.choices(records)) > 2
+
+    def _advised(self, records: Sequence[Record], advice: Advice | None) -> Decision | None:
+        if advice is None or not self.wants_advice(records):
+            return None
+        if advice.agent not in self.choices(records) or advice.agent == "verifier":
+            return None
+        if advice.agent == FINISH:
+            return Decision(ActionType.EXIT, _with_cause("advised to stop", records[-1]))
+        own = suggestions_from(records[-1])
+        said = f"{advice.suggestions.strip()}\n\n{own}".strip()[:MAX_SUGGESTION_CHARS]
+        return Decision(_asking(advice.agent, records), f"advised to ask the {advice.agent}", said)
+
+    def _within(
+        self, workflow: Workflow, records: Sequence[Record], decision: Decision
+    ) -> Decision:
+        """``decision`` if the workflow allows it; else the design's turn where it was the code's,
+        and the end where neither may be."""
+        wanted, legal = _agent_of(decision.action_type), workflow.legal_next(_agents(records))
+        if wanted in legal:
+            return decision
+        if wanted == "coder" and "designer" in self.choices(records):
+            text = f"{decision.reason}, and the workflow allows no more of that"
+            said = decision.suggestions or suggestions_from(records[-1])
+            return Decision(_asking("designer", records), text, said)
+        last = _agent_of(records[-1].action_type)
+        text = f"{decision.reason}, and the workflow lets no {wanted} follow the {last} here"
+        return Decision(ActionType.EXIT, _with_cause(text, records[-1]))
 
     def _next(self, records: Sequence[Record]) -> Decision:
         last = records[-1]
@@ -104,6 +169,46 @@ class Conductor:
             return Decision(ActionType.FIX_DESIGNER, what, suggestions_from(last))
         text = f"{what} after {self.max_fixes} fixes"
         return Decision(ActionType.EXIT, _with_cause(text, last))
+
+
+def _agent_of(action: ActionType) -> str:
+    if action in DESIGNER_ACTIONS:
+        return "designer"
+    if action in CODER_ACTIONS:
+        return "coder"
+    return "verifier" if action is ActionType.VERIFY else FINISH
+
+
+def _agents(records: Sequence[Record]) -> list[str]:
+    return [_agent_of(record.action_type) for record in records]
+
+
+def _took(records: Sequence[Record], actions: frozenset[ActionType]) -> bool:
+    return any(record.action_type in actions for record in records)
+
+
+def _asking(agent: str, records: Sequence[Record]) -> ActionType:
+    """How to ask an agent: for a first answer, or for a better one."""
+    if agent == "designer":
+        again = _took(records, DESIGNER_ACTIONS)
+        return ActionType.FIX_DESIGNER if again else ActionType.DO_DESIGNER
+    if _took(records, CODER_ACTIONS):
+        return ActionType.FIX_CODER
+    designed = records[-1].design is not None or records[-1].parsed_code.aul_code
+    return ActionType.DO_CODER if designed else ActionType.DO_CODER_DIRECT
+
+
+def _is_over(records: Sequence[Record]) -> bool:
+    """Whether the task or the machine is at fault, which nobody can mend."""
+    last = records[-1]
+    at_fault = last.evaluation is not None and last.evaluation.status in _HOPELESS
+    return last.hopeless or at_fault
+
+
+def _is_unjudged(records: Sequence[Record]) -> bool:
+    """Whether there is a kernel that the judge has not seen."""
+    last = records[-1]
+    return last.candidate is not None and last.ok and _verdict_on(last.candidate, records) is None
 
 
 def suggestions_from(record: Record) -> str:

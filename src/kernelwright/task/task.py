@@ -151,7 +151,7 @@ class Task:
         if name is None:
             return Workflow(self.default_start, limit_steps or 10)
         found = find_workflow(name)
-        return Workflow(found.start, limit_steps or found.max_step)
+        return Workflow(found.start, limit_steps or found.max_step, found.rules)
 
     # ---- running -----------------------------------------------------------------------------
 
@@ -218,6 +218,7 @@ class Task:
         opened = steps.session is not None
         conductor = Conductor(
             limit_steps=self.workflow.max_step,
+            workflow=self.workflow.rules,
             designer_can_fix=opened and steps.designer.can_fix,
             coder_can_fix=opened and steps.coder.can_fix,
         )
