@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from kernelwright.errors import UnsupportedError
 
 HALVES = ("float16", "bfloat16")
@@ -86,34 +88,47 @@ def widen(text: str, dtype: str) -> str:
 _BOTH: Mapping[str, str] = {  # the same text for float32 and float64
     "neg": "-{x}",
     "abs": "tl.abs({x})",
-    "exp2": "tl.exp2({x})",
     "sin": "tl.sin({x})",
     "cos": "tl.cos({x})",
     "erf": "tl.erf({x})",
     "floor": "tl.floor({x})",
     "ceil": "tl.ceil({x})",
-    "round": "_rint({x})",
     "trunc": "_trunc({x})",
     "square": "{x} * {x}",
     "sign": "tl.where({x} > 0, 1.0, 0.0) - tl.where({x} < 0, 1.0, 0.0)",
-    "relu": "tl.where({x} < 0, 0.0, {x})",
 }
 
 _SINGLE: Mapping[str, str] = {
     "exp": "_exp({x})",
+    "exp2": "_exp2({x})",
     "expm1": "_expm1({x})",
-    "ln": "_log({x})",
+    "ln": "tl.log({x})",
+    "log2": "tl.log2({x})",
+    "log10": "_log10({x})",
     "log1p": "_log1p({x})",
-    "sqrt": "tl.sqrt_rn({x})",
-    "rsqrt": "tl.div_rn(1.0, tl.sqrt_rn({x}))",
-    "rec": "tl.div_rn(1.0, {x})",
+    "sqrt": "_sqrt({x})",
+    "rsqrt": "_rsqrt({x})",
+    "rec": "_reciprocal({x})",
     "sigmoid": "_sigmoid({x})",
+    "relu": "_max({x}, 0.0)",
+    "round": "_rint({x})",
+    "tan": "_divide(tl.sin({x}), tl.cos({x}))",
     "tanh": "_tanh({x})",
-    "tan": "tl.div_rn(tl.sin({x}), tl.cos({x}))",
+    "asin": "_asin({x})",
+    "acos": "_acos({x})",
+    "atan": "_atan({x})",
+    "sinh": "_sinh({x})",
+    "cosh": "_cosh({x})",
+    "asinh": "_asinh({x})",
+    "acosh": "_acosh({x})",
+    "atanh": "_atanh({x})",
 }
 
-_DOUBLE: Mapping[str, str] = {  # also what rare float32 functions are computed in
-    "exp": "tl.exp({x})",
+_DOUBLE: Mapping[str, str] = {
+    "exp": "_exp_64({x})",
+    "exp2": "tl.exp2({x})",
+    "relu": "tl.where({x} < 0, 0.0, {x})",
+    "round": "_rint_64({x})",
     "expm1": "_expm1_64({x})",
     "ln": "tl.log({x})",
     "log2": "tl.log2({x})",
@@ -122,7 +137,7 @@ _DOUBLE: Mapping[str, str] = {  # also what rare float32 functions are computed 
     "sqrt": "tl.sqrt({x})",
     "rsqrt": "1.0 / tl.sqrt({x})",
     "rec": "1.0 / {x}",
-    "sigmoid": "1.0 / (1.0 + tl.exp(-{x}))",
+    "sigmoid": "_sigmoid_64({x})",
     "tanh": "_tanh_64({x})",
     "tan": "tl.sin({x}) / tl.cos({x})",
     "asin": "_asin_64({x})",
@@ -164,11 +179,8 @@ def unary(op: str, x: str, dtype: str, dst: str) -> str:
     wide, inner = compute_dtype(dtype), group(widen(x, dtype))
     if op in _BOTH:
         text = _BOTH[op].format(x=inner)
-    elif wide == "float32" and op in _SINGLE:
-        text = _SINGLE[op].format(x=inner)
-    elif op in _DOUBLE:
-        deep = inner if wide == "float64" else f"{inner}.to(tl.float64)"
-        text = convert(_DOUBLE[op].format(x=deep), "float64", wide)
+    elif op in (table := _SINGLE if wide == "float32" else _DOUBLE):
+        text = table[op].format(x=inner)
     else:
         raise UnsupportedError(f"vunary_op {op!r} on {dtype} tiles has no Triton form")
     return convert(text, wide, dst)
@@ -199,9 +211,11 @@ def _float_binary(op: str, a: str, b: str, wide: str) -> str:
     if op in ("add", "sub", "mul"):
         return f"{a} {SIGNS[op]} {b}"
     if op == "div":
-        return f"tl.div_rn({a}, {b})" if wide == "float32" else f"{a} / {b}"
+        return f"_divide({a}, {b})" if wide == "float32" else f"{a} / {b}"
     if op in ("max", "min"):
         return f"_{op}({a}, {b})"
+    if op == "atan2" and wide == "float32":
+        return f"_atan2({a}, {b})"
     deep = [t if wide == "float64" else f"{t}.to(tl.float64)" for t in (a, b)]
     if op == "logaddexp":
         return f"{_LOGADDEXP[wide]}({a}, {b})"
@@ -282,18 +296,36 @@ def _float_scalar(base: str, x: str, factor: float, reverse: bool, wide: str) ->
     c = number(factor)
     a, b = (c, x) if reverse else (x, c)
     if base == "div" and wide == "float32":
-        return f"tl.div_rn({a}, {b})"
+        return _constant_division(x, factor, reverse)
     if base in SIGNS:
         return f"{a} {SIGNS[base]} {b}"
     if base in ("max", "min"):
         if math.isnan(factor):
             return f"{x} * {c}"
+        if wide == "float32":
+            return f"_{base}({x}, {c})"
         return f"tl.where({x} {'<' if base == 'max' else '>'} {c}, {c}, {x})"  # NaN stays
     power = _constant_power(x, factor, wide)
     if power is not None:
         return power
     deep = x if wide == "float64" else f"{x}.to(tl.float64)"
     return convert(f"_pow_64({deep}, tl.full({x}.shape, {c}, tl.float64))", "float64", wide)
+
+
+def _constant_division(x: str, factor: float, reverse: bool) -> str:
+    """``x / factor`` or ``factor / x`` in float32, rounded to nearest."""
+    if reverse:
+        return f"_reciprocal({x})" if factor == 1 else f"_divide({number(factor)}, {x})"
+    with np.errstate(all="ignore"):
+        divisor = np.float32(factor)
+        inverse = np.float32(1) / divisor
+    normal = np.finfo(np.float32).tiny
+    if not (normal <= abs(divisor) < np.inf and normal <= abs(inverse)):
+        return f"tl.div_rn({x}, {number(factor)})"
+    if math.frexp(divisor)[0] in (0.5, -0.5):  # a power of two
+        return f"{x} * {number(float(inverse))}"
+    value = x if divisor > 0 else f"-{x}"
+    return f"_divide_by({value}, {abs(float(divisor))!r}, {abs(float(inverse))!r})"
 
 
 def scalar_tile(op: str, x: str, factor: str, dtype: str, dst: str) -> str:

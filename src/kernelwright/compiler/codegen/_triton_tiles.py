@@ -24,6 +24,7 @@ from kernelwright.aul.syntax import (
     statements,
 )
 from kernelwright.compiler.codegen import _triton_ops as ops
+from kernelwright.compiler.codegen._triton_compositions import compositions
 from kernelwright.compiler.codegen._triton_index import Scope, names_in
 from kernelwright.errors import UnsupportedError
 
@@ -99,6 +100,7 @@ class TileWriter:
         self.indent = 1
         self.known: dict[str, str] = {}  # text of an index or mask -> the variable that holds it
         self.counts = {"at": 0, "ok": 0, "v": 0}
+        self.compositions = compositions(kernel)
         self.early: frozenset[str] = frozenset()  # tiles that need a value where declared
         self.narrow: dict[int, int] = {}  # id of a copy -> neighbours that a thread should hold
 

@@ -28,6 +28,12 @@ class VectorWriter(TileWriter):
         self.put(op.dst.name, text, self.covered(names, self.tiles[op.dst.name]))
 
     def _vunary_op(self, op: VectorOp) -> None:
+        known = self.compositions.get(op.dst.name)
+        if known is not None and known.argument in self.tiles:
+            x = self.operand(known.argument, self.tiles[op.dst.name])
+            covered = self.covered([known.argument], self.tiles[op.dst.name])
+            self.put(op.dst.name, known.text(x), covered)
+            return
         (x,) = self._sources(op)
         dst = self.tiles[op.dst.name].dtype
         self._elementwise(op, ops.unary(op.op, x, self._dtype(op), dst))
