@@ -99,9 +99,9 @@ def test_what_is_shipped() -> None:
     ],
 )
 def test_builtin_agents_do_as_without_a_workflow(name: str, records: list[Record]) -> None:
-    if name == "verifier_only" and records and records[-1].action_type is not A.VERIFY:
-        pytest.skip("that workflow has no such step")
     start = A.DO_DESIGNER
+    if name == "verifier_only":  # has the one kind of step
+        records = [record for record in records if record.action_type is A.VERIFY]
     with_one = Conductor(workflow=shipped(name)).decide(records, start)
     assert with_one == Conductor().decide(records, start)
 

@@ -83,7 +83,7 @@ ASKS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(REPLIES, min_size=4, max_size=12),
     st.lists(ASKS, min_size=1, max_size=3),

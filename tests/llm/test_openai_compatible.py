@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -419,6 +420,35 @@ def test_parallel_requests_share_one_limit_and_one_budget() -> None:
         assert len(server.asked) == 6
     assert sorted(results) == ["budget"] * 4 + ["ok"] * 6
     assert budget.spent.requests == 6 and budget.spent.input_tokens == 66
+
+
+def test_closing_ends_what_waits_in_other_threads() -> None:
+    outcomes: list[tuple[str, float]] = []
+    deltas: list[Delta] = []
+    with ModelServer(
+        [Say("late", hang_s=40.0), Refuse(429, "later", {"retry-after": "60"})]
+    ) as server:
+        model = model_at(server)
+
+        def ask() -> None:
+            began = time.monotonic()
+            try:
+                model.complete(asking(), deltas.append)
+            except ModelError as error:
+                outcomes.append((error.kind, time.monotonic() - began))
+
+        threads = [threading.Thread(target=ask) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+            time.sleep(0.3)
+        model.close()
+        for thread in threads:
+            thread.join()
+        assert [kind for kind, _ in outcomes] == ["closed", "closed"]
+        assert max(seconds for _, seconds in outcomes) < 20
+        with pytest.raises(ModelError, match="was closed"):
+            model.complete(asking())
+    assert not [delta for delta in deltas if delta.text]
 
 
 # ---- what is secret --------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from kernelwright.errors import BudgetExhausted, ModelError
 from kernelwright.llm import asking, features
 from kernelwright.llm.asking import Asked
 from kernelwright.llm.budget import Budget
+from kernelwright.llm.calls import Calls
 from kernelwright.llm.chat import Attempt, ChatRequest, ChatResult, Delta, OnDelta, Sampling
 from kernelwright.llm.failure import Failure
 from kernelwright.llm.limiter import Limiter
@@ -61,10 +62,12 @@ class Client:
         never: frozenset[str] = frozenset(),
         timeout_s: float = 600.0,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self.provider, self.retry = provider, retry or RetryPolicy()
+        self._calls = Calls()
+        sleep = sleep or self._calls.sleep
         self.budget = budget or Budget()
         self.limiter = limiter or Limiter(clock=clock, sleep=sleep)
         self.memory = memory or EndpointMemory(provider.endpoint, provider.name)
@@ -76,6 +79,8 @@ class Client:
         return self.provider.name
 
     def close(self) -> None:
+        """Ends what is under way in other threads too: it raises ModelError("closed")."""
+        self._calls.close()
         self.provider.close()
 
     def complete(self, request: ChatRequest, on_delta: OnDelta | None = None) -> ChatResult:
@@ -110,12 +115,14 @@ class Client:
 
     def _try(self, asked: Asked, exchange: _Exchange, on_delta: OnDelta | None) -> ChatResult:
         """Raises Failure, also for an answer that breaks the asked form."""
-        longest = max(self.retry.total_wait_s - exchange.waited_s, 0.0)
+        self._calls.check()
         self.budget.check(evaluations=False)
-        wall = self.budget.left()["wall_s"]
+        longest = max(self.retry.total_wait_s - exchange.waited_s, 0.0)
+        if (wall := self.budget.left()["wall_s"]) is not None:
+            longest = min(longest, wall)
         try:
             with (
-                self.limiter.turn(longest if wall is None else min(longest, wall)) as rested,
+                self.limiter.turn(longest, self._sleep) as rested,
                 self.budget.request(asked.sent, self.name) as ticket,
             ):
                 exchange.waited_s += rested
@@ -126,7 +133,7 @@ class Client:
                 how = Sending(self._usable(exchange), asked.json_object, max(timeout, 0.001))
                 began = self._clock()
                 try:
-                    result = self.provider.send(sent, how, on_delta or _ignore)
+                    result = self._calls.run(self.provider, sent, how, on_delta)
                 except Failure as failure:
                     ticket.usage = failure.usage
                     raise
@@ -287,10 +294,6 @@ class Client:
             in_use -= {features.TOOLS, features.TOOL_CHOICE}  # they may have been ignored
         for feature in in_use & usable:
             self.memory.learn(feature, True)
-
-
-def _ignore(delta: Delta) -> None:
-    pass
 
 
 def _filled(given: Sampling, defaults: Sampling) -> Sampling:

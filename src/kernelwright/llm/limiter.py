@@ -21,7 +21,7 @@ class Limiter:
         per_minute: int = 0,
         *,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self.at_once, self.per_minute = at_once, per_minute
         self._clock, self._sleep = clock, sleep
@@ -31,11 +31,15 @@ class Limiter:
         self._changed = threading.Condition()
 
     @contextmanager
-    def turn(self, longest_wait_s: float = float("inf")) -> Iterator[float]:
+    def turn(
+        self,
+        longest_wait_s: float = float("inf"),
+        sleep: Callable[[float], object] | None = None,
+    ) -> Iterator[float]:
         """Waits until a request may be sent; gives the seconds that the endpoint had to rest.
         Raises TimeoutError when those would be more than ``longest_wait_s``. Waiting for one's own
-        other requests has no limit and does not count."""
-        waited = self._enter(longest_wait_s)
+        other requests has no limit and does not count. ``sleep`` may raise to give up."""
+        waited = self._enter(longest_wait_s, sleep or self._sleep)
         try:
             yield waited
         finally:
@@ -48,7 +52,7 @@ class Limiter:
         with self._changed:
             self._free_at = max(self._free_at, self._clock() + seconds)
 
-    def _enter(self, longest_wait_s: float) -> float:
+    def _enter(self, longest_wait_s: float, sleep: Callable[[float], object]) -> float:
         rested = 0.0
         while True:
             with self._changed:
@@ -58,11 +62,10 @@ class Limiter:
                         self._flying += 1
                         self._starts.append(self._clock())
                         return rested
-                    self._changed.wait(timeout=1.0)
-                    continue
-            if rested + wait > longest_wait_s:
+                    self._changed.wait(timeout=0.5)
+            if wait > 0 and rested + wait > longest_wait_s:
                 raise TimeoutError(f"the endpoint rests for another {wait:.0f} s")
-            self._sleep(wait)
+            sleep(wait)
             rested += wait
 
     def _wait_s(self) -> float:

@@ -6,6 +6,7 @@ features that it does not know. For tests of agents and providers, on 127.0.0.1 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -140,6 +141,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         pass
+
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionResetError, BrokenPipeError):  # a client that gave up
+            super().handle()
 
     def do_POST(self) -> None:
         length = int(self.headers.get("content-length", 0))
