@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check format bench-cpu bench-suites clean
+.PHONY: help install demo test test-all test-llm check format bench-cpu bench-suites clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ test: $(STAMP) ## the default test suite: no GPU, no LLM, no network
 
 test-all: $(STAMP) ## the default suite and the heavy sets
 	$(BIN)/python -m pytest $(PARALLEL) -m 'not gpu and not live'
+
+test-llm: $(STAMP) ## what a model supports: LLM_BASE_URL=... LLM_MODEL=... [LLM_API_KEY=...]
+	$(BIN)/python -m pytest -m live -s tests/llm
 
 check: $(STAMP) ## format, lint, types, layers
 	$(BIN)/ruff format --check src tests examples bench

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kernelwright.errors import BudgetExhausted, ModelError, ReplayMismatch, StoreError
+from kernelwright.errors import BudgetExhausted, ConfigError, ModelError, ReplayMismatch, StoreError
 from kernelwright.llm import (
     Budget,
     ChatModel,
@@ -19,6 +19,7 @@ from kernelwright.llm import (
     ChatResult,
     Limits,
     Message,
+    ModelSettings,
     Recorded,
     Recorder,
     Replay,
@@ -27,6 +28,7 @@ from kernelwright.llm import (
     Tool,
     ToolCall,
     Usage,
+    open_model,
     read_recording,
     replay,
 )
@@ -82,6 +84,17 @@ def test_a_replay_says_what_the_run_said(tmp_path: Path) -> None:
     assert used.unused() == [] and used.forked_at is None
     assert budget.spent.requests == 4 and budget.spent.input_tokens > 10
     assert spent_in(read_recording(tmp_path)).requests == 4
+
+
+def test_a_recorded_run_is_a_provider_too(tmp_path: Path) -> None:
+    first = session(recorded(SCRIPT, tmp_path / "a"))
+    budget = Budget(Limits(requests=100))
+    settings = ModelSettings("replay", options={"run": str(tmp_path / "a")})
+    again = open_model(settings, budget=budget, run_folder=tmp_path / "b")
+    assert session(again) == first and budget.spent.requests == 4
+    assert replay(tmp_path / "b", session)[0] == first, "the record of a replay replays as well"
+    with pytest.raises(ConfigError, match="run"):
+        open_model(ModelSettings("replay"))
 
 
 def test_every_field_of_an_answer_comes_back(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from kernelwright.llm.memory import EndpointMemory
 from kernelwright.llm.presets import find_preset
 from kernelwright.llm.provider import find_provider
 from kernelwright.llm.recording import FILE_NAME, Recorded, Recorder
+from kernelwright.llm.replaying import Replay
 from kernelwright.llm.retry import RetryPolicy
 from kernelwright.llm.settings import ModelSettings
 
@@ -31,6 +32,9 @@ def open_model(
     MissingDependencyError, UsageError (no price for a model under a cost limit); asks nothing yet.
     """
     provider = find_provider(settings.provider)(settings)
+    if isinstance(provider, Replay):  # answers as the whole did, what is around it included
+        provider.budget = budget
+        return _recorded(provider, run_folder)
     if budget is not None:
         budget.check_model(provider.name)
     client = Client(
@@ -48,9 +52,11 @@ def open_model(
         never=settings.without,
         timeout_s=settings.timeout_s,
     )
-    if run_folder is None:
-        return client
-    return Recorded(client, Recorder(run_folder / FILE_NAME))
+    return _recorded(client, run_folder)
+
+
+def _recorded(model: ChatModel, run_folder: Path | None) -> ChatModel:
+    return model if run_folder is None else Recorded(model, Recorder(run_folder / FILE_NAME))
 
 
 def create_model(name: str, config_path: str | Path | None = None) -> ChatModel:

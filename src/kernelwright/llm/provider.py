@@ -8,6 +8,7 @@ from typing import Protocol
 
 from kernelwright.errors import UnknownNameError
 from kernelwright.llm.chat import ChatRequest, ChatResult, OnDelta
+from kernelwright.llm.replaying import Replay
 from kernelwright.llm.settings import ModelSettings
 from kernelwright.registry import Registry
 
@@ -38,7 +39,7 @@ class Provider(Protocol):
     def close(self) -> None: ...
 
 
-ProviderFactory = Callable[[ModelSettings], Provider]
+ProviderFactory = Callable[[ModelSettings], Provider | Replay]
 PROVIDERS: Registry[ProviderFactory] = Registry(
     "provider", "kernelwright.llm.providers", "PROVIDER"
 )

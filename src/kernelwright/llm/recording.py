@@ -187,7 +187,7 @@ def result_tree(result: ChatResult) -> dict[str, Any]:
     if result.tool_calls:
         tree["calls"] = [_set(dataclasses.asdict(call)) for call in result.tool_calls]
     tree["usage"] = _set(dataclasses.asdict(result.usage))
-    tree["latency_s"] = round(result.latency_s, 6)
+    tree["latency_s"] = result.latency_s
     return tree
 
 
