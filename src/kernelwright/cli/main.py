@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from kernelwright.cli import audit as audit_command
+from kernelwright.cli import compile as compile_command
 from kernelwright.cli import plan as plan_command
 from kernelwright.cli.bench import bench
 from kernelwright.cli.ops import ops
@@ -206,6 +207,7 @@ def choose(
 app.command(epilog=audit_command.EXIT_CODES)(audit_command.audit)
 app.command(epilog=plan_command.PLAN_EXIT_CODES)(plan_command.plan)
 app.command(epilog=EXIT_CODES)(plan_command.tune)
+app.command("compile", epilog=compile_command.COMPILE_EXIT_CODES)(compile_command.compile_command)
 app.command()(ops)
 
 

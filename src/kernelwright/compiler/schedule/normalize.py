@@ -64,10 +64,10 @@ def empty_reductions(builder: Builder, node: Node) -> Node | None:
 
 
 def fold_constants(builder: Builder, node: Node) -> Node | None:
-    """Views of a constant are constants."""
+    """Views of a constant are constants; one number repeated is written, not read."""
     if op_definition(node.op).kind != "view" or node.inputs[0].op != "constant":
         return None
-    if node.type.size > 1 << 20:
+    if node.type.size > 1 << 20 or node.inputs[0].type.size == 1 < node.type.size:
         return None
     value = op_definition(node.op).meaning(node.inputs[0].attrs["value"], **node.attrs)
     return builder.constant(value.astype(DTYPES[node.dtype], order="C"), node.dtype)

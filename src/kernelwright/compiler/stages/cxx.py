@@ -93,14 +93,17 @@ def linker() -> list[str]:
     raise MissingToolError("a linker", "cc, gcc, clang or the package ziglang")
 
 
-def link_shared(objects: Sequence[bytes], command: Sequence[str] | None = None) -> bytes:
-    """One shared library of position-independent objects, against libgomp and libm."""
+def link_shared(
+    objects: Sequence[bytes], command: Sequence[str] | None = None, suffix: str = ".o"
+) -> bytes:
+    """One shared library of position-independent objects (assembly with suffix ".s"), against
+    libgomp and libm."""
     command = list(command or linker())
     with tempfile.TemporaryDirectory(prefix="kernelwright-") as name:
         folder = Path(name)
         paths = []
         for number, data in enumerate(objects):
-            paths.append(folder / f"part{number}.o")
+            paths.append(folder / f"part{number}{suffix}")
             paths[-1].write_bytes(data)
         output = folder / "libkernel.so"
         # Zig has no libgomp: kernel.py loads one before the kernel

@@ -48,7 +48,7 @@ def optimized(ir_text: str, exported: Collection[str]) -> Any:
     Raises CompileError with LLVM's words.
     """
     binding, machine = _binding(), _target_machine()
-    module = _parsed(ir_text)
+    module = parsed(ir_text)
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
     for function in module.functions:
@@ -61,10 +61,11 @@ def optimized(ir_text: str, exported: Collection[str]) -> Any:
     builder.getModulePassManager().run(module, builder)
     text = str(module)
     plain = single_stores(text)
-    return module if plain == text else _parsed(plain)
+    return module if plain == text else parsed(plain)
 
 
-def _parsed(ir_text: str) -> Any:
+def parsed(ir_text: str) -> Any:
+    """The module of an IR text. Raises CompileError with LLVM's words."""
     try:
         return _binding().parse_assembly(ir_text)
     except RuntimeError as error:

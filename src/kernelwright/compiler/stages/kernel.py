@@ -1,0 +1,194 @@
+"""An info file to a loadable kernel: a table of stages, each from text to text, every text kept.
+
+``STAGES`` names them in order with the file that each reads and writes (K stands for the kernel).
+A stage that was edited by hand can be gone on from: ``compile_kernel(..., start="lower")`` reads
+what the stage before it had written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kernelwright.compiler.stages import llvm
+from kernelwright.compiler.stages.cxx import link_shared
+from kernelwright.compiler.stages.kernel_entry import entry_name, scheduled
+from kernelwright.compiler.stages.mlir_pipeline import LOWERING
+from kernelwright.compiler.stages.mlir_provider import provider
+from kernelwright.errors import UnsupportedError, UsageError
+from kernelwright.frameworks.graphkernel.build import build
+from kernelwright.frameworks.graphkernel.info import Info
+from kernelwright.frameworks.graphkernel.parse import identifier, parse
+from kernelwright.frameworks.graphkernel.text import from_mlir, to_mlir
+from kernelwright.schema import Target
+
+
+@dataclass
+class Job:
+    """One kernel on its way. ``contents`` are the files so far, by suffix ("" is the info file)."""
+
+    path: str
+    target: Target
+    threads: int
+    contents: dict[str, bytes] = field(default_factory=dict)
+
+    def text(self, suffix: str) -> str:
+        return self.contents[suffix].decode()
+
+    @property
+    def info(self) -> Info:
+        """The kernel as K.mlir has it."""
+        return from_mlir(self.text(".mlir"), f"{Path(self.path).stem}.mlir")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """``run(job)`` gives what K + ``writes`` holds, from K + ``reads`` (and K.mlir)."""
+
+    name: str
+    reads: str
+    writes: str
+    what: str
+    run: Callable[[Job], bytes]
+
+
+def _import(job: Job) -> bytes:
+    info = parse(job.text(""), job.path)
+    text = to_mlir(info, {"arch": job.target.arch})
+    build(info, [t.shape for t in info.inputs])  # what is wrong is said of the file, not of K.mlir
+    return text.encode()
+
+
+def _schedule(job: Job) -> bytes:
+    info = job.info
+    graph = build(info, [t.shape for t in info.inputs]).graph
+    return scheduled(graph, _fakes(info), job.target, job.threads).encode()
+
+
+def _fakes(info: Info) -> list[bool]:
+    """Which of the outputs are not there."""
+    fake = {op.outputs[0].name for op in info.ops if op.attrs.get("fake_output") is True}
+    return [tensor.name in fake for tensor in info.outputs]
+
+
+def _lower(job: Job) -> bytes:
+    return provider().run_pipeline(job.text("_out.mlir"), LOWERING).encode()
+
+
+def _translate(job: Job) -> bytes:
+    module = llvm.optimized(
+        provider().to_llvm_ir(job.text("_lowered.mlir")), {entry_name(job.info.name)}
+    )
+    return str(module).encode()
+
+
+def _assemble(job: Job) -> bytes:
+    return llvm.assembly(llvm.parsed(job.text(".ll"))).encode()
+
+
+def _link(job: Job) -> bytes:
+    return link_shared([job.contents[".s"]], suffix=".s")
+
+
+def _describe(job: Job) -> bytes:
+    info = job.info
+    said: dict[str, Any] = {
+        "kernelName": entry_name(info.name),
+        "threadNumber": job.threads,
+        "dynamic": False,
+        "is_dynamic": False,
+        "sha256": hashlib.sha256(job.contents[".so"]).hexdigest(),
+        "process": info.process,
+        "targetInfo": {"backend": job.target.backend, "arch": job.target.arch},
+        "inputShapes": [list(t.shape) for t in info.inputs],
+        "outputShapes": [list(t.shape) for t in info.outputs],
+        "inputTypes": [t.dtype for t in info.inputs],
+        "outputTypes": [t.dtype for t in info.outputs],
+        "fakeOutputs": [i for i, fake in enumerate(_fakes(info)) if fake],
+        "writtenInputs": build(info, [t.shape for t in info.inputs]).graph.writes,
+    }
+    return (json.dumps(said, indent=4) + "\n").encode()
+
+
+STAGES = (
+    Stage("import", "", ".mlir", "tensors, one mindspore op each", _import),
+    Stage("schedule", ".mlir", "_out.mlir", "loops on vectors, threads, the entry", _schedule),
+    Stage("lower", "_out.mlir", "_lowered.mlir", "MLIR's LLVM dialect", _lower),
+    Stage("translate", "_lowered.mlir", ".ll", "LLVM IR after -O3", _translate),
+    Stage("assemble", ".ll", ".s", "assembly of this machine", _assemble),
+    Stage("link", ".s", ".so", "a shared library", _link),
+    Stage("describe", ".so", ".json", "what a loader has to know", _describe),
+)
+
+
+def stage(name: str) -> Stage:
+    """The stage called ``name``; raises UsageError that lists them."""
+    found = next((s for s in STAGES if s.name == name), None)
+    if found is None:
+        raise UsageError(f"unknown stage {name!r}; there are {', '.join(s.name for s in STAGES)}")
+    return found
+
+
+def compile_kernel(
+    path: Path, out: Path, target: Target, *, start: str = "", until: str = "", threads: int = 1
+) -> dict[str, Path]:
+    """Runs the stages and writes their files to ``out``; suffix -> path of each that was written.
+
+    ``start``: the first stage, whose input stands in ``out`` already. ``until``: the last one.
+    Nothing is written when a stage fails. Raises ReferenceBroken for a bad file, UnsupportedError
+    for a target without stages, CompileError with a tool's words.
+    """
+    if target.backend != "cpu":
+        raise UnsupportedError(f"there are no stages for {target.backend} yet; use --backend cpu")
+    first = STAGES.index(stage(start)) if start else 0
+    last = STAGES.index(stage(until)) if until else len(STAGES) - 1
+    if last < first:
+        raise UsageError(f"stage {until!r} comes before {start!r}")
+    job = Job(str(path), target, threads)
+    text = _read(path)
+    name = identifier(parse(text, str(path)).name)
+    job.contents[""] = text.encode()
+    for earlier in STAGES[:first]:
+        job.contents[earlier.writes] = _earlier(out / f"{name}{earlier.writes}", earlier)
+    made: dict[str, bytes] = {}
+    for each in STAGES[first : last + 1]:
+        made[each.writes] = job.contents[each.writes] = each.run(job)
+    return _written(out, name, made)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+
+
+def _earlier(path: Path, stage: Stage) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        raise UsageError(
+            f"{path} is not there, which stage {stage.name!r} writes; run without --from first"
+        ) from None
+
+
+def _written(out: Path, name: str, made: Mapping[str, bytes]) -> dict[str, Path]:
+    """All files or none: written beside their place, then renamed."""
+    out.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=out))
+    try:
+        for suffix, data in made.items():
+            (folder / f"{name}{suffix}").write_bytes(data)
+        for suffix in made:
+            (folder / f"{name}{suffix}").replace(out / f"{name}{suffix}")
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written to: {error}; give another --out") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return {suffix: out / f"{name}{suffix}" for suffix in made}
