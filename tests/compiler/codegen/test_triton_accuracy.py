@@ -101,6 +101,7 @@ FUNCTIONS_TESTED: Mapping[str, Function] = {
     "reciprocal": Function("_reciprocal_refined(x)", lambda x: 1 / x, -9, 9, 0.5001, tiny_ulp=1.0),
     "sqrt": Function("_sqrt_refined(x)", np.sqrt, 0, 9, 0.5001),
     "rsqrt": Function("_rsqrt(x)", lambda x: 1 / np.sqrt(x), 0, 9, 2.0),
+    "pow": Function("_pow(x, y)", np.power, -3, 9, 4.0, binary=True),
     "rint": Function("_rint(x)", np.rint, -9, 9, 0.0),
     "exp_64": Function("_exp_64(x)", np.exp, -760, 720, 2.0, "float64"),
     "expm1_64": Function("_expm1_64(x)", np.expm1, -3, 3, 2.5, "float64"),

@@ -358,9 +358,30 @@ def integer_power_case() -> None:
 integer_power_case()
 
 
+POWERS = (
+    0.5,
+    -1.0,
+    3.0,
+    4.0,
+    1.0,
+    2.5,
+    -0.5,
+    1.5,
+    -2.0,
+    -1.5,
+    0.25,
+    0.75,
+    5.0,
+    7.0,
+    8.0,
+    0.4,
+    -3.3,
+)
+
+
 def power_case() -> None:
     b, x = Builder(), np.abs(float_values("float32"))
-    tile, powers = b.input("x", "float32", N), (0.5, -1.0, 3.0, 4.0, 1.0, 2.5)
+    tile, powers = b.input("x", "float32", N), POWERS
     for i, p in enumerate(powers):
         b.op("vectorscalar_op", "pows", b.tile(f"r{i}", "float32", N), tile, factor=p)
         b.output(f"r{i}", "float32", N)
@@ -383,6 +404,29 @@ def logaddexp_case(dtype: str) -> None:
 
 for DTYPE in ("float16", "bfloat16", "float32", "float64"):
     logaddexp_case(DTYPE)
+
+
+def composition_case(dtype: str) -> None:
+    """log1p(exp(x)), of any x and of one that is at most zero: one function each."""
+    b, x = Builder(), float_values(dtype)
+    tile = b.input("x", dtype, N)
+    b.op("vunary_op", "exp", b.tile("e", dtype, N), tile)
+    b.op("vunary_op", "log1p", b.tile("soft", dtype, N), "e")
+    b.op("vunary_op", "abs", b.tile("size", dtype, N), tile)
+    b.op("vunary_op", "neg", b.tile("below", dtype, N), "size")
+    b.op("vunary_op", "exp", b.tile("small", dtype, N), "below")
+    b.op("vunary_op", "log1p", b.tile("soft_below", dtype, N), "small")
+    for name in ("e", "soft", "small", "soft_below"):
+        b.output(name, dtype, N)
+    y = wide(x)
+    with np.errstate(all="ignore"):
+        small = np.exp(-np.abs(y))
+        expected = [np.exp(y), np.log1p(np.exp(y)), small, np.log1p(small)]
+    add_case(f"composition_{dtype}", b, [x], expected)
+
+
+for DTYPE in ("float32", "float64"):
+    composition_case(DTYPE)
 
 
 def shift_case() -> None:

@@ -214,8 +214,8 @@ def _float_binary(op: str, a: str, b: str, wide: str) -> str:
         return f"_divide({a}, {b})" if wide == "float32" else f"{a} / {b}"
     if op in ("max", "min"):
         return f"_{op}({a}, {b})"
-    if op == "atan2" and wide == "float32":
-        return f"_atan2({a}, {b})"
+    if op in ("atan2", "pow") and wide == "float32":
+        return f"_{op}({a}, {b})"
     deep = [t if wide == "float64" else f"{t}.to(tl.float64)" for t in (a, b)]
     if op == "logaddexp":
         return f"{_LOGADDEXP[wide]}({a}, {b})"
@@ -308,8 +308,8 @@ def _float_scalar(base: str, x: str, factor: float, reverse: bool, wide: str) ->
     power = _constant_power(x, factor, wide)
     if power is not None:
         return power
-    deep = x if wide == "float64" else f"{x}.to(tl.float64)"
-    return convert(f"_pow_64({deep}, tl.full({x}.shape, {c}, tl.float64))", "float64", wide)
+    function = "_pow_64" if wide == "float64" else "_pow"
+    return f"{function}({x}, tl.full({x}.shape, {c}, tl.float64))"
 
 
 def _constant_division(x: str, factor: float, reverse: bool) -> str:
@@ -335,13 +335,31 @@ def scalar_tile(op: str, x: str, factor: str, dtype: str, dst: str) -> str:
 
 
 def _constant_power(x: str, power: float, wide: str) -> str | None:
-    if power in (1.0, 2.0, 3.0):
-        return " * ".join([x] * int(power))
-    if power == 4.0:
-        return f"({x} * {x}) * ({x} * {x})"
-    ops = {0.5: "sqrt", -1.0: "rec"}
+    """Powers of whole and half exponents as products, roots and one reciprocal; None for others."""
     table = _SINGLE if wide == "float32" else _DOUBLE
-    return table[ops[power]].format(x=x) if power in ops else None
+    root = table["sqrt"].format(x=x)
+    if power == -0.5:
+        return table["rsqrt"].format(x=x)
+    if power in (0.25, 0.75):
+        fourth = table["sqrt"].format(x=root)
+        return fourth if power == 0.25 else f"{root} * {fourth}"
+    whole = int(abs(power)) if abs(power) <= MOST_FACTORS else 0
+    if abs(power) - whole not in (0.0, 0.5) or power == 0:
+        return None
+    factors = [_product(x, whole)] * (whole > 0) + [root] * (abs(power) != whole)
+    text = " * ".join(map(group, factors)) if len(factors) > 1 else factors[0]
+    return table["rec"].format(x=group(text)) if power < 0 else text
+
+
+MOST_FACTORS = 8
+
+
+def _product(x: str, count: int) -> str:
+    """``x`` to a whole power, by squares of squares."""
+    if count <= 3:
+        return " * ".join([x] * count)
+    half = group(_product(x, count // 2))
+    return f"{half} * {half}" + (f" * {x}" if count % 2 else "")
 
 
 # ---- comparison and reduction -----------------------------------------------------------------

@@ -24,6 +24,7 @@ from kernelwright.compiler.codegen._triton_prelude import (
     integers,
     inverse,
     logarithm,
+    power,
     scans,
     tiles,
 )
@@ -43,6 +44,7 @@ _MODULES = (
     division,
     exponential,
     logarithm,
+    power,
     inverse,
     double_exponential,
     double,
