@@ -42,6 +42,8 @@ PACKAGES = (
     Package("llvmlite", "llvmlite", "mlir", "impl_type mlir"),
     Package("egglog", "egglog", "algebra", "algebra: Models made simpler before they are compiled"),
     Package("mindspore", "mindspore", "mindspore", "references written in MindSpore"),
+    Package("openai", "openai", "llm", "language models (from Python; docs/llm.md)"),
+    Package("acp", "agent-client-protocol", "acp", "coding agents as language models"),
 )
 
 
