@@ -73,3 +73,22 @@ def test_rows_that_would_share_cache_lines_get_a_gap() -> None:
     text.store(place("out", (0, 16), (0, 1024)), "t")
     (scratch,) = text.lower({"x": x, "out": out}).scratch
     assert scratch.elements > 16 * 1024
+
+
+def test_sums_of_short_rows_go_across_them() -> None:
+    """Rows of ten: sixteen of them a vector, so that nothing is added across lanes."""
+    x = np.arange(100 * 10, dtype=np.float32).reshape(100, 10)
+    out = np.zeros((100, 10), np.float32)
+    text = KernelText()
+    text.param("x", x)
+    text.param("out", out, output=True)
+    text.tile("t", x.shape, "float32")
+    text.load("t", place("x", (0, 100), (0, 10)))
+    text.tile("s", (100, 1), "float32")
+    text.op("vreduce_op", "sum", "s", "t", axis=1)
+    text.tile("u", x.shape, "float32")
+    text.op("vbinary_op", "sub", "u", "t", "s")
+    text.store(place("out", (0, 100), (0, 10)), "u")
+    function = text.run({"x": x, "out": out})
+    np.testing.assert_array_equal(out, x - x.sum(1, keepdims=True))
+    assert all(item.op != "reduce" for item in instructions(function.body))

@@ -22,6 +22,7 @@ from kernelwright.compiler.loops.staging import can_stage
 
 SHARED_BUDGET = 6  # instructions that may be repeated in several loops instead of keeping a value
 SCAN_COST = 12.0  # instructions to scan the lanes of one vector
+ACROSS_COST = 8.0  # instructions to reduce the lanes of one vector
 LOOKUP_COST = 8
 BROADCAST_BUDGET = 4  # the same for a row that is used by every turn of an outer loop
 
@@ -91,6 +92,8 @@ def _vector_cost(nodes: list[Node], d: int, lanes: int) -> float:
             step = node.access.strides[d]
             if node.kind == "load" and isinstance(step, int) and 2 <= step <= MOST_STRIDE:
                 each = min(each, float(step))  # a comb
+        if node.kind == "reduce" and node.attrs["axis"] == d:
+            total += elements / extent * ACROSS_COST
         if node.kind == "scan":
             each = SCAN_COST if node.attrs["axis"] == d else 2.0
         if node.kind == "lookup" and extent > 1 and node.inputs[0].shape[d] > 1:
@@ -155,7 +158,7 @@ def anchor(nodes: list[Node]) -> list[Node]:
             node.anchored = "hard"
         elif node.kind == "load" and starts_outside(node) and _gathered(node):
             node.anchored, node.attrs["padded_row"] = "hard", True
-        elif can_stage(node):
+        elif can_stage(node) and not reads_comb(node):
             node.anchored, node.attrs["staged"] = "hard", True
         own = semantics.cost(node.op) if node.kind == "map" else int(node.kind == "load")
         own = LOOKUP_COST if node.kind == "lookup" else own

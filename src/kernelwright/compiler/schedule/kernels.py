@@ -25,6 +25,7 @@ from kernelwright.compiler.schedule.tile_shapes import tile_extents
 from kernelwright.compiler.schedule.tiles import TileDim, TileWriter
 
 CORE = aul.CoreIdx()
+NARROW = 16  # elements of a row: at most one vector of the widest machines
 MIN_TRANSPOSED = 8  # a shorter contiguous run is not worth a tile of its own
 
 
@@ -271,14 +272,20 @@ class RegionEmitter:
             width = block_for(dims[-1].size.value, min(256, budget), 1)
             block = self.tunable("TI", width, (16, 32, 64, 128, 256, 512))
             blocks[-1] = (dims[-1], block)
-        elif not self.machine.serial_rows and first_reduced > 0:
+        elif first_reduced > 0 and (not self.machine.serial_rows or self.narrow(row)):
             outer = dims[first_reduced - 1]
-            high = block_for(outer.size.value, max(1, self.machine.area // row), 1)
-            block = self.tunable("TM", high, (1, 2, 4, 8, 16, 32))
+            area = self.machine.area // (4 if self.machine.serial_rows else 1)
+            high = block_for(outer.size.value, max(1, area // row), 1)
+            around = choices_around(high) if self.machine.serial_rows else (1, 2, 4, 8, 16, 32)
+            block = self.tunable("TM", high, around)
             blocks[first_reduced - 1] = (outer, block)
         for dim, most in room.items():
             self.out.limits.append((dim.size.expr, most.value))
         self.tiles_kernel(self.name, blocks, serial=self.machine.serial_rows, held=room)
+
+    def narrow(self, row: int) -> bool:
+        """Whether rows fill no vector, and a vector had better go across them."""
+        return row <= NARROW and not self.region.scans() and not self.room()
 
     def room(self) -> dict[LoopDim, Symbol]:
         """How many elements a core keeps of reduced dimensions whose size is the caller's: what is
