@@ -227,8 +227,8 @@ def tanh(x: Vec) -> Vec:
     return copysign(small.select(quotient, 1.0 - quotient), x)
 
 
-# erf in float32: x * (1 / 3.92 + P(x^2) / Q(x^2)), a rational minimax fit (relative error 1.9e-8) of
-# what is left of erf(x) / x. Where erf is nearly 1, the fit is nearly 0 and so is its rounding.
+# erf in float32: x * (1 / 3.92 + P(x^2) / Q(x^2)), a rational minimax fit of what is left of
+# erf(x) / x, to 1.9e-8 of that. Where erf is nearly 1, the fit is nearly 0 and so is its rounding.
 _ERF_END = 3.92  # erf rounds to 1 from there on, and so does the formula at its end
 _ERF_P = (-7.667204044992104e-06, -1.1682502190524247e-05, -5.305684680934064e-05,
           0.023639265447854996, 0.062325917184352875, 0.8732771277427673)  # fmt: skip
