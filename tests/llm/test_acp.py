@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from kernelwright.errors import MissingDependencyError, ModelError, UsageError
 from kernelwright.llm import (
     ChatRequest,
     ChatResult,
+    Delta,
     Message,
     ModelSettings,
     RetryPolicy,
@@ -112,12 +115,38 @@ def test_too_many_tool_calls_end_the_turn_and_all_that_was_started() -> None:
     result = converse(["spawn", 600], ["tools", 6], ["sleep", 600], ["say", "end"], tool_calls=5)
     assert result.finish == "length" and "end" not in result.text
     (child,) = re.findall(r"child (\d+)", result.text)
-    end = time.monotonic() + 5
-    while psutil.pid_exists(int(child)) and time.monotonic() < end:
-        if psutil.Process(int(child)).status() == psutil.STATUS_ZOMBIE:
-            break
+    assert_gone(int(child))
+
+
+def test_closing_ends_the_agent() -> None:
+    said = threading.Event()
+    children: list[str] = []
+
+    def hear(delta: Delta) -> None:
+        children.extend(re.findall(r"child (\d+)", delta.text))
+        said.set()
+
+    command = [sys.executable, str(AGENT), json.dumps([["spawn", 600], ["sleep", 600]])]
+    model = open_model(ModelSettings("acp", options={"command": command}))
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(model.complete, ASK, hear)
+        assert said.wait(60)
+        model.close()
+        with pytest.raises(ModelError, match="was closed"):
+            asked.result(60)
+    assert_gone(int(children[0]))
+
+
+def assert_gone(pid: int) -> None:
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return
+        except psutil.NoSuchProcess:
+            return
         time.sleep(0.01)
-    assert time.monotonic() < end, "what the agent had started is still running"
+    pytest.fail("what the agent had started is still running")
 
 
 def test_what_cannot_be_started() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernelwright.llm.chat import Tool
-from kernelwright.llm.code import code_blocks, longest_code
+from kernelwright.llm.code import code_blocks, longest_code, without_main
 from kernelwright.llm.lenient_json import parse, values_in
 from kernelwright.llm.prompt_hash import normal_text
 from kernelwright.llm.salvage import salvage
@@ -204,6 +204,18 @@ def test_an_answer_that_ends_in_a_block_has_no_code() -> None:
 def test_a_block_of_another_language_is_not_taken() -> None:
     assert longest_code("```json\n{}\n```", ("python",)) is None
     assert longest_code("```\nx = 1\n```\n```json\n{}\n```", ("python",)) == "x = 1\n"
+
+
+def test_what_tries_the_code_is_dropped() -> None:
+    source = (
+        "import torch\n\nclass ModelNew:\n    pass\n\ndef test_it():\n    print(1)\n\n"
+        "if __name__ == '__main__':\n    test_it()\n\ntest_it()\nmain(\n    3)\nx = 1\n"
+    )
+    kept = without_main(source)
+    assert "class ModelNew" in kept and "x = 1" in kept and "def test_it" in kept
+    assert "__name__" not in kept and "main(" not in kept and "\ntest_it()" not in kept
+    assert without_main(kept) == kept
+    assert without_main("not python (") == "not python ("
 
 
 # ---- what a prompt is named after ------------------------------------------------------------

@@ -17,7 +17,7 @@ from kernelwright.llm.chat import (
     ToolCall,
     Usage,
 )
-from kernelwright.llm.code import code_blocks, longest_code
+from kernelwright.llm.code import code_blocks, longest_code, without_main
 from kernelwright.llm.opening import create_model, open_model
 from kernelwright.llm.presets import find_preset
 from kernelwright.llm.prices import Price, PriceTable, read_prices
@@ -63,4 +63,5 @@ __all__ = [
     "register_provider",
     "replay",
     "secrets",
+    "without_main",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
 
@@ -49,6 +50,32 @@ def longest_code(text: str, languages: tuple[str, ...] = ()) -> str | None:
     usable = named or [b.text for b in blocks if not b.language]
     usable = [code for code in usable if code.strip()]
     return max(usable, key=len) if usable else None
+
+
+def without_main(source: str) -> str:
+    """Python source less what models add to try their code: ``if __name__ == "__main__"`` and calls
+    of ``main`` or of a ``test...`` function at the top level. What is no Python comes back as it is.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return source
+    lines = source.split("\n")
+    for node in reversed(tree.body):
+        if _is_trial(node):
+            assert node.end_lineno is not None
+            del lines[node.lineno - 1 : node.end_lineno]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _is_trial(node: ast.stmt) -> bool:
+    if isinstance(node, ast.If):
+        names = {n.id for n in ast.walk(node.test) if isinstance(n, ast.Name)}
+        return "__name__" in names and not node.orelse
+    call = node.value if isinstance(node, ast.Expr) else None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        return False
+    return call.func.id == "main" or call.func.id.startswith("test")
 
 
 def _joined(lines: list[str]) -> str:

@@ -23,6 +23,8 @@ import shlex
 import shutil
 import signal
 import tempfile
+import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -80,9 +82,15 @@ class CodingAgent:
         for value in own.values():
             Secret(value)  # so that it is masked wherever it turns up
         self._env = {**environment_of(_ALWAYS), **own}
+        self._running: set[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = set()
+        self._lock = threading.Lock()
 
     def close(self) -> None:
-        pass
+        """Ends the agents that are at work."""
+        with self._lock:
+            for loop, task in self._running:
+                with contextlib.suppress(RuntimeError):  # its loop has just ended
+                    loop.call_soon_threadsafe(task.cancel)
 
     def send(self, request: ChatRequest, how: Sending, on_delta: OnDelta) -> ChatResult:
         folder = Path(tempfile.mkdtemp(prefix="kernelwright-agent-"))
@@ -105,24 +113,27 @@ class CodingAgent:
         )
         session.over = asyncio.Event()
         process, stderr = await self._start(folder)
+        work = asyncio.ensure_future(self._talk(process, session, request))
+        ended = asyncio.ensure_future(process.wait())
         try:
-            work = asyncio.ensure_future(self._talk(process, session, request))
-            ended = asyncio.ensure_future(process.wait())
-            done, _ = await asyncio.wait(
-                {work, ended}, timeout=how.timeout_s, return_when=asyncio.FIRST_COMPLETED
-            )
-            if work not in done:
-                work.cancel()
-                await asyncio.wait({work}, timeout=_GRACE_S)
-                said = "".join(session.said)
-                if ended in done:
-                    raise self._died(process.returncode, stderr, said)
+            with self._cancellable():
+                await asyncio.wait(
+                    {work, ended}, timeout=how.timeout_s, return_when=asyncio.FIRST_COMPLETED
+                )
+                if ended.done():  # its last words may still be on the way
+                    await asyncio.wait({work}, timeout=_GRACE_S)
+            said = "".join(session.said)
+            if not work.done() and ended.done():
+                raise self._died(process.returncode, stderr, said)
+            if not work.done():
                 text = f"the agent did not finish within {how.timeout_s:.0f} s"
                 raise Failure("timeout", text, partial=said)
             reason, usage = await self._outcome(work, process, stderr, session)
         finally:
+            work.cancel()
             ended.cancel()
             await _end(process)
+            await asyncio.wait({work}, timeout=_GRACE_S)
         answer = "".join(session.said)
         prompt = _prompt(request)
         return ChatResult(
@@ -133,6 +144,19 @@ class CodingAgent:
             model=self.name,
             files=session.files(),
         )
+
+    @contextlib.contextmanager
+    def _cancellable(self) -> Iterator[None]:
+        task = asyncio.current_task()
+        assert task is not None
+        entry = (asyncio.get_running_loop(), task)
+        with self._lock:
+            self._running.add(entry)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running.discard(entry)
 
     async def _outcome(
         self, work: Any, process: Any, stderr: _Tail, session: AgentSession
@@ -265,7 +289,11 @@ def _usage(told: Any) -> Usage | None:
 
 
 def _in_own_loop(work: Any) -> Any:
-    """Runs a coroutine in a thread of its own: the caller may be inside a running loop."""
+    """Runs a coroutine to its end, in a thread of its own where the caller's has a loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
     with ThreadPoolExecutor(1, thread_name_prefix="kernelwright-agent") as pool:
         return pool.submit(asyncio.run, work).result()
 
