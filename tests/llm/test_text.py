@@ -215,6 +215,8 @@ def test_what_tries_the_code_is_dropped() -> None:
     assert "class ModelNew" in kept and "x = 1" in kept and "def test_it" in kept
     assert "__name__" not in kept and "main(" not in kept and "\ntest_it()" not in kept
     assert without_main(kept) == kept
+    assert without_main("x = 1; main()\n") == "x = 1; main()\n"
+    assert without_main("main(); x = 1\n") == "main(); x = 1\n"
     assert without_main("not python (") == "not python ("
 
 

@@ -53,17 +53,19 @@ def longest_code(text: str, languages: tuple[str, ...] = ()) -> str | None:
 
 
 def without_main(source: str) -> str:
-    """Python source less what models add to try their code: ``if __name__ == "__main__"`` and calls
-    of ``main`` or of a ``test...`` function at the top level. What is no Python comes back as it is.
-    """
+    """Python source less what models add to try their code: ``if __name__ == "__main__"``, and
+    calls of ``main`` or of a ``test...`` function, at the top level and on lines of their own. What
+    is no Python comes back as it is."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return source
     lines = source.split("\n")
+    starts = [node.lineno for node in tree.body]
     for node in reversed(tree.body):
-        if _is_trial(node):
-            assert node.end_lineno is not None
+        assert node.end_lineno is not None
+        own = sum(node.lineno <= start <= node.end_lineno for start in starts) == 1
+        if _is_trial(node) and own and node.col_offset == 0:
             del lines[node.lineno - 1 : node.end_lineno]
     return "\n".join(lines).rstrip("\n") + "\n"
 
