@@ -1,0 +1,51 @@
+"""Random fused kernels: read, made smaller, compiled to a library and judged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kernelwright.compiler.stages.kernel import compile_kernel
+from kernelwright.frameworks import FRAMEWORKS
+from kernelwright.graph.core import DTYPES
+from kernelwright.runtime.library import load_host
+from kernelwright.schema import Target
+from kernelwright.testing.graphkernel_random import random_kernel
+from kernelwright.verify.rule.compare import Outputs, judge_outputs
+
+GRAPHKERNEL = FRAMEWORKS.get("graphkernel")
+_FEW, _MANY = 6, 300
+
+
+@pytest.mark.parametrize(
+    "seed", [pytest.param(s, marks=() if s < _FEW else pytest.mark.heavy) for s in range(_MANY)]
+)
+def test_library(seed: int, tmp_path: Path) -> None:
+    pytest.importorskip("mlir")
+    pytest.importorskip("llvmlite")
+    text = json.dumps(random_kernel(seed, 4 + seed % 30))
+    (tmp_path / "kernel.json").write_text(text)
+    files = compile_kernel(tmp_path / "kernel.json", tmp_path / "out", Target("cpu", "x86_64"),
+                           threads=2)  # fmt: skip
+    about = json.loads(files[".json"].read_text())
+    model = GRAPHKERNEL.load(text, "kernel.json")
+    inputs = model.make_inputs(seed)
+    given = [x.copy() for x in inputs]
+    results = [np.zeros(s, DTYPES[t]) for s, t in zip(about["outputShapes"], about["outputTypes"])]
+    load_host(files[".so"], about["kernelName"])([*given, *results])
+    reference, places = model.run(inputs), about["writtenInputs"]
+    truths = model.truth(inputs, places)
+    expected = [*reference.outputs, *(reference.written[i] for i in places)]
+    real = [r for i, r in enumerate(results) if i not in about["fakeOutputs"]]
+    if not real:
+        truths, expected = truths[-len(places) :], expected[-len(places) :]
+    assert all(np.isfinite(t).all() for t in truths if t.dtype.kind == "f")
+    verdict = judge_outputs(
+        truths,
+        Outputs(expected, "tuple"),
+        Outputs([*real, *(given[i] for i in places)], "tuple"),
+    )
+    assert verdict.passed, f"{verdict.check}: {verdict.reason}"
