@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from kernelwright.agents.conductor import Conductor
     from kernelwright.agents.roles import Coder, Designer
     from kernelwright.devices import DevicePool
+    from kernelwright.runtime.kernel import load
+    from kernelwright.task.compile import compile_file
     from kernelwright.task.judge import choose_files, verify_files
     from kernelwright.task.optimize import optimize_file
     from kernelwright.task.task import Task, TaskResult
@@ -31,6 +33,8 @@ _EXPORTS = {
     "TaskResult": "kernelwright.task.task",
     "Verifier": "kernelwright.verify.verifier",
     "choose_files": "kernelwright.task.judge",
+    "compile_file": "kernelwright.task.compile",
+    "load": "kernelwright.runtime.kernel",
     "load_config": "kernelwright.task.task_config",
     "optimize_file": "kernelwright.task.optimize",
     "verify_files": "kernelwright.task.judge",
@@ -47,6 +51,8 @@ __all__ = [
     "Verifier",
     "__version__",
     "choose_files",
+    "compile_file",
+    "load",
     "load_config",
     "optimize_file",
     "verify_files",
