@@ -36,7 +36,8 @@ def test_inputs_and_what_follows_from_them_are_outside() -> None:
     [
         (lambda x, w, v: B.mul(x, B.exp(v)), ["exp"]),
         (lambda x, w, v: B.mul(x, B.sum(w, axes=(0,), keepdims=False)), ["sum"]),
-        (lambda x, w, v: B.matmul(x, B.transpose(w, axes=(1, 0))), ["transpose"]),
+        # a product takes a transposed matrix as it stands
+        (lambda x, w, v: B.matmul(x, B.transpose(w, axes=(1, 0))), []),
         (lambda x, w, v: B.matmul(x, B.mul(w, v)), ["mul"]),
         (lambda x, w, v: B.add(x, B.matmul(w, v)), ["matmul"]),
         # one addition on a vector that is read anyway, and a transpose that a kernel reads through

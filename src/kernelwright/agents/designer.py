@@ -168,7 +168,7 @@ class BuiltinDesigner:
         arrays = [bound(design, b.source, b.key, inputs, state) for b in design.bindings]
         try:
             outputs = interpret(design.program, arrays, calls=self.framework_call)
-        except AULError as error:
+        except (AULError, ReferenceBroken) as error:  # a library call may hold for its sizes only
             return str(error)
         reference, truths = self.reference.run_and_truth(inputs, written=design.writes)
         verdict = judge_outputs(

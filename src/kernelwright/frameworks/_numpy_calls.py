@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kernelwright.errors import UnsupportedError
+from kernelwright.graph.operand_view import taken
 
 
 def _pad(x: np.ndarray, widths: Sequence[int], value: float) -> np.ndarray:
@@ -35,6 +36,8 @@ def run_call(
     def operand(value: Any) -> Any:
         if isinstance(value, list):
             return [operand(v) for v in value]
+        if isinstance(value, dict) and "view" in value:
+            return taken(arrays[value["view"][0]], value["view"][1])
         return arrays[value["input"]] if isinstance(value, dict) else value
 
     first, *others = arguments["args"]

@@ -2,7 +2,8 @@
 
 ``target`` is the op's name as torch prints it ("aten.conv2d.default"). ``arguments`` is JSON-ready:
 {"args": [...], "kwargs": {...}}, where a tensor is {"input": i}, a dtype {"dtype": "float32"}, a
-memory format {"memory_format": "channels_last"}, a layout {"layout": "strided"}, a device
+memory format {"memory_format": "channels_last"}, a view {"view": [i, steps]} (see
+``graph.operand_view``), a layout {"layout": "strided"}, a device
 {"device": null} (that of the inputs), a float that JSON lacks {"float": "inf"} and a complex number
 {"complex": ["1.0", "-2.0"]}.
 
@@ -21,6 +22,7 @@ import numpy as np
 from kernelwright.errors import CaptureError
 from kernelwright.frameworks._torch_arrays import dtype_text, to_native, to_numpy
 from kernelwright.graph.core import Graph, Node
+from kernelwright.graph.operand_view import taken
 
 PROGRAM = "torch.program"
 
@@ -138,6 +140,8 @@ def _run_step(step: Mapping[str, Any], tensors: Sequence[Any], made: Sequence[An
             return tensors[payload]
         if kind == "step":
             return _result(made, payload)
+        if kind == "view":
+            return taken(tensors[payload[0]], payload[1])
         if kind == "float":
             return float(payload)
         if kind == "complex":

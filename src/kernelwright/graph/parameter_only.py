@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kernelwright.graph.core import Graph, Node, walk
+from kernelwright.graph.operand_view import operand_view
 from kernelwright.graph.ops import op_definition
 
 CHEAP = frozenset(
@@ -69,7 +70,9 @@ def prepared(graph: Graph) -> list[Node]:
         outside = [u for u in users.get(node.id, []) if u.id not in inside]
         if node.id not in inside or _is_leaf(node) or not outside:
             continue
-        if any(_reads_memory(u) for u in outside):
+        if all(u.op == "matmul" for u in outside):
+            picked = operand_view(node, _is_leaf)[0]
+        elif any(_reads_memory(u) for u in outside):
             picked = node
         else:
             picked = _without_views(node)

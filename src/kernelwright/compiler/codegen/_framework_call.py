@@ -107,6 +107,8 @@ def _argument(value: Any, names: tuple[str, ...], device: str) -> str:
     ((kind, payload),) = value.items()
     if kind == "input":
         return names[payload]
+    if kind == "view":
+        return _view(names[payload[0]], payload[1])
     if kind == "float":  # one that JSON lacks
         return f'float("{payload}")'
     if kind == "complex":
@@ -118,3 +120,17 @@ def _argument(value: Any, names: tuple[str, ...], device: str) -> str:
     if kind in ("dtype", "memory_format", "layout"):
         return f"torch.{payload}"
     raise UnsupportedError(f"a library call's argument {value!r} is not understood")
+
+
+def _view(name: str, steps: list[Any]) -> str:
+    """A tensor seen through ``graph.operand_view``'s steps, in words that torch and NumPy share."""
+    for kind, payload in steps:
+        if kind == "permute":
+            name = f"{name}.swapaxes(-2, -1)"
+        elif kind == "slice":
+            name = f"{name}[{', '.join(f'{a}:{b}' for a, b in payload)}]"
+        elif kind == "reshape":
+            name = f"{name}.reshape({', '.join(map(str, payload))})"
+        else:
+            raise UnsupportedError(f"a library call's view {kind!r} is not understood")
+    return name

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from kernelwright.graph.analysis import NodeFacts
 from kernelwright.graph.core import Graph, Node
+from kernelwright.graph.operand_view import VIEWS
 from kernelwright.graph.ops import op_definition
 from kernelwright.graph.ops.call import product_operations
 from kernelwright.schema import Target
@@ -69,6 +70,12 @@ def total_cost_us(graph: Graph, rates: Rates, prepared: float) -> float:
     facts, total = NodeFacts(), 0.0
     for node in graph.nodes():
         once = facts.parameter_only(node) and node.op != "parameter"
-        ready = [facts.parameter_only(n) or n.op == "input" for n in node.inputs]
+        ready = [facts.parameter_only(n) or _under_views(n).op == "input" for n in node.inputs]
         total += node_cost_us(node, ready, rates) * (prepared if once else 1.0)
     return total
+
+
+def _under_views(node: Node) -> Node:
+    while node.op in VIEWS:
+        node = node.inputs[0]
+    return node

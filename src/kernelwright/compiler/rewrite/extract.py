@@ -14,6 +14,7 @@ import numpy as np
 from kernelwright.compiler.rewrite.knowledge import Knowledge
 from kernelwright.compiler.rewrite.terms import Terms
 from kernelwright.graph.core import Node
+from kernelwright.graph.operand_view import VIEWS
 from kernelwright.graph.ops import op_definition
 
 PASSES = 12
@@ -58,7 +59,7 @@ class _Search:
         self.chosen: dict[int, int] = {}
         self.candidates: list[tuple[int, int, tuple[int, ...], float]] = []
         inputs = {terms.classes[t] for t, n in enumerate(terms.nodes) if n.op == "input"}
-        ready = inputs | knowledge.no_input
+        ready = _with_views(terms, inputs | knowledge.no_input)
         for term, node in enumerate(terms.nodes):
             if op_definition(node.op).kind == "composite":
                 continue
@@ -134,6 +135,15 @@ class _Search:
         chosen = {name: self.chosen[name] for name in made}
         outputs = [made[self.terms.classes[root]] for root in roots]
         return Extracted(outputs, chosen, self._sum(cone))
+
+
+def _with_views(terms: Terms, ready: set[int]) -> set[int]:
+    """``ready`` classes, and those of views of them that a product takes as they stand."""
+    found = set(ready)
+    for term, node in enumerate(terms.nodes):  # operands before users
+        if node.op in VIEWS and terms.classes[terms.operands[term][0]] in found:
+            found.add(terms.classes[term])
+    return found
 
 
 def rebuilt(node: Node, operands: Sequence[Node]) -> Node:

@@ -11,6 +11,7 @@ from typing import Any
 from kernelwright.compiler.schedule.region import Cut, JoinRefused, Region
 from kernelwright.compiler.schedule.symbols import SizeTable, Symbol
 from kernelwright.graph.core import Graph, Node
+from kernelwright.graph.operand_view import holds_sizes, operand_view
 from kernelwright.graph.ops import op_definition
 from kernelwright.graph.parameter_only import prepared
 
@@ -123,19 +124,41 @@ class Planner:
         self.producer[node.id] = max(steps)
 
     def call(self, node: Node) -> None:
-        for operand in node.inputs:
-            if operand.id not in self.producer and not self.is_leaf(operand):
+        tensors, arguments = self.operands(node)
+        for operand in tensors:
+            if not self.stands(operand):
                 raise Cut(operand)
-        target, arguments = call_target(node)
+        target, given = call_target(node)
+        arguments = arguments or given
         for index, step in enumerate(self.steps):
             if not isinstance(step, CallStep):
                 continue
-            if (step.target, step.arguments, step.inputs) == (target, arguments, node.inputs):
+            if (step.target, step.arguments, step.inputs) == (target, arguments, tensors):
                 step.nodes.append(node)
                 self.producer[node.id] = index
                 return
         self.producer[node.id] = len(self.steps)
-        self.steps.append(CallStep(target, [node], node.inputs, arguments))
+        self.steps.append(CallStep(target, [node], tensors, arguments))
+
+    def stands(self, node: Node) -> bool:
+        """Whether ``node`` is in memory by now."""
+        return node.id in self.producer or self.is_leaf(node)
+
+    def operands(self, node: Node) -> tuple[tuple[Node, ...], Any]:
+        """The tensors that a library call reads, and its arguments where it takes views of them: a
+        matrix product does."""
+        if node.op != "matmul":
+            return node.inputs, None
+        found = [operand_view(n, self.stands) for n in node.inputs]
+        if self.table.dynamic:  # a view's numbers hold for one size
+            found = [
+                (n, []) if holds_sizes(steps) else (base, steps)
+                for n, (base, steps) in zip(node.inputs, found)
+            ]
+        arguments = [
+            {"view": [i, steps]} if steps else {"input": i} for i, (_, steps) in enumerate(found)
+        ]
+        return tuple(base for base, _ in found), positional(*arguments)
 
     def place(self, node: Node, target: Node | None = None, starts: tuple[Symbol, ...] = ()) -> int:
         """Joins ``node`` to a recent kernel that shares its data, or makes a new one; returns the
