@@ -188,6 +188,9 @@ def _layout_cases() -> dict[str, list[Case]]:
             for shape in ((4,), (4, 5), (5, 3), (1, 1))
             for case in _same(("float32", "int64", "bool"), shape, diagonal=k)
         ],
+        "diagonal": [
+            c for k in (0, 1, -2) for c in _same(("float32", "int64"), (2, 4, 5), offset=k)
+        ],
         "tril": [c for k in (0, 1, -1) for c in _same(ANY, (2, 4, 5), diagonal=k)],
         "triu": [c for k in (0, 1, -1) for c in _same(ANY, (2, 4, 5), diagonal=k)],
         "matmul": _same(NUMBERS, (2, 1, 3, 4), (5, 4, 2))

@@ -180,15 +180,21 @@ def diag(c: Context, x: Node, diagonal: int = 0) -> Node:
     return c.make("diag", x, diagonal=diagonal)
 
 
-@aten("diagonal", "diagonal_copy", "linalg_diagonal")
+@aten("diagonal", "diagonal_copy")
 def diagonal(c: Context, x: Node, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Node:
     rank = len(x.shape)
     first, second = axis_of(dim1, rank), axis_of(dim2, rank)
-    if rank != 2:
-        raise NotConvertible("diagonals of a batch")
-    if first > second:
-        x = c.transpose(x, (1, 0))
-    return c.make("diag", x, diagonal=offset)
+    if rank == 2 and first < second:
+        return c.make("diag", x, diagonal=offset)
+    others = [a for a in range(rank) if a not in (first, second)]
+    return c.make("diagonal", c.transpose(x, (*others, first, second)), offset=offset)
+
+
+@aten("linalg_diagonal")
+def linalg_diagonal(
+    c: Context, x: Node, *, offset: int = 0, dim1: int = -2, dim2: int = -1
+) -> Node:
+    return diagonal(c, x, offset, dim1, dim2)
 
 
 @aten("trace")

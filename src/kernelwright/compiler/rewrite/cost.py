@@ -17,6 +17,7 @@ from kernelwright.graph.ops import op_definition
 from kernelwright.graph.ops.call import product_operations
 from kernelwright.schema import Target
 
+_LOOKUP_WORK = 3.0  # operations an element that is read from where an index says
 _NODE_US = 1e-4  # so that of two equal forms the smaller one wins
 
 
@@ -50,6 +51,10 @@ def node_cost_us(node: Node, ready: Sequence[bool], rates: Rates) -> float:
         return (size / rates.bytes_per_us if read else 0.0) + _NODE_US
     if kind == "view":
         return _NODE_US
+    if node.op in ("pad", "window"):  # a kernel that reads it looks where it has to
+        return 0.25 * node.type.size / rates.operations_per_us + _NODE_US
+    if kind == "lookup":
+        return node.type.size * _LOOKUP_WORK / rates.operations_per_us + _NODE_US
     if kind == "elementwise":
         return definition.work * node.type.size / rates.operations_per_us + _NODE_US
     if kind == "reduction":

@@ -61,14 +61,37 @@ def _diag_decomposed(builder: Builder, inputs: Sequence[Node], attrs: Mapping[st
 
 
 def _diagonal_view(x: E, diagonal: int) -> E:
-    """A matrix's diagonal as every (columns + 1)-th element of its flat form."""
-    rows, columns = x.shape
+    """The diagonals of matrices as every (columns + 1)-th element of their flat form."""
+    *batch, rows, columns = x.shape
     length = _diagonal_length(x.shape, diagonal)
     start = max(diagonal, 0) + max(-diagonal, 0) * columns
     start = min(start, rows * columns)
     stop = start + (length - 1) * (columns + 1) + 1 if length else start
-    flat = x.reshape((rows * columns,))
-    return flat.slice(starts=(start,), stops=(stop,), steps=(columns + 1,))
+    flat = x.reshape((*batch, rows * columns))
+    return flat.slice(
+        starts=(*(0,) * len(batch), start),
+        stops=(*batch, stop),
+        steps=(*(1,) * len(batch), columns + 1),
+    )
+
+
+def _infer_diagonal(inputs: Sequence[TensorType], attrs: Mapping[str, Any]) -> TensorType:
+    expect_count("diagonal", inputs, 1)
+    (x,) = inputs
+    if len(x.shape) < 2:
+        raise ValueError(f"diagonal takes matrices, not shape {x.shape}")
+    length = _diagonal_length(x.shape, attrs.get("offset", 0))
+    return TensorType((*x.shape[:-2], length), x.dtype)
+
+
+def _diagonal(x: np.ndarray, *, offset: int = 0) -> np.ndarray:
+    return np.array(np.diagonal(x, offset, -2, -1))
+
+
+def _diagonal_decomposed(
+    builder: Builder, inputs: Sequence[Node], attrs: Mapping[str, Any]
+) -> Node:
+    return _diagonal_view(E(builder, inputs[0]), attrs.get("offset", 0)).node
 
 
 def _infer_triangle(inputs: Sequence[TensorType], attrs: Mapping[str, Any]) -> TensorType:
@@ -134,6 +157,14 @@ OPS: tuple[OpDef, ...] = (
         "A vector on the diagonal of a square matrix, or a matrix's diagonal; attrs diagonal.",
     ),
     OpDef(
+        "diagonal",
+        "composite",
+        _infer_diagonal,
+        _diagonal,
+        _diagonal_decomposed,
+        "The diagonals of matrices, over the last two axes; attrs offset.",
+    ),
+    OpDef(
         "tril",
         "composite",
         _infer_triangle,
@@ -192,13 +223,27 @@ def _product_of_diagonals(builder: Builder, m: Match) -> Node | None:
 def _diagonal_of_product(builder: Builder, m: Match) -> Node | None:
     """The diagonal of a @ b needs one element in each row: sum(a * b.T) over the last axis."""
     a, b, root = m["a"], m["b"], m.root
-    if len(a.shape) != 2 or len(b.shape) != 2 or not is_float(root.dtype):
+    if min(len(a.shape), len(b.shape)) < 2 or not is_float(root.dtype) or not root.type.size:
         return None
-    if root.attrs.get("diagonal", 0) or a.shape[0] != b.shape[1]:
-        return None
+    offset, length = root.attrs.get("offset", root.attrs.get("diagonal", 0)), root.shape[-1]
+    rows = _rows(builder, a, max(-offset, 0), length)
+    columns = _rows(builder, swapped(builder, b), max(offset, 0), length)
     wide = compute_dtype(root.dtype)
-    terms = builder.mul(cast(builder, a, wide), swapped(builder, cast(builder, b, wide)))
-    return cast(builder, builder.sum(terms, axes=(1,), keepdims=False), root.dtype)
+    terms = builder.mul(cast(builder, rows, wide), cast(builder, columns, wide))
+    total = builder.sum(terms, axes=(len(terms.shape) - 1,), keepdims=False)
+    return cast(builder, total, root.dtype)
+
+
+def _rows(builder: Builder, x: Node, first: int, count: int) -> Node:
+    if (first, count) == (0, x.shape[-2]):
+        return x
+    lead = len(x.shape) - 2
+    return builder.slice(
+        x,
+        starts=(*(0,) * lead, first, 0),
+        stops=(*x.shape[:-2], first + count, x.shape[-1]),
+        steps=(1,) * len(x.shape),
+    )
 
 
 def _diagonal_again(builder: Builder, m: Match) -> Node | None:
@@ -277,6 +322,11 @@ RULES = (
         _product_of_diagonals, FINITE,
     ),
     Rule("diagonal_of_product", p.diag(p.matmul("a", "b")), _diagonal_of_product, REASSOCIATION),
+    Rule(
+        "diagonals_of_products", p.diagonal(p.matmul("a", "b")), _diagonal_of_product,
+        REASSOCIATION,
+        lambda b, leaf: b.diagonal(b.matmul(leaf(2, 4, 3), leaf(2, 3, 5)), offset=1),
+    ),
     Rule("diagonal_of_diagonal", p.diag(p.diag("v", label="inner")), _diagonal_again),
     Rule("sum_of_diagonal", p.sum(p.diag("v", label="diagonal")), _sum_of_diagonal),
     Rule("transposed_diagonal", p.transpose(p.diag("v", label="diagonal")), _transposed_diagonal),
