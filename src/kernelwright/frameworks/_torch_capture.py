@@ -26,7 +26,7 @@ from kernelwright.frameworks._torch_capture_nodes import (
     node_types,
     refuse_random,
 )
-from kernelwright.frameworks._torch_export import exported, functional, reason
+from kernelwright.frameworks._torch_export import VALUES, exported, functional, granted, reason
 from kernelwright.frameworks._torch_islands import Islands
 from kernelwright.graph import structure
 from kernelwright.graph.core import DTYPES, Builder, Graph, Node, TensorType
@@ -39,7 +39,22 @@ _ROUNDS = 8
 def capture(module: torch.nn.Module, values: Sequence[Any], name: str) -> Graph:
     """The Graph of ``module(*values)``; module and values are used up (pass copies). Numbers, bools
     and None among the values become constants. Raises CaptureError with the reason."""
-    program = exported(module, tuple(values))
+    given = tuple(values)
+    try:
+        return _captured(exported(module, given), module, name)
+    except CaptureError as error:
+        if VALUES not in str(error):
+            raise
+        notes: list[str] = []
+        try:
+            graph = _captured(granted(module, given, notes), module, name)
+        except CaptureError:
+            raise error from None
+        graph.notes.extend(notes)
+        return graph
+
+
+def _captured(program: ExportedProgram, module: torch.nn.Module, name: str) -> Graph:
     if any(_needs_functional_form(n) for n in program.graph.nodes):
         program = functional(program, {})
     graph, opaque = _read(program, module, name)
@@ -226,5 +241,6 @@ def _live(graph: torch.fx.Graph) -> list[torch.fx.Node]:
 def _type_of(tensor: torch.Tensor) -> TensorType:
     dtype = dtype_text(tensor.dtype)
     if dtype not in DTYPES:
-        raise CaptureError(f"the Graph has no dtype {dtype}")
+        hint = "; give its real and imaginary parts, torch.view_as_real(x)"
+        raise CaptureError(f"the Graph has no dtype {dtype}{hint if tensor.is_complex() else ''}")
     return TensorType(tuple(tensor.shape), dtype)

@@ -15,8 +15,10 @@ import torch
 from torch.export import ExportedProgram
 
 from kernelwright.errors import CaptureError
+from kernelwright.frameworks._torch_values import TakenForGranted, without_counting
 
 Values = tuple[Any, ...]
+VALUES = "depends on the values of tensors"
 
 
 def exported(module: torch.nn.Module, values: Values) -> ExportedProgram:
@@ -33,6 +35,21 @@ def exported(module: torch.nn.Module, values: Values) -> ExportedProgram:
         except CaptureError as error:
             reasons[name] = str(error)
     raise CaptureError(f"torch cannot trace the Model: {_told(reasons)}")
+
+
+def granted(module: torch.nn.Module, values: Values, notes: list[str]) -> ExportedProgram:
+    """As ``exported``, where Python asks for values: with what ``_torch_values`` takes for granted,
+    on which ``notes`` gets sentences."""
+    without_counting(module)
+    mode = TakenForGranted()
+
+    def way() -> ExportedProgram:
+        with mode:
+            return _export(module, values, strict=False)
+
+    program = _tried(way)
+    notes.extend(mode.notes)
+    return program
 
 
 def _tried(way: Callable[[], ExportedProgram]) -> ExportedProgram:
@@ -68,13 +85,13 @@ def reason(error: BaseException) -> str:
     lines = str(error).strip().splitlines() or ["no message"]
     text = f"{type(error).__name__}: {lines[0].strip().partition('. ')[0]}"
     if any(word in text for word in _DATA_DEPENDENT):
-        return f"its Python code or a shape depends on the values of tensors ({text})"
+        return f"its Python code or a shape {VALUES} ({text})"
     return text
 
 
 def _told(reasons: Mapping[str, str]) -> str:
     first = next(iter(reasons.values()))
-    if "depends on the values" in first:
+    if VALUES in first:
         return first
     return "; ".join(f"{name} says {why}" for name, why in reasons.items())
 

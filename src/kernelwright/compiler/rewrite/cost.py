@@ -33,7 +33,7 @@ class Rates:
 
 
 # A few cores of a server; a data-centre GPU.
-_RATES = {"cpu": Rates(2e4, 1.5e5, 4e3, 3.0), "cuda": Rates(3e6, 1e8, 2e7, 4.0)}
+_RATES = {"cpu": Rates(2e4, 1.5e5, 1.2e4, 3.0), "cuda": Rates(3e6, 1e8, 2e7, 4.0)}
 
 
 def rates(target: Target) -> Rates:

@@ -75,9 +75,10 @@ def triangle_of(values: np.ndarray, shape: tuple[int, ...]) -> tuple[str, int] |
 
 def _lower(ones: np.ndarray) -> int | None:
     """The last diagonal of a lower triangle of ones; None for another mask."""
+    rows, columns = ones.shape
     above = int(np.argmax(ones.any(axis=1)))  # rows of zeros
     diagonal = -above if above else int(ones[0].sum()) - 1
-    return diagonal if np.array_equal(ones, np.tri(*ones.shape, diagonal, dtype=bool)) else None
+    return diagonal if np.array_equal(ones, np.tri(rows, columns, diagonal, dtype=bool)) else None
 
 
 def _identity_like(c: np.ndarray) -> tuple[float, float] | None:
