@@ -133,6 +133,10 @@ def _slice(builder: Builder, inputs: Sequence[Node], attrs: Mapping[str, Any]) -
     bounds = list(zip(attrs["starts"], attrs["stops"], attrs["steps"]))
     if all(b == (0, size, 1) for b, size in zip(bounds, x.shape)):
         return x
+    if x.op == "concat":
+        return _within_part(builder, x, bounds)
+    if x.op == "pad":
+        return _within_pad(builder, x, bounds)
     if x.op != "slice":
         return None
     starts, stops, steps = [], [], []
@@ -146,6 +150,66 @@ def _slice(builder: Builder, inputs: Sequence[Node], attrs: Mapping[str, Any]) -
     )
 
 
+def _within_part(builder: Builder, x: Node, bounds: Sequence[tuple[int, int, int]]) -> Node | None:
+    """A slice of a concatenation that lies in one of its parts is one of that part."""
+    axis, first = x.attrs["axis"], 0
+    start, stop, step = bounds[axis]
+    for part in x.inputs:
+        size = part.shape[axis]
+        if first <= start and stop <= first + size and start < stop:
+            own = [*bounds]
+            own[axis] = (start - first, stop - first, step)
+            return _sliced(builder, part, own)
+        first += size
+    return None
+
+
+def _within_pad(builder: Builder, x: Node, bounds: Sequence[tuple[int, int, int]]) -> Node | None:
+    """A slice of what was padded, without any of the padding."""
+    own = []
+    for (start, stop, step), low, size in zip(bounds, x.attrs["low"], x.inputs[0].shape):
+        if start < low or stop > low + size or start >= stop:
+            return None
+        own.append((start - low, stop - low, step))
+    return _sliced(builder, x.inputs[0], own)
+
+
+def _sliced(builder: Builder, x: Node, bounds: Sequence[tuple[int, int, int]]) -> Node:
+    starts, stops, steps = zip(*bounds)
+    return builder.make("slice", [x], starts=starts, stops=stops, steps=steps)
+
+
+def _concat(builder: Builder, inputs: Sequence[Node], attrs: Mapping[str, Any]) -> Node | None:
+    """One tensor is itself; slices that follow one another are one slice."""
+    if len(inputs) == 1:
+        return inputs[0]
+    axis, joined = attrs["axis"], [inputs[0]]
+    for part in inputs[1:]:
+        both = _followed(builder, joined[-1], part, axis)
+        if both is None:
+            joined.append(part)
+        else:
+            joined[-1] = both
+    if len(joined) == len(inputs):
+        return None
+    return joined[0] if len(joined) == 1 else builder.make("concat", joined, axis=axis)
+
+
+def _followed(builder: Builder, one: Node, other: Node, axis: int) -> Node | None:
+    if one.op != "slice" or other.op != "slice" or one.inputs[0] is not other.inputs[0]:
+        return None
+    bounds, after = (
+        list(zip(n.attrs["starts"], n.attrs["stops"], n.attrs["steps"])) for n in (one, other)
+    )
+    start, stop, step = bounds[axis]
+    if step != 1 or after[axis][2] != 1 or after[axis][0] != stop:
+        return None
+    if any(a != b for i, (a, b) in enumerate(zip(bounds, after)) if i != axis):
+        return None
+    bounds[axis] = (start, after[axis][1], 1)
+    return _sliced(builder, one.inputs[0], bounds)
+
+
 def _flip(builder: Builder, inputs: Sequence[Node], attrs: Mapping[str, Any]) -> Node | None:
     (x,), axes = inputs, set(attrs["axes"])
     left = {axis for axis in axes if x.shape[axis] > 1}
@@ -155,10 +219,6 @@ def _flip(builder: Builder, inputs: Sequence[Node], attrs: Mapping[str, Any]) ->
         twice = left ^ set(x.attrs["axes"])
         return builder.make("flip", x.inputs, axes=tuple(sorted(twice)))
     return builder.make("flip", [x], axes=tuple(sorted(left))) if left != axes else None
-
-
-def _single(builder: Builder, inputs: Sequence[Node], attrs: Mapping[str, Any]) -> Node | None:
-    return inputs[0] if len(inputs) == 1 else None
 
 
 def _pad(builder: Builder, inputs: Sequence[Node], attrs: Mapping[str, Any]) -> Node | None:
@@ -264,7 +324,7 @@ _RULES: Mapping[str, Rule] = {
     "expand": _expand,
     "slice": _slice,
     "flip": _flip,
-    "concat": _single,
+    "concat": _concat,
     "pad": _pad,
     **{op: _trivial_reduction(op) for op in ("sum", "prod", "amax", "amin", "any", "all")},
     **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin", "logcumsumexp"), _trivial_scan),

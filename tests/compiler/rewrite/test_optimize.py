@@ -50,7 +50,8 @@ def test_a_product_with_a_diagonal_matrix_is_a_scaling(target: Target, left: boo
     found = optimize(graph, target, budget=PATIENT)
     assert "mul" in ops_of(found.graph) and "matmul" not in ops_of(found.graph)
     assert found.graph.assumes == ["finite_inputs"] == list(found.licences)
-    assert found.rules == (("diagonal_times_matrix" if left else "matrix_times_diagonal"),)
+    (rule,) = found.rules  # of the composite, or of what it is made of
+    assert "diagonal" in rule
     np.testing.assert_allclose(*values(found.graph, graph), rtol=1e-12)
 
 

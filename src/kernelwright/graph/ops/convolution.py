@@ -19,9 +19,10 @@ _CONVOLUTION = re.compile(
 _WIDE = ("float32", "float64")
 
 
-def _convolution(node: Node) -> tuple[int, bool] | None:
+def convolution_kind(node: Node, groups: bool = False) -> tuple[int, bool] | None:
     """(spatial axes, whether transposed) of a convolution of one group with batch and distinct
-    operands; None for another call."""
+    operands; None for another call. ``groups``: also of more groups, where it is not
+    transposed."""
     found = _CONVOLUTION.fullmatch(str(node.attrs["target"]))
     if found is None or node.dtype not in _WIDE or len(node.inputs) not in (2, 3):
         return None
@@ -29,11 +30,13 @@ def _convolution(node: Node) -> tuple[int, bool] | None:
     arguments = list(node.attrs["arguments"]["args"])
     # conv: x, weight, bias, stride, padding, dilation, groups; transposed: x, weight, bias, stride,
     # padding, output_padding, groups, dilation.
-    groups = arguments[6] if len(arguments) > 6 else 1
+    count = arguments[6] if len(arguments) > 6 else 1
     plain = arguments[:2] == [{"input": 0}, {"input": 1}] and not node.attrs["arguments"]["kwargs"]
     if len(node.inputs) == 3 and (len(arguments) < 3 or arguments[2] != {"input": 2}):
         plain = False
-    if not plain or groups != 1 or len(node.shape) != spatial + 2:
+    if count != 1 and (transposed or not groups):
+        return None
+    if not plain or len(node.shape) != spatial + 2:
         return None
     return spatial, transposed
 
@@ -57,7 +60,7 @@ def _call(builder: Builder, node: Node, inputs: Sequence[Node], shape: tuple[int
 def _channel_sum(builder: Builder, m: Match) -> Node | None:
     """The sum over output channels needs one channel, whose weights are the sum of all."""
     convolution, root = m["convolution"], m.root
-    kind, axes = _convolution(convolution), root.attrs["axes"]
+    kind, axes = convolution_kind(convolution), root.attrs["axes"]
     if kind is None or 1 not in axes or convolution.shape[1] == 1:
         return None
     channel = 1 if kind[1] else 0
@@ -85,7 +88,7 @@ def _vector(builder: Builder, node: Node, channels: int) -> Node:
 def _scaled(builder: Builder, m: Match) -> Node | None:
     """conv(x, w, b) s = conv(x, w s, b s) for one parameter s a channel."""
     convolution, s = m["convolution"], m["s"]
-    kind = _convolution(convolution)
+    kind = convolution_kind(convolution, groups=True)
     if kind is None or not _foldable(m, convolution, s):
         return None
     x, weight, *bias = convolution.inputs
@@ -107,7 +110,7 @@ def _shifted(op: str) -> Callable[[Builder, Match], Node | None]:
 
     def right(builder: Builder, m: Match) -> Node | None:
         convolution, s = m["convolution"], m["s"]
-        kind = _convolution(convolution)
+        kind = convolution_kind(convolution, groups=True)
         if kind is None or not _foldable(m, convolution, s):
             return None
         x, weight, *bias = convolution.inputs

@@ -236,6 +236,11 @@ def _split(op: str) -> Callable[[Builder, Match], Node | None]:
         if root.dtype not in ("float32", "float64"):
             return None
         smaller = max(x.type.size, y.type.size) < m["inner"].type.size
+        # What holds the same along the axes is only multiplied.
+        inner, axes = m["inner"], root.attrs["axes"]
+        smaller |= any(
+            m.facts.parameter_only(n) and _invariant(n, inner.shape, axes) for n in (x, y)
+        )
         if not (smaller or leads_to_product(m.facts, x) or leads_to_product(m.facts, y)):
             return None
         parts = []

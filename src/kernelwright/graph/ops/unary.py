@@ -21,7 +21,7 @@ from kernelwright.graph.ops._rules import (
     in_float32,
     same_type,
 )
-from kernelwright.graph.rules import FINITE, Match, Rule, filled, p
+from kernelwright.graph.rules import FINITE, REASSOCIATION, Match, Rule, filled, p
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
@@ -167,6 +167,40 @@ def _nonpositive_example(of: str) -> Any:
     return lambda b, leaf: b.make(of, [b.neg(b.exp(leaf(3, 4)))])
 
 
+_SIGMOID = p.sigmoid("x")
+
+
+def _if_one(make: Right) -> Right:
+    """``make`` where "one" is 1 everywhere and broadcasts nothing."""
+
+    def right(builder: Builder, m: Match) -> Node | None:
+        return make(builder, m) if m.uniform("one") == 1 and m["x"].type == m.root.type else None
+
+    return right
+
+
+def _odds(builder: Builder, m: Match) -> Node | None:
+    """sigmoid(log(x)) = x / (1 + x)."""
+    if m.root.dtype not in ("float32", "float64"):
+        return None
+    one = builder.constant(1.0, m.root.dtype)
+    return builder.div(m["x"], builder.add(m["x"], one))
+
+
+def _one_less(b: Builder, x: Node) -> Node:
+    return b.sub(b.constant(1.0, x.dtype), x)
+
+
+def _logit_example(outer: bool) -> Any:
+    def make(b: Builder, leaf: Any) -> Node:
+        x = leaf(3, 4)
+        part = b.sigmoid(x)
+        logit = b.log(b.div(part, _one_less(b, part)))
+        return b.sigmoid(logit) if outer else logit
+
+    return make
+
+
 RULES = (
     Rule("log_of_exp", p.log(p.exp("x")), _inner, FINITE),
     Rule("exp_of_log", p.exp(p.log("x")), _inner, FINITE),
@@ -186,6 +220,15 @@ RULES = (
     Rule("expm1_of_log1p", p.expm1(p.log1p("x")), _inner, FINITE),
     Rule("log2_of_exp2", p.log2(p.exp2("x")), _inner, FINITE),
     Rule("exp2_of_log2", p.exp2(p.log2("x")), _inner, FINITE),
+    Rule("logit_of_sigmoid", p.log(p.div(_SIGMOID, p.sub("one", _SIGMOID))), _if_one(_inner),
+         FINITE, _logit_example(False)),
+    Rule("sigmoid_of_logit", p.sigmoid(p.log(p.div("x", p.sub("one", "x")))), _if_one(_inner),
+         FINITE, _logit_example(True)),
+    Rule("one_minus_sigmoid", p.sub("one", _SIGMOID),
+         _if_one(lambda b, m: b.sigmoid(b.neg(m["x"]))), REASSOCIATION,
+         lambda b, leaf: _one_less(b, b.sigmoid(leaf(3, 4)))),
+    Rule("sigmoid_of_log", p.sigmoid(p.log("x")), _odds, FINITE,
+         lambda b, leaf: b.sigmoid(b.log(leaf(3, 4, positive=True)))),
     Rule("square_of_sqrt", p.square(p.sqrt("x")), _inner, FINITE),
     Rule("sqrt_of_square", p.sqrt(p.square("x")), _on_x("abs"), FINITE),
     Rule("reciprocal_twice", p.reciprocal(p.reciprocal("x")), _inner, FINITE),
