@@ -13,7 +13,13 @@ from kernelwright.compiler.design import Design
 from kernelwright.compiler.rewrite import Rewritten, optimize
 from kernelwright.compiler.schedule import StateEntry, alternatives
 from kernelwright.compiler.schedule import design as schedule
-from kernelwright.errors import AULError, DesignError, ReferenceBroken, UnsupportedError
+from kernelwright.errors import (
+    AULError,
+    DesignError,
+    KernelwrightError,
+    ReferenceBroken,
+    UnsupportedError,
+)
 from kernelwright.graph.core import Graph, dtype_name
 from kernelwright.graph.structure import joined
 from kernelwright.schema import Target
@@ -168,8 +174,12 @@ class BuiltinDesigner:
         arrays = [bound(design, b.source, b.key, inputs, state) for b in design.bindings]
         try:
             outputs = interpret(design.program, arrays, calls=self.framework_call)
-        except (AULError, ReferenceBroken) as error:  # a library call may hold for its sizes only
+        except (AULError, ReferenceBroken) as error:
             return str(error)
+        except KernelwrightError as error:
+            if type(error) is not KernelwrightError:
+                raise
+            return str(error).partition("\n")[0]  # a library call that holds for its sizes only
         reference, truths = self.reference.run_and_truth(inputs, written=design.writes)
         verdict = judge_outputs(
             truths, reference, Outputs(joined(design.structure, outputs), reference.structure)

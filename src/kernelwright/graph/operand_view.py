@@ -14,7 +14,7 @@ from typing import Any
 from kernelwright.graph.core import Node
 
 Steps = list[list[Any]]
-VIEWS = frozenset(("transpose", "slice", "reshape"))
+VIEWS = frozenset(("transpose", "slice", "window", "reshape"))
 
 
 def operand_view(node: Node, stored: Callable[[Node], bool]) -> tuple[Node, Steps]:
@@ -24,10 +24,13 @@ def operand_view(node: Node, stored: Callable[[Node], bool]) -> tuple[Node, Step
     while not stored(node):
         if node.op == "transpose" and _swaps_matrices(node):
             steps.append(["permute", list(node.attrs["axes"])])
-        elif node.op == "slice" and _is_block(node):
-            steps.append(["slice", [list(b) for b in zip(node.attrs["starts"], _stops(node))]])
-        elif node.op == "reshape" and _is_whole(node.inputs[0], stored):
+        elif node.op in ("slice", "window") and _is_block(node):
+            ends = [[start, start + n] for start, n in zip(node.attrs["starts"], node.shape)]
+            steps.append(["slice", ends])
+        elif node.op == "reshape":  # of memory, so that what it is made from has to be there
             steps.append(["reshape", list(node.shape)])
+            node = node.inputs[0]
+            break
         else:
             break
         node = node.inputs[0]
@@ -59,14 +62,12 @@ def _swaps_matrices(node: Node) -> bool:
 
 def _is_block(node: Node) -> bool:
     """Whole matrices or parts of them, of one batch axis at most; elements side by side stay so."""
-    return len(node.shape) <= 3 and set(node.attrs["steps"]) <= {1} and node.type.size > 0
-
-
-def _stops(node: Node) -> Sequence[int]:
-    stops: Sequence[int] = node.attrs["stops"]
-    return stops
-
-
-def _is_whole(node: Node, stored: Callable[[Node], bool]) -> bool:
-    """Whether a reshape of ``node`` is one of memory."""
-    return stored(node) or node.op not in ("transpose", "slice", "expand", "reshape", "flip")
+    if len(node.shape) > 3 or node.type.size == 0:
+        return False
+    sizes = node.inputs[0].shape
+    return all(
+        step == 1 and start >= 0 and start + n <= size
+        for start, step, n, size in zip(
+            node.attrs["starts"], node.attrs["steps"], node.shape, sizes
+        )
+    )

@@ -97,6 +97,43 @@ MODELS = {
         "return (a @ b) - (a @ b) + c",
         "torch.randn(30, 40), torch.randn(40, 20), torch.randn(30, 20)",
     ),
+    "triangles": Collapse(
+        "return torch.tril(a) @ torch.tril(b)", "torch.randn(512, 512), torch.randn(512, 512)",
+        gone=(), said="matrix product is not needed whole",
+    ),
+    "half_of_product": Collapse(
+        "return torch.triu(torch.matmul(a, b))", "torch.randn(512, 64), torch.randn(64, 512)",
+        gone=(), said="",
+    ),
+    "rows_of_table": Collapse(
+        "return F.one_hot(x.argmax(1), 40).float() @ self.w", X,
+        init="self.w = nn.Parameter(torch.randn(40, 33))",
+    ),
+    "diagonals_of_batch": Collapse(
+        "return torch.einsum('bii->bi', torch.bmm(a, b))",
+        "torch.randn(3, 20, 30), torch.randn(3, 30, 20)",
+    ),
+    "last_step": Collapse(
+        "return self.linear(x)[:, -1]", "torch.randn(24, 7, 40)", gone=(), init=LINEAR,
+        said="matrix product is not needed whole",
+    ),
+    "mean_over_places": Collapse(
+        "return self.conv(x).mean(dim=(2, 3))", "torch.randn(2, 3, 40, 40)", gone=("call",),
+        said="not needed whole", init="self.conv = nn.Conv2d(3, 32, 3, padding=1)",
+    ),
+    "mean_over_places_transposed": Collapse(
+        "return self.conv(x).mean(dim=(2, 3)).logsumexp(1)", "torch.randn(2, 16, 20, 20)",
+        gone=("call",), said="not needed whole",
+        init="self.conv = nn.ConvTranspose2d(16, 32, 3, stride=2, padding=1)",
+    ),
+    "prefix_means": Collapse(
+        "m = torch.tril(torch.ones(24, 24))\nreturn (m / m.sum(1, keepdim=True)) @ x", X
+    ),
+    "kronecker": Collapse(
+        "return torch.kron(a, b) @ c",
+        "torch.randn(12, 14), torch.randn(15, 16), torch.randn(224, 40)", gone=(),
+        said="matrix product is not needed whole",
+    ),
     "unused_by_cancelling": Collapse(
         "return (x + y) - y", "torch.randn(24, 40), torch.randn(24, 40)", gone=("add", "sub"),
         said="does not depend on input y",
