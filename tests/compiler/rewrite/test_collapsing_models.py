@@ -127,7 +127,8 @@ MODELS = {
         init="self.conv = nn.ConvTranspose2d(16, 32, 3, stride=2, padding=1)",
     ),
     "prefix_means": Collapse(
-        "m = torch.tril(torch.ones(24, 24))\nreturn (m / m.sum(1, keepdim=True)) @ x", X
+        "m = torch.tril(torch.ones(256, 256))\nreturn (m / m.sum(1, keepdim=True)) @ x",
+        "torch.randn(256, 64)",
     ),
     "kronecker": Collapse(
         "return torch.kron(a, b) @ c",

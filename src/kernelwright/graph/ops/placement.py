@@ -140,6 +140,13 @@ def _concat_example(op: str, count: int) -> Any:
     return make
 
 
+def _flip_example(op: str) -> Any:
+    def make(b: Builder, leaf: Any) -> Node:
+        return b.make(op, [b.flip(leaf(3, 4), axes=(1,))], axes=(1,), keepdims=False)
+
+    return make
+
+
 def _scan_example(scan: str) -> Any:
     def make(b: Builder, leaf: Any) -> Node:
         x = leaf(3, 7, positive=True)
@@ -179,9 +186,7 @@ RULES = (
          lambda b, leaf: b.sum(b.pad(leaf(3, 4), low=(1, 0), high=(0, 2), value=0), axes=(0, 1),
                                keepdims=False)),
     *(Rule(f"{op}_of_flip", getattr(p, op)(p.flip("x", label="inner")), _of_flip,
-           _LICENCE.get(op, ""),
-           lambda b, leaf, op=op: b.make(op, [b.flip(leaf(3, 4), axes=(1,))], axes=(1,),
-                                         keepdims=False)) for op in _JOINED),
+           _LICENCE.get(op, ""), _flip_example(op)) for op in _JOINED),
     *(Rule(f"slice_of_{scan}", p.slice(getattr(p, scan)("x", label="scan")), _slice_of_scan(op),
            _LICENCE.get(op, ""), _scan_example(scan)) for scan, op in _SCANS.items()),
     *(Rule(f"slice_of_{op}", p.slice(getattr(p, op)("x", label="inner")), _softmax_of_part, "",
