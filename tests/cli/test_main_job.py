@@ -26,8 +26,10 @@ KEYS = [
 def expect_little_work(work: dict[str, dict[str, int]]) -> None:
     """What one small task costs, in counts that no busy machine changes."""
     processes, asked = work["processes"], work["reference"]
-    # The framework is imported twice: where the reference runs, and once for all that is isolated.
-    assert processes["servers"] == 2 and processes.get("grown", 0) == 0
+    # The framework is imported twice: where the reference runs, and once for all that is isolated;
+    # without namespaces in namespaces once more for each isolated job.
+    assert processes["servers"] in (2, processes["jobs"] + 1), processes
+    assert processes.get("grown", 0) == 0
     # The reference, the candidate, and a timing worker with its witness, again for a suspect.
     assert processes["jobs"] in (4, 6, 8)
     timed = (processes["jobs"] - 2) // 2

@@ -158,6 +158,9 @@ def verify(
 
         kernelwright verify examples/softmax.py my_kernel.py --profile --baselines all
     """
+    from kernelwright.task.ahead import begin_reference
+
+    begin_reference(reference, framework)
     from kernelwright.task.judge import verify_files
 
     def job(path: Path, observer: Any) -> Any:
@@ -192,6 +195,9 @@ def choose(
         kernelwright choose reference.py a.py b.py c.py
     """
     from kernelwright.cli.tables import choice_remarks, choice_table
+    from kernelwright.task.ahead import begin_reference
+
+    begin_reference(reference, framework)
     from kernelwright.task.judge import choose_files
 
     def job(path: Path, observer: Any) -> Any:

@@ -338,6 +338,8 @@ class Optimization:
         step = "profile:" + ",".join(f"{n}={c.hash()}" for n, c in sorted(chosen.items()))
         known = self.found(step)
         self.observer.start("measure")
+        with self.watch.stage("baselines"):
+            session.come_to_rest()
         with self.watch.stage("measure"):
             if known is None:
                 profiled = session.measure(

@@ -153,6 +153,8 @@ class Session:
         if any(self.native(name) for name in names):
             env = worker_env(self.backend.child_env(self.config.threads))
             kinds.append(kind_of(True, env, timing_preloads(framework, backend, compiling)))
+        # Those with the fewest packages first: the others are forked from them.
+        kinds.sort(key=lambda kind: len(kind.preload))
         return Ahead([*PACKAGES, *(p for n in names for p in PRINTERS.get(n, ()))], kinds)
 
     # ---- making ------------------------------------------------------------------------------
