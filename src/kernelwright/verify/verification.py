@@ -6,7 +6,7 @@ import functools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,15 @@ class Terms:
     reproducers: Path | None
 
 
+@dataclass
+class Asked:
+    """What a candidate answered to one case, once or twice; ``fault`` is what went wrong."""
+
+    case: Case
+    fault: CandidateFault | None = None
+    answers: list[Answer] = field(default_factory=list)
+
+
 class Verification:
     """One candidate's judgement: its process, what was found, what is said about it.
 
@@ -56,11 +65,9 @@ class Verification:
         self._calls: dict[str, float] = {}
         self._assumes: tuple[str, ...] = ()
         self._left_out: dict[str, list[str]] = {}  # what it assumes -> laws that it was not asked
-        self._case: Case | None = None
+        self._case: Case | None = None  # the last one that was judged
         self._evidence: Evidence | None = None
         self._evidence_of: Case | None = None
-        self._fault: CandidateFault | None = None
-        self._answers: list[Answer] = []
         self._worst: Verdict | None = None
         self._done: list[Case] = []
         self._first: tuple[Case, Outputs] | None = None
@@ -102,12 +109,12 @@ class Verification:
                 return False
         return True
 
-    def answer(self, case: Case, inputs: Sequence[Any]) -> None:
+    def answer(self, case: Case, inputs: Sequence[Any]) -> Asked:
         """Calls the candidate, twice where the case asks for it. What goes wrong counts only when
-        the reference turns out to be defined for these inputs."""
-        process = self._process
+        the reference turns out to be defined for these inputs. The answer to the case before may be
+        judged meanwhile."""
+        process, asked = self._process, Asked(case)
         assert process is not None
-        self._case, self._fault, self._answers = case, None, []
         # Once: are the outputs of the call before, by the same instance, still what they were?
         before = self._last
         ask = before is not None and before[0] == case.state and self._before is None
@@ -115,18 +122,19 @@ class Verification:
         try:
             process.load(case.state, self.cases.state(case))
             run = functools.partial(process.run, inputs, state=case.state, layout=case.layout)
-            self._answers.append(run(previous=ask))
+            asked.answers.append(run(previous=ask))
             if ask and before is not None:
                 self._before = before[1]
             if case.repeat:
-                self._answers.append(run())
-            self._last = case.state, self._answers[-1].outputs
+                asked.answers.append(run())
+            self._last = case.state, asked.answers[-1].outputs
         except CandidateFault as fault:
-            self._fault = fault
+            asked.fault = fault
+        return asked
 
-    def forget(self) -> None:
+    def forget(self, asked: Asked) -> None:
         """The case does not count: a fault under it is forgiven, a dead process replaced."""
-        fault, self._case = self._fault, self._done[-1] if self._done else None
+        fault = asked.fault
         if fault is None or fault.verdict.check in ("call_raised", "structure", "dtype"):
             return
         try:
@@ -134,17 +142,18 @@ class Verification:
         except CandidateFault as again:
             self.verdict, self._text = again.verdict, again.log
 
-    def judge(self, case: Case, evidence: Evidence) -> None:
-        """Judges the answer to ``case``."""
+    def judge(self, asked: Asked, evidence: Evidence) -> None:
+        """Judges the answer to a case."""
+        self._case = case = asked.case
         self._evidence, self._evidence_of = evidence, case
-        if self._fault is not None:
-            self.verdict, self._text = self._fault.verdict, self._fault.log
+        if asked.fault is not None:
+            self.verdict, self._text = asked.fault.verdict, asked.fault.log
             return
-        answer = self._answers[0]
+        answer = asked.answers[0]
         verdict = evidence.verdict(answer.outputs)
         self._differs_in_special |= evidence.tolerated_difference(answer.outputs)
         if verdict.passed:
-            broken = self._broken_rule(answer)
+            broken = self._broken_rule(asked)
             verdict = replace(broken, statistics=verdict.statistics) if broken else verdict
         if not verdict.passed:
             self.verdict = self._told(verdict)
@@ -154,15 +163,14 @@ class Verification:
         if self._worst is None or nearer_to_limit(verdict, self._worst):
             self._worst = verdict
 
-    def _broken_rule(self, answer: Answer) -> Verdict | None:
+    def _broken_rule(self, asked: Asked) -> Verdict | None:
         """The rule, other than the values, that the answer breaks."""
-        case, rejected = self._case, Status.REJECTED
-        assert case is not None
+        case, answer, rejected = asked.case, asked.answers[0], Status.REJECTED
         if answer.mutated:
             reason = f"the call wrote to input {answer.mutated[0]}; inputs must stay as they are"
             return Verdict(rejected, "input_mutated", reason)
-        if len(self._answers) > 1 and not _identical(answer.outputs, self._answers[1].outputs):
-            difference = _first_difference(answer.outputs, self._answers[1].outputs)
+        if len(asked.answers) > 1 and not _identical(answer.outputs, asked.answers[1].outputs):
+            difference = _first_difference(answer.outputs, asked.answers[1].outputs)
             reason = f"two calls on the same inputs differ: {difference}"
             return Verdict(rejected, "non_deterministic", reason)
         shared = set(answer.aliased) - set(self._description.aliased)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -28,10 +29,48 @@ from kernelwright.verify.rule.evidence import (
     Tolerates,
     known_answer,
 )
-from kernelwright.verify.verification import Terms, Verification
+from kernelwright.verify.verification import Asked, Terms, Verification
 
 _ANSWERED, _ANSWERED_BYTES = 2, 512 << 20  # kept for ``degeneracy``: so many sets, none larger
+_BESIDE_BYTES = 512 << 20  # of one case's arrays: larger ones are judged before the next is asked
 _WHOLE_NUMBERS = ("small_integers", "zeros")  # laws under which sums may be exact
+
+
+class Judging:
+    """A context manager: judges the answers to one case in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="kernelwright-judge")
+        self._pending: Future[None] | None = None
+
+    def begin(self, answers: Sequence[tuple[Verification, Asked]], evidence: Evidence) -> None:
+        """Comes back at once, unless a candidate may be gone or the arrays are large: the case
+        that is asked next needs as much memory again."""
+
+        def work() -> None:
+            for run, answer in answers:
+                run.judge(answer, evidence)
+
+        self._pending = self._thread.submit(work)
+        held = laws.nbytes([*evidence.inputs, *evidence.truths, *evidence.reference.arrays])
+        if held > _BESIDE_BYTES or any(answer.fault is not None for _, answer in answers):
+            self.wait()
+
+    def wait(self) -> None:
+        """Until every verdict is there; raises what judging has raised."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()
+
+    def __enter__(self) -> Judging:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self.wait()
+        finally:
+            self._thread.shutdown()
 
 
 class Verifier:
@@ -128,6 +167,17 @@ class Verifier:
         return Evidence(*known, self.graph_rules.ties(*known), frozenset()).verdict(outputs)
 
     def _judge(self, runs: Sequence[Verification], cases: Cases) -> None:
+        with Judging() as judging:
+            self._judge_cases(runs, cases, judging)
+        if all(run.verdict is not None for run in runs):
+            return
+        for run in runs:
+            run.judge_again()
+        if not cases.reduced and (reasons := self.degeneracy):
+            cases.notes.append(f"degenerate task: {'; '.join(reasons)}")
+
+    def _judge_cases(self, runs: Sequence[Verification], cases: Cases, judging: Judging) -> None:
+        """Answers to a case are judged while the next case is asked and its truth computed."""
         own_finite = True
         for case in cases.draw():
             alive = [run for run in runs if run.verdict is None]
@@ -138,9 +188,16 @@ class Verifier:
                 continue
             inputs = cases.inputs(case)
             # Every candidate answers first; the truth for these inputs does not exist before that.
-            for run in asked:
-                run.answer(case, inputs)
-            found = self._reference_and_truth(case, inputs, cases.notes)
+            answers = [(run, run.answer(case, inputs)) for run in asked]
+            try:
+                found = self._reference_and_truth(case, inputs, cases.notes)
+            except ReferenceBroken:
+                judging.wait()
+                if all(run.verdict is not None for run in asked):  # it would not have been asked
+                    return
+                raise
+            judging.wait()
+            answers = [(run, answer) for run, answer in answers if run.verdict is None]
             if found is not None and case.law == laws.OWN:
                 own_finite &= all_finite(*found)
                 self._keep(case, cases, inputs, *found)
@@ -148,16 +205,10 @@ class Verifier:
                 cases.notes.append(f"law {case.law} dropped: the reference is undefined under it")
                 found = None
             if found is None:
-                for run in asked:
-                    run.forget()
+                for run, answer in answers:
+                    run.forget(answer)
                 continue
-            evidence = self._evidence(case, cases, inputs, *found)
-            for run in asked:
-                run.judge(case, evidence)
-        for run in runs:
-            run.judge_again()
-        if not cases.reduced and (reasons := self.degeneracy):
-            cases.notes.append(f"degenerate task: {'; '.join(reasons)}")
+            judging.begin(answers, self._evidence(case, cases, inputs, *found))
 
     @functools.cached_property
     def degeneracy(self) -> list[str]:
