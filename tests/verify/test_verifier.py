@@ -317,3 +317,24 @@ def test_degenerate_tasks_are_noted(name: str) -> None:
     else:
         assert said in "; ".join(reasons)
         assert any(note.startswith("degenerate task") for note in found.notes)
+
+
+def test_an_answer_is_judged_while_the_next_case_is_asked(reference: ReferenceProcess) -> None:
+    wrong_then_stuck = good(
+        head="import time\ncalls = []\n",
+        before="calls.append(x)\n        if len(calls) > 4: time.sleep(1000)",
+        after="s = s + (1 if len(calls) <= 2 else 0)",
+    )
+    found = verify(reference, wrong_then_stuck, seeds=4)  # each set of inputs is given twice
+    assert (found.status, found.check) == (Status.WRONG_VALUE, "element_error"), found
+    assert found.error is not None and len(found.error.seeds) == 1  # the first set decided
+
+
+def test_one_refused_candidate_does_not_stop_another(reference: ReferenceProcess) -> None:
+    verifier = Verifier(reference, wall_s=20.0, seeds=2)
+    kernels = [person(good(after="s = s + 1")), person(good()), person("raise ValueError")]
+    wrong, right, broken = verifier.verify_all(reference.spec, kernels)
+    assert (wrong.status, right.status) == (Status.WRONG_VALUE, Status.PASSED)
+    assert not broken.passed
+    assert wrong.error and right.error
+    assert len(wrong.error.seeds) == 1 and len(right.error.seeds) > 2
