@@ -28,10 +28,13 @@ from kernelwright.aul.syntax import (
 
 LIMIT = 200_000  # points of one statement; beyond it only the first and last turns are looked at
 
+EVERYWHERE = 1 << 40  # beyond the end of every dimension
+
 
 @dataclass(frozen=True)
 class Access:
-    """One copy's side in global memory at every point: ``lower[d] <= index < upper[d]``."""
+    """One copy's side in global memory at every point: ``lower[d] <= index < upper[d]``. An
+    indirect store may write all of the dimension that its index tile runs along."""
 
     copy: Copy
     place: Place
@@ -109,8 +112,12 @@ class _Walker:
             if place.name not in self.params or place.index is None:
                 continue
             lower, upper = [], []
-            for index in place.index:
-                if isinstance(index, Slice):
+            anywhere = copy.axis if store and copy.index is not None else None
+            for number, index in enumerate(place.index):
+                if number == anywhere:
+                    lower.append(_spread(0, env))
+                    upper.append(_spread(EVERYWHERE, env))
+                elif isinstance(index, Slice):
                     lower.append(_spread(evaluate(index.lower, env), env))
                     upper.append(_spread(evaluate(index.upper, env), env))
                 else:

@@ -132,6 +132,8 @@ class AccessChecker:
     ) -> None:
         if any(a.lower.shape[1] != len(shape) for a in stores):
             return
+        if all(a.copy.atomic for a in stores):
+            return
         core = np.concatenate([a.core for a in stores])
         lower = np.concatenate([a.lower for a in stores])
         upper = np.concatenate([a.upper for a in stores])
@@ -164,6 +166,8 @@ class AccessChecker:
             self.written[arg] = None
             return
         for a in stores:
+            if a.copy.index is not None:  # nobody knows where
+                continue
             if not paint_written(written, a.lower, a.upper, shape, strides, offset):
                 self.written[arg] = None
                 return

@@ -24,8 +24,13 @@ def check_copy(checker: KernelChecker, x: s.Copy, scope: Scope) -> None:
         out.error("pad= belongs to a copy from global memory", x.loc)
     if x.clip and not to_global:
         out.error("clip=True belongs to a copy to global memory", x.loc)
-    if x.index is not None and (not from_global or x.pad is None):
-        out.error("index= belongs to a copy from global memory, with pad=", x.loc)
+    if x.index is not None and not (x.clip if to_global else from_global and x.pad is not None):
+        out.error(
+            "index= belongs to a copy from global memory, with pad=, or to it, with clip=True",
+            x.loc,
+        )
+        return
+    if not _update(checker, x, to_global, scope):
         return
     src = None if from_global else checker.operand(x.src, scope, read=True)
     dst = None if to_global else checker.operand(x.dst, scope, read=False)
@@ -43,6 +48,21 @@ def check_copy(checker: KernelChecker, x: s.Copy, scope: Scope) -> None:
         _between_tiles(checker, x, src, dst, scope)
     if dst is not None:
         scope.written.add(dst.name)
+
+
+def _update(checker: KernelChecker, x: s.Copy, to_global: bool, scope: Scope) -> bool:
+    """The rules of ``update`` and ``atomic``; False where one is broken."""
+    out, before = checker.out, checker.out.errors
+    if x.update and x.update not in s.UPDATE_OPS:
+        out.error(unknown_op(x.update, s.UPDATE_OPS, "update="), x.loc)
+    if (x.update or x.atomic) and not (to_global and x.index is not None):
+        out.error("update= and atomic= belong to an indirect store", x.loc)
+    tile = scope.tiles.get(x.src.name)
+    if tile is not None and x.update and tile.dtype == "bool":
+        out.error(f"tile {tile.name} is bool; update= takes numbers", x.loc)
+    if x.atomic and not x.update:
+        out.error("atomic=True needs update=: which of two stores comes last is not decided", x.loc)
+    return out.errors == before
 
 
 def _global_side(
@@ -97,7 +117,7 @@ def _indexed(
     extents: list[s.IntExpr],
     scope: Scope,
 ) -> None:
-    """The index tile of an indirect load: integers that broadcast, along a dropped dimension."""
+    """The index tile of an indirect load or store: integers that broadcast, along a dropped dimension."""
     assert x.index is not None
     index = checker.operand(x.index, scope, read=True)
     if index is None:
@@ -112,7 +132,7 @@ def _indexed(
     if common is not None:
         wanted = checker.broadcast([common, tile.shape], scope, x.loc)
         if wanted is not None:
-            what = f"tile {tile.name} and what is loaded"
+            what = f"tile {tile.name} and what is moved"
             checker.same_shape(tile.shape, wanted, scope, what, place.loc)
 
 

@@ -109,6 +109,9 @@ class Core:
             view = self.views[x.dst.name]
             box, shape = self.box(x.dst, view)
             data = self.read(x.src)
+            if x.index is not None:
+                self.place_indexed(x, view, box, shape, data)
+                return
             self.same_type(x, view, self.tile(x.src), shape)
             view.store(box, data, x.clip or not self.check_bounds, x.dst.loc)
         else:
@@ -125,6 +128,16 @@ class Core:
         index = np.broadcast_to(self.read(x.index), target.data.shape)
         kept = [d for d, i in enumerate(x.src.index or ()) if isinstance(i, s.Slice)]
         self.write(x.dst, view.lookup(box, kept, x.axis, index, x.pad, x.src.loc))
+
+    def place_indexed(
+        self, x: s.Copy, view: View, box: Box, shape: tuple[int, ...], data: np.ndarray
+    ) -> None:
+        """An indirect store."""
+        assert x.index is not None
+        self.same_type(x, view, TileValue(np.empty(shape, data.dtype), True), shape)
+        index = np.broadcast_to(self.read(x.index), data.shape)
+        kept = [d for d, i in enumerate(x.dst.index or ()) if isinstance(i, s.Slice)]
+        view.place(box, kept, x.axis, index, data, x.update, x.dst.loc)
 
     def between_tiles(self, x: s.Copy) -> None:
         """A copy; with another shape of as many elements, a row-major reshape."""

@@ -12,6 +12,7 @@ from kernelwright.aul.dtypes import DTYPES, poison
 from kernelwright.aul.syntax import Location
 from kernelwright.errors import AULError
 
+UPDATES = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
 Box = tuple[tuple[int, int], ...]  # (lower, upper) a dimension
 
 
@@ -134,6 +135,42 @@ class View:
     ) -> np.ndarray:
         """An indirect load of ``index``'s shape: the box (whose dimensions ``kept`` are those of
         the result, or 1) with its index along ``axis`` raised by ``index``; ``pad`` outside."""
+        where, valid = self.indexed(box, kept, axis, index)
+        result = np.full(index.shape, pad, self.data.dtype)
+        if not self.written[where[valid]].all():
+            raise AULError(f"{self.name} is read where nothing has been written", *loc)
+        result[valid] = self.data[where[valid]]
+        return result
+
+    def place(
+        self,
+        box: Box,
+        kept: Sequence[int],
+        axis: int,
+        index: np.ndarray,
+        values: np.ndarray,
+        update: str,
+        loc: Location,
+    ) -> None:
+        """An indirect store of ``values``, in order; ``update`` combines each with what stands
+        there. Raises AULError for an input, and where an update meets what nothing has written."""
+        if not self.buffer.writable:
+            raise AULError(f"{self.buffer.name} is an input and cannot be written", *loc)
+        where, valid = self.indexed(box, kept, axis, index)
+        places, given = where[valid], values[valid]
+        if update and not self.written[places].all():
+            raise AULError(f"{self.name} is updated where nothing has been written", *loc)
+        if update:
+            with np.errstate(all="ignore"):
+                UPDATES[update].at(self.data, places, given)
+        else:
+            self.data[places] = given  # of equal places the last one stays
+        self.written[places] = True
+
+    def indexed(
+        self, box: Box, kept: Sequence[int], axis: int, index: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The flat positions of an indirect load or store, and which of them are inside."""
         where: np.ndarray = np.asarray(self.offset)
         valid = np.ones(index.shape, bool)
         for d, ((lower, upper), size, stride) in enumerate(zip(box, self.shape, self.strides)):
@@ -145,12 +182,7 @@ class View:
                 at = at + index.astype(np.int64)
             valid &= (at >= 0) & (at < size)
             where = where + at * stride
-        where = np.broadcast_to(where, index.shape)
-        result = np.full(index.shape, pad, self.data.dtype)
-        if not self.written[where[valid]].all():
-            raise AULError(f"{self.name} is read where nothing has been written", *loc)
-        result[valid] = self.data[where[valid]]
-        return result
+        return np.broadcast_to(where, index.shape), valid
 
     def store(self, box: Box, values: np.ndarray, allowed: bool, loc: Location) -> None:
         """Writes a box; elements outside the shape are dropped. Raises AULError for an input."""

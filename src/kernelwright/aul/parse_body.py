@@ -159,8 +159,9 @@ class BodyReader:
 
     def copy(self, call: ast.Call) -> s.Copy:
         given = self.source.arguments(
-            call, ("dst", "src", "src_pos", "dst_pos"), 2, None, ("pad", "clip", "index", "axis")
-        )
+            call, ("dst", "src", "src_pos", "dst_pos"), 2, None,
+            ("pad", "clip", "index", "axis", "update", "atomic"),
+        )  # fmt: skip
         dst = self.side(given["dst"], given["src"])
         src = self.side(given["src"], given["dst"])
         for name, place in (("src_pos", src), ("dst_pos", dst)):
@@ -173,6 +174,8 @@ class BodyReader:
             "clip" in given and self.source.boolean(given["clip"], "clip"),
             self.values.place(given["index"]) if "index" in given else None,
             self.literal(given["axis"]) if "axis" in given else 0,
+            self.source.text(given["update"], "update") if "update" in given else "",
+            "atomic" in given and self.source.boolean(given["atomic"], "atomic"),
             self.source.at(call),
         )
 

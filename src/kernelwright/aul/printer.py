@@ -173,6 +173,8 @@ def statement_lines(x: s.Statement, depth: int) -> list[str]:
         parts += [f"pad={number(x.pad)}"] if x.pad is not None else []
         parts += ["clip=True"] if x.clip else []
         parts += [f"index={place(x.index)}", f"axis={x.axis}"] if x.index is not None else []
+        parts += [f'update="{x.update}"'] if x.update else []
+        parts += ["atomic=True"] if x.atomic else []
         return call("U.data_copy", parts, depth)
     if isinstance(x, s.VectorOp):
         return call(f"U.{x.family}", vector_parts(x), depth)

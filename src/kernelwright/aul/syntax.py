@@ -123,6 +123,11 @@ class Copy:
     integers and broadcasts to ``dst``, as the slice does; each element is taken from where the
     slice says, its index along dimension k of the tensor (which the slice drops) raised by ``i``.
     An index outside of the dimension reads as ``pad``: nothing outside of the tensor is touched.
+
+    ``index=i, axis=k`` (to global memory, with ``clip=True``): an indirect store. Elements of
+    ``src`` go, in row-major order, to where ``i`` says; an index outside of the dimension stores
+    nothing. With ``update`` (add, mul, max, min) an element is combined with what stands there.
+    ``atomic``: cores may meet in an element; an update is then one step that none sees half done.
     """
 
     dst: Place
@@ -131,6 +136,8 @@ class Copy:
     clip: bool = False
     index: Place | None = None
     axis: int = 0
+    update: str = ""
+    atomic: bool = False
     loc: Location = _loc()
 
 
@@ -353,6 +360,7 @@ COMPARE_OPS = "lt le gt ge eq ne".split()
 REDUCE_OPS = "sum prod max min any all argmax argmin".split()
 
 SCAN_OPS = "sum prod max min logaddexp".split()
+UPDATE_OPS = ("add", "mul", "max", "min")  # of an indirect store
 
 
 def statements(body: tuple[Statement, ...]) -> Iterator[Statement]:

@@ -85,8 +85,15 @@ def embedding(c: Context, weight: Node, indices: Node, **_: Any) -> Node:
 
 @aten("index", "_unsafe_index")
 def index(c: Context, x: Node, indices: Sequence[Any]) -> Node:
-    """x[i, :, j]: tensors of integers that broadcast to one shape, which stands where the first of
-    them does if they are neighbours, and in front if not."""
+    return _lookup(c, x, *placed(c, x, indices))
+
+
+def placed(
+    c: Context, x: Node, indices: Sequence[Any]
+) -> tuple[list[Node], list[int], list[int]]:
+    """What x[i, :, j] takes: indices, the result's shape, and which of its axes each axis of x
+    follows (-1: an index). Tensors of integers broadcast to one shape, which stands where the first
+    of them does if they are neighbours, and in front if not."""
     given = list(indices) + [None] * (len(x.shape) - len(indices))
     tensors = [i for i in given if i is not None]
     if any(i.dtype not in ("int32", "int64") for i in tensors):
@@ -109,7 +116,7 @@ def index(c: Context, x: Node, indices: Sequence[Any]) -> Node:
         lead = [1] * (len(common) - len(tensor.shape))
         line = [*([1] * first), *lead, *tensor.shape, *([1] * behind)]
         made.append(c.reshape(tensor, line))
-    return _lookup(c, x, made, shape, follows)
+    return made, shape, follows
 
 
 # ---- resizing ----------------------------------------------------------------------------------

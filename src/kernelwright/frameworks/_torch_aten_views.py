@@ -244,53 +244,6 @@ def pad(
     return constant_pad(c, x, pad, value or 0)
 
 
-@aten("slice_scatter")
-def slice_scatter(
-    c: Context,
-    x: Node,
-    src: Node,
-    dim: int = 0,
-    start: int | None = None,
-    end: int | None = None,
-    step: int = 1,
-) -> Node:
-    """What ``x[start:end] = src`` leaves, once export has made it functional."""
-    axis = axis_of(dim, len(x.shape))
-    first, last, step = slice(start, end, step).indices(x.shape[axis])
-    last = max(first, last)
-    if step != 1:
-        raise NotConvertible("slice_scatter with a step")
-    return _overwritten(c, x, src, axis, first, last)
-
-
-@aten("select_scatter")
-def select_scatter(c: Context, x: Node, src: Node, dim: int, index: int) -> Node:
-    axis = axis_of(dim, len(x.shape))
-    index = index + x.shape[axis] if index < 0 else index
-    line = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
-    return _overwritten(c, x, c.reshape(src, line), axis, index, index + 1)
-
-
-def _overwritten(c: Context, x: Node, src: Node, axis: int, start: int, stop: int) -> Node:
-    shape = (*x.shape[:axis], stop - start, *x.shape[axis + 1 :])
-    parts = [c.slice(x, axis, 0, start), c.expand(c.cast(src, x.dtype), shape)]
-    parts.append(c.slice(x, axis, stop, x.shape[axis]))
-    parts = [p for p in parts if p.shape[axis]]
-    return parts[0] if len(parts) == 1 else c.make("concat", *parts, axis=axis)
-
-
-@aten("index_put")
-def index_put(
-    c: Context, x: Node, indices: Sequence[Any], values: Node, accumulate: bool = False, **_: Any
-) -> Node:
-    """``x[mask] = number``; other indices stay torch's own op."""
-    mask = indices[0]
-    if len(indices) != 1 or mask.dtype != "bool" or accumulate or values.type.size != 1:
-        raise NotConvertible("indices, or one value an element")
-    mask = c.reshape(mask, (*mask.shape, *(1 for _ in x.shape[len(mask.shape) :])))
-    return c.make("where", mask, c.cast(c.reshape(values, ()), x.dtype), x)
-
-
 @aten("copy")
 def copy(c: Context, x: Node, src: Node) -> Node:
     return c.finish(src)

@@ -150,8 +150,8 @@ class OpDef:
     combination. ``meaning(*arrays, **attrs)`` is the op in NumPy: in float64 when given float64.
     ``decompose(builder, inputs, attrs)`` rewrites it to simpler ops; None for a primitive.
     ``kind`` is what the scheduler sees: "elementwise", "reduction" (attrs: axes, keepdims),
-    "scan" (attrs: axis, reverse), "view" (moves no data), "movement" (concat, pad, window),
-    "lookup" (indirect loads), "leaf", "composite" (has a decomposition), "call" (opaque;
+    "scan" (attrs: axis, reverse), "view" (moves no data), "movement" (concat, pad, window, frames),
+    "lookup" (indirect loads), "scatter" (indirect stores), "leaf", "composite" (has a decomposition), "call" (opaque;
     matmul is one). ``commutative``: its two operands may change places. ``work``: operations an
     element, of an elementwise op or reduction.
     """

@@ -42,8 +42,20 @@ class CopyWriter(TileWriter):
         self.emit(f"{name} = tl.load({pointer}{more})")
 
     def store(self, copy: Copy, place: Place, tile: TileType) -> None:
-        pointer, masks = self.address(place, tile, copy.clip)
+        if copy.index is not None and not copy.atomic:
+            raise UnsupportedError(
+                f"kernel {self.kernel.name!r}: a tile's elements are stored in no order; an "
+                f"indirect store to {place.name!r} must be an atomic update"
+            )
+        axis = copy.axis if copy.index is not None else None
+        pointer, masks = self.address(place, tile, copy.clip, axis)
         mask = self.mask(masks, tile)
+        if copy.index is not None:
+            pointer, mask = self.indexed(copy, place, tile, pointer, mask)
+            value = self.operand(copy.src.name, tile)
+            function = f"tl.atomic_{copy.update}"
+            self.emit(f'{function}({pointer}, {value}, mask={mask}, sem="relaxed")')
+            return
         more = f", mask={mask}" if mask else ""
         pointer = self.hinted(pointer, copy, tile)
         value = self.name(copy.src.name)

@@ -420,6 +420,45 @@ class Body:
         else:
             self.b.store("store", *args, memory=access.memory)
 
+    def put(self, node: Node) -> None:
+        """An indirect store: one element, or a part of a row that one index chooses."""
+        access, b = node.access, self.b
+        assert access is not None
+        value, index = (self.evaluate(source) for source in node.inputs)
+        lanes = self.lanes if node.shape[-1] != 1 else 1
+        at = self.wide(index).to("int64") + Vec(b, b.index(node.attrs["start"]))
+        valid = (at >= 0) & (at < node.attrs["extent"])
+        count, _ = self.limit(node, access, lanes)
+        if lanes == 1 and count is not None:
+            valid, count = valid & (Vec(b, count) > 0), None
+        elif lanes > 1 and count is None:
+            count = self.count
+        address = at * node.attrs["stride"] + Vec(b, self.address(node, access))
+        stride = 1 if lanes == 1 else known_stride(access)
+        with b.branch(valid.value) as (then, _), b.arm(then):
+            self.combine(node, address.value, value, lanes, stride, count)
+
+    def combine(
+        self, node: Node, at: Value, given: Reg, lanes: int, stride: int, count: Value | None
+    ) -> None:
+        """Stores ``given`` from ``at`` on, ``stride`` apart, as ``node.op`` wants it."""
+        assert node.access is not None
+        memory, kind = node.access.memory, VectorType(node.access.memory.dtype, lanes)
+        more = () if count is None else (count,)
+        extra = {} if stride == 1 else {"stride": stride}
+        if node.op:
+            read = "load" if stride == 1 else "gather"
+            loaded = Vec(self.b, self.b.op(read, at, *more, type=kind, memory=memory, **extra))
+            old = self.wide(self.register_loaded(node.dtype, loaded))
+            operands = [old, self.wide(given)]
+            if lanes > 1:
+                operands = [self.spread(o) for o in operands]
+            given = self.register(node.dtype, semantics.apply(node.op, operands))
+        value = self.b.splat(self.narrow(given).value, lanes)
+        self.b.store(
+            "store" if stride == 1 else "scatter", at, value, *more, memory=memory, **extra
+        )
+
     def partial(self, node: Node) -> reduction.Partial:
         """This body's elements as a partial result; absent lanes hold the identity."""
         kinds = reduction.dtypes(node)

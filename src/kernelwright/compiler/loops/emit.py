@@ -222,6 +222,8 @@ class RunEmitter:
     ) -> None:
         if node.kind == "store":
             body.write(node)
+        elif node.kind == "put":
+            body.put(node)
         elif node.kind == "scalar_out":
             self.scalars[node.attrs["tile"]] = body.evaluate(node.inputs[0])
         elif node.kind == "reduce":
@@ -342,6 +344,8 @@ class RunEmitter:
     def lanes_of(self, nodes: list[Node]) -> int:
         """Lanes for the widest dtype that the loop computes in; fewer for short rows."""
         widest = 1
+        if any(node.one_by_one(self.rank - 1) for node in nodes):
+            return 1
         for node in self.closure(nodes):
             if node.shape[-1] == 1 and node.kind != "reduce":
                 continue
@@ -350,7 +354,7 @@ class RunEmitter:
                 kinds = list(reduction.dtypes(node))
             elif node.kind == "scan":
                 kinds = [scan.dtype(node)]
-            elif node.kind in ("load", "store", "lookup") or node.op == "copy":
+            elif node.kind in ("load", "store", "put", "lookup") or node.op == "copy":
                 kinds = [node.dtype]
             widest = max([widest, *(DTYPES[k].itemsize for k in kinds)])
         return _lanes(nodes[0].iteration(self.rank - 1), self.vector_bytes // widest)

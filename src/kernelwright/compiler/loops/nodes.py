@@ -78,6 +78,8 @@ class Node:
     scan              1       op; attrs: axis, valid (Affine or None), reverse, and against: the
                               loop over the axis would run the other way for its neighbours
     store             1       access
+    put               2       access; op (how it combines; "": not at all); inputs: values, and the
+                              index along one more dimension, as in a lookup
     scalar_out        1       attrs: tile; a one-element tile that later runs read
     """
 
@@ -97,7 +99,7 @@ class Node:
 
     @property
     def is_sink(self) -> bool:
-        return self.kind in ("store", "scalar_out")
+        return self.kind in ("store", "put", "scalar_out")
 
     def iteration(self, d: int) -> int:
         """Extent of dimension ``d`` of the loops that compute this node."""
@@ -136,6 +138,14 @@ class Node:
         if self.attrs.get("staged") and d == len(self.shape) - 2:
             return ("staged", id(self))
         return (self.iteration(d), self.interval(d))
+
+    def one_by_one(self, d: int) -> bool:
+        """Whether neighbours along ``d`` are put at places that say nothing about each other, and
+        may be one."""
+        if self.kind != "put" or self.shape[d] == 1:
+            return False
+        assert self.access is not None
+        return self.inputs[1].shape[d] != 1 or self.access.strides[d] == 0
 
     def loops_at(self, d: int) -> bool:
         """Whether dimension ``d`` needs a loop at all."""

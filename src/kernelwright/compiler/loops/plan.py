@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +52,7 @@ def align(nodes: list[Node], lanes: int) -> int:
 def _bring_contiguous_next(nodes: list[Node], rank: int) -> None:
     """Where a load is contiguous along an outer dimension, that one becomes the next-to-last, so
     that blocks can be transposed. Not with reductions: their loops stay as they were written."""
-    if any(node.kind in ("reduce", "scan") for node in nodes):
+    if any(node.kind in ("reduce", "scan", "put") for node in nodes):
         return
     for node in nodes:
         if node.kind == "load" and node.access is not None:
@@ -98,6 +99,9 @@ def _vector_cost(nodes: list[Node], d: int, lanes: int) -> float:
             each = SCAN_COST if node.attrs["axis"] == d else 2.0
         if node.kind == "lookup" and extent > 1 and node.inputs[0].shape[d] > 1:
             each = float(lanes)
+        if node.one_by_one(d):
+            later = any(node.one_by_one(k) for k in range(d + 1, len(node.shape)))
+            each = math.inf if later else float(lanes)  # of equal places the last one stays
         total += vectors * each
     return total
 
@@ -154,7 +158,7 @@ def anchor(nodes: list[Node]) -> list[Node]:
             users[source].append(node)
     again: dict[Node, int] = {}  # instructions to compute a node where it is used
     for node in live:
-        if node.kind in ("reduce", "scan", "store", "scalar_out"):
+        if node.is_sink or node.kind in ("reduce", "scan"):
             node.anchored = "hard"
         elif node.kind == "load" and starts_outside(node) and _gathered(node):
             node.anchored, node.attrs["padded_row"] = "hard", True

@@ -78,6 +78,8 @@ class Run:
             node.attrs["pad"] = statement.pad
             self.order(self.add(node))
             self.define(target, self.converted(node, access.memory.dtype, info.dtype))
+        elif target in self.tensors and statement.index is not None:
+            self.put(statement)
         elif target in self.tensors:
             info = self.tile(statement.src)
             access = self.access(statement.dst, info, statement.clip)
@@ -89,12 +91,39 @@ class Run:
 
     def lookup(self, statement: Copy) -> None:
         """An indirect load: its own access, and the index tile as an input."""
-        assert statement.index is not None and statement.src.index is not None
-        info, tensor = self.tile(statement.dst), self.tensors[statement.src.name]
-        slices = [i for i in statement.src.index if isinstance(i, Slice)]
+        assert statement.index is not None
+        info = self.tile(statement.dst)
+        access, along = self.indexed(statement, statement.src, info)
+        node = Node("lookup", "", list(info.shape), info.dtype, [self.read(statement.index.name)])
+        node.access = access
+        node.attrs.update(along, pad=statement.pad)
+        self.order(self.add(node))
+        self.define(statement.dst.name, node)
+
+    def put(self, statement: Copy) -> None:
+        """An indirect store."""
+        assert statement.index is not None
+        if statement.atomic:
+            raise UnsupportedError(f"{statement.dst.name}: cores of a CPU do not meet in an element")
+        info = self.tile(statement.src)
+        access, along = self.indexed(statement, statement.dst, info)
+        value = self.converted(self.read(info.name), info.dtype, access.memory.dtype)
+        inputs = [value, self.read(statement.index.name)]
+        node = Node("put", statement.update, list(info.shape), value.dtype, inputs, access)
+        node.attrs.update(along)
+        self.order(self.add(node))
+
+    def indexed(
+        self, statement: Copy, place: Place, info: TileInfo
+    ) -> tuple[Access, dict[str, object]]:
+        """The tensor's side of an indirect load or store, without the dimension that the index
+        runs along, and what there is to know about that one."""
+        assert place.index is not None
+        tensor = self.tensors[place.name]
+        slices = [i for i in place.index if isinstance(i, Slice)]
         extents = [self._start(i)[1] for i in slices]
         box = TileInfo(info.name, tuple(extents), info.dtype)
-        access = self.access(statement.src, box, True)
+        access = self.access(place, box, True)
         strides = list(access.strides)
         for d, (have, want) in enumerate(zip(extents, info.shape)):
             if have == 1 and want != 1:
@@ -102,17 +131,11 @@ class Run:
         access.strides, axis = strides, statement.axis
         extent, stride = tensor.shape[axis], tensor.strides[axis]
         if not isinstance(extent, int) or not isinstance(stride, int):
-            raise UnsupportedError(
-                f"{statement.src.name}: a lookup in sizes known at run time only"
-            )
-        start = self._start(statement.src.index[axis])[0]
+            raise UnsupportedError(f"{place.name}: a lookup in sizes known at run time only")
+        start = self._start(place.index[axis])[0]
         access.fixed = [f for f in access.fixed if f[0] != start or f[1] != tensor.shape[axis]]
-        node = Node("lookup", "", list(info.shape), info.dtype, [self.read(statement.index.name)])
-        node.access = access
-        node.attrs.update(pad=statement.pad, start=start, extent=extent, stride=stride)
         access.base = access.base - start * stride
-        self.order(self.add(node))
-        self.define(statement.dst.name, node)
+        return access, {"start": start, "extent": extent, "stride": stride}
 
     def converted(self, node: Node, have: str, want: str) -> Node:
         """A copy between a tensor and a tile of another dtype converts."""
@@ -301,7 +324,7 @@ class Run:
         """Keeps accesses to one tensor in order when one of them writes."""
         assert node.access is not None
         for other in self.nodes:
-            if other is node or other.access is None or "store" not in (other.kind, node.kind):
+            if other is node or other.access is None or not (other.is_sink or node.is_sink):
                 continue
             if other.access.memory is node.access.memory and not _disjoint(other, node):
                 node.after.append((other, False))

@@ -54,7 +54,9 @@ class RegionEmitter:
         self.out = Emitted()
 
     def run(self) -> Emitted:
-        if not self.space.reduced:
+        if self.machine.serial_rows and self.region.roots[0].value.kind == "put":
+            self.in_turn()
+        elif not self.space.reduced:
             self.elementwise()
         elif (found := self.region.bands()) is not None:
             DualEmitter(self, found).run()
@@ -134,6 +136,9 @@ class RegionEmitter:
             if chosen is not None and number not in chosen:
                 continue
             value = root.value
+            if value.kind == "put":
+                writer.put(root, strides, atomic=not self.machine.serial_rows)
+                continue
             while value.op == "alias":
                 value = value.args[0]
             direct = value.kind == "load" and id(value) not in writer.tiles
@@ -239,6 +244,21 @@ class RegionEmitter:
                 choices = [c for c in choices_around(extent * 2) if c <= most]
                 blocks[position] = (dims[position], self.tunable(next(names), extent, choices))
         return blocks
+
+    def in_turn(self) -> None:
+        """What is put into a tensor, one after the other wherever two may meet in one place: a
+        core has all of the dimensions that say nothing about the place."""
+        strides, dims = self.space.stores[0], self.space.dims
+        blocks: list[tuple[LoopDim, Symbol | None]] = [
+            (d, None if d.atoms[0] in strides else d.size) for d in dims
+        ]
+        if dims and dims[-1].atoms[0] in strides:
+            outer = product(d.size for d, block in blocks[:-1] if block is None)
+            pieces = -(-self.machine.cores // max(1, outer.value))
+            wide = block_for(dims[-1].size.value, self.machine.wide, pieces)
+            # Narrower parts of a row would only read every index again.
+            blocks[-1] = (dims[-1], self.tunable("TN", wide, ()))
+        self.tiles_kernel(self.name, blocks, serial=True)
 
     def transposed(self) -> int | None:
         """The position of a dimension along which a tensor is contiguous that is not contiguous

@@ -7,6 +7,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 
+from kernelwright.compiler.schedule.scattered import lowered
 from kernelwright.compiler.schedule.selection import few_largest
 from kernelwright.compiler.schedule.short import short_reductions
 from kernelwright.compiler.schedule.tables import with_tables
@@ -94,6 +95,7 @@ def normalize(graph: Graph, fixed: bool = True, cores: bool = True) -> Graph:
     graph = rebuild(graph, empty_reductions)
     graph = rebuild(graph, few_largest())
     graph = rebuild(graph, index_reductions)
+    graph = rebuild(graph, lowered(cores))
     graph = rebuild(graph, fold_constants)
     if fixed:
         graph = with_tables(graph)

@@ -109,6 +109,8 @@ class Planner:
             self.call(node)
         elif node.op == "concat":
             self.concat(node)
+        elif node.op == "scatter":
+            self.scatter(node)
         else:
             self.producer[node.id] = self.place(node)
 
@@ -122,6 +124,20 @@ class Planner:
                 self.placed[key] = self.place(part, node, starts)
         steps = [step for (target, _), step in self.placed.items() if target == node.id]
         self.producer[node.id] = max(steps)
+
+    def scatter(self, node: Node) -> None:
+        """The tensor is stored first, then what belongs elsewhere is put into it."""
+        into = node.inputs[0]
+        region = Region(self.table, self.may_read(len(self.steps)), self.big)
+        region.add_update(node)  # what it waits for is known before anything is stored
+        if (node.id, ()) not in self.placed:
+            self.placed[(node.id, ())] = self.place(
+                into, node, (Symbol.of(0),) * len(node.shape)
+            )  # fmt: skip
+        self.table.known[node.id] = self.table.shape(into)
+        region.stored = self.may_read(len(self.steps))
+        self.producer[node.id] = len(self.steps)
+        self.steps.append(KernelStep(region))
 
     def call(self, node: Node) -> None:
         tensors, arguments = self.operands(node)
@@ -183,6 +199,8 @@ class Planner:
         target: Node | None,
         starts: tuple[Symbol, ...],
     ) -> bool:
+        if step.region.roots[0].value.kind == "put":
+            return False
         trial = step.region.copy()
         trial.stored = self.may_read(index)
         before = len(trial.loads)

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kernelwright.compiler.schedule.dims import Axes, Axis, DimConflict, Dims
 from kernelwright.compiler.schedule.symbols import SizeTable, Symbol, product
-from kernelwright.compiler.schedule.views import View, contiguous, squeezed, windowed
-from kernelwright.compiler.schedule.windows import WINDOW_OPS
+from kernelwright.compiler.schedule.views import VIEW_OPS, View, contiguous, squeezed, windowed
 from kernelwright.graph.core import Node
 from kernelwright.graph.ops import op_definition
 
@@ -36,7 +35,8 @@ class JoinRefused(Exception):
 
 @dataclass(eq=False)
 class Value:
-    """One tensor inside the region. ``kind``: load, const, iota, map, reduce, scan."""
+    """One tensor inside the region. ``kind``: load, const, iota, lookup, map, reduce, scan; put is
+    what goes to places that indices tell: its axes are those of what is put there."""
 
     kind: str
     op: str
@@ -105,6 +105,40 @@ class Region:
         self.check_reductions()
         self.check_windows()
 
+    def add_update(self, node: Node) -> None:
+        """Makes this the region of what a "scatter" puts into its tensor; raises Cut."""
+        memo = self.memo
+        for operand in node.inputs[1:]:
+            self.build(operand, memo, self.loads)
+        value = self.put(node, [memo[n.id] for n in node.inputs[1:]])
+        self.roots.append(Root(node, value))
+        if found := self.along():
+            raise Cut(found[-1].node)
+        self.check_windows()
+
+    def put(self, node: Node, args: Sequence[Value]) -> Value:
+        """An indirect store, the mirror image of ``lookup``: its view has the axes of what is
+        stored, the indexed axes of the tensor are in ``attrs``."""
+        into, source = node.inputs[:2]
+        rank, follows = len(source.shape), node.attrs["follows"]
+        arguments = self.aligned(node.inputs[1:], args, rank)
+        axes = list(arguments[0].axes)
+        shape = self.table.shape(into)
+        natural = contiguous(node, shape)
+        strides, indexed = [Symbol.of(0)] * rank, []
+        for axis, to in enumerate(follows):
+            if to < 0:
+                indexed.append((shape[axis], natural.strides[axis]))
+            else:
+                strides[to] = natural.strides[axis]
+        extents = tuple(self.dims.extent(axis) for axis in axes)
+        whole = tuple((Symbol.of(0), extent) for extent in extents)
+        view = View(node, extents, tuple(strides), Symbol.of(0), whole)
+        attrs = {"indexed": indexed, "update": node.attrs["update"], "safe": False}
+        return self.note(
+            Value("put", "put", tuple(arguments), tuple(axes), node.dtype, node, attrs, view)
+        )
+
     def root_shape(self, root: Root) -> tuple[Symbol, ...]:
         """A root's extents, by the dimensions that it runs over."""
         return tuple(self.dims.extent(axis) for axis in root.value.axes)
@@ -131,7 +165,7 @@ class Region:
         """A view of memory that gives ``node`` without computing, if there is one."""
         chain = []
         base = node
-        while base.op in WINDOW_OPS and not self.is_stored(base):
+        while base.op in VIEW_OPS and not self.is_stored(base):
             chain.append(base)
             base = base.inputs[0]
         if not chain:
@@ -153,7 +187,7 @@ class Region:
         base = node
         while base.op == "reshape" and not self.is_stored(base):
             base = base.inputs[0]
-        if base.op in WINDOW_OPS and node is not base and not self.is_stored(base):
+        if base.op in VIEW_OPS and node is not base and not self.is_stored(base):
             inner = self.window(base)
             return (
                 None
@@ -442,7 +476,7 @@ class Region:
     def check_windows(self) -> None:
         """An axis with a part outside may only be split where that part is whole rows."""
         for value in self.live():
-            if value.view is None or not value.view.bounded():
+            if value.view is None or value.kind == "put" or not value.view.bounded():
                 continue
             for axis, ends, extent in zip(value.axes, value.view.inside, value.view.shape):
                 if (ends[0].value, ends[1].value) == (0, extent.value):
@@ -554,7 +588,7 @@ class Region:
             elif current.kind == "iota":
                 axis = current.axes[current.attrs["axis"]]
                 memo[id(current)] = frozenset(self.dims.resolve(axis))
-            elif current.kind == "load":
+            elif current.kind in ("load", "put"):
                 memo[id(current)] = dims
             elif current.kind == "lookup":
                 memo[id(current)] = frozenset().union(

@@ -25,7 +25,7 @@ def strides_of(region: Region, view: View, value: Value) -> Strides:
     """The stride of every atomic dimension of a view whose axes are those of ``value``."""
     out: Strides = {}
     for axis, stride in zip(value.axes, view.strides):
-        if value.kind == "lookup" and not stride.value:
+        if value.kind in ("lookup", "put") and not stride.value:
             continue
         step = stride
         for atom in reversed(region.dims.resolve(axis)):
@@ -62,13 +62,20 @@ class Space:
             dict.fromkeys(frozenset(region.dims.resolve(v.reduced)) for v in region.along())
         )
         self.presence = {id(v): region.presence(v) for v in self.values}
-        self.loads = {id(v): strides_of(region, v.view, v) for v in self.values if v.view}
+        self.loads = {
+            id(v): strides_of(region, v.view, v)
+            for v in self.values
+            if v.view and v.kind != "put"
+        }
         self.ranges = {id(v): ranges_of(region, v.view, v) for v in self.values if v.view}
         self.stores = [self.store_strides(i) for i in range(len(region.roots))]
         self.dims = self.merged(self.order())
 
     def store_strides(self, index: int) -> Strides:
         root = self.region.roots[index]
+        if root.value.kind == "put":
+            assert root.value.view is not None
+            return strides_of(self.region, root.value.view, root.value)
         if root.target is None:
             view = contiguous(root.node, self.region.root_shape(root))
         else:

@@ -343,6 +343,33 @@ class TileWriter:
             )
         return self.binary("and", tests[0], tests[1], "bool")
 
+    def put(self, root: Root, strides: Strides, atomic: bool) -> None:
+        """Writes a root to the places that its indices tell; ``atomic``: several cores may meet
+        in one."""
+        value, dtype = root.value, root.node.dtype
+        everywhere = (True,) * len(self.tiled)
+        refs = [self.operand(a) for a in value.args]
+        ref = self.convert(refs[0], dtype)
+        if ref.present != everywhere:
+            ref = self.emit("vbroadcast_op", "", self.new_tile("b", everywhere, dtype), ref)
+        if len(refs) == 2:
+            index, along = refs[1], value.attrs["indexed"][0]
+        else:
+            index, along = self.joined_index(value, refs[1:])
+        if atomic and index.present != everywhere:
+            wide = self.new_tile("b", everywhere, index.dtype)
+            index = self.emit("vbroadcast_op", "", wide, index)
+        place, _ = self.place(
+            self.names[root.buffer.id], strides, Symbol.of(0), dtype, True, None, along
+        )
+        assert place.index is not None
+        self.body.append(
+            aul.Copy(
+                place, aul.Place(ref.name), None, True, aul.Place(index.name),
+                len(place.index) - 1, value.attrs["update"], atomic,
+            )
+        )  # fmt: skip
+
     def store(self, ref: TileRef, root: Root, strides: Strides, offset: Symbol) -> None:
         """Writes a root's tile, broadcast and rounded to the tensor's dtype."""
         wanted = tuple(t.dim.atoms[0] in strides for t in self.tiled)

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kernelwright.compiler.schedule.symbols import SizeTable, Symbol, product
-from kernelwright.compiler.schedule.windows import window_of
+from kernelwright.compiler.schedule.windows import WINDOW_OPS, window_of
 from kernelwright.graph.core import Node
 from kernelwright.graph.ops.window import inside
+
+VIEW_OPS = (*WINDOW_OPS, "frames")  # read as part of a stored tensor, never computed
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,26 @@ def contiguous(buffer: Node, shape: Sequence[Symbol]) -> View:
     return View(buffer, tuple(shape), strides, Symbol.of(0), whole)
 
 
+def framed(view: View, node: Node, table: SizeTable) -> View | None:
+    """``view`` seen through a "frames" node; None where some of it lies outside of the tensor."""
+    if view.bounded():
+        return None
+    axis, size = node.attrs["axis"], node.attrs["size"]
+    fit, stride = table.symbol(node.shape[axis]), view.strides[axis]
+    shape = (*view.shape[:axis], fit, *view.shape[axis + 1 :], Symbol.of(size))
+    step, apart = Symbol.of(node.attrs["step"]), Symbol.of(node.attrs["dilation"])
+    strides = (
+        *view.strides[:axis], stride * step, *view.strides[axis + 1 :], stride * apart
+    )  # fmt: skip
+    whole = tuple((Symbol.of(0), extent) for extent in shape)
+    return View(view.buffer, shape, strides, view.offset, whole, view.fill)
+
+
 def windowed(view: View, node: Node, table: SizeTable) -> View | None:
-    """``view`` seen through a "slice", "flip", "pad" or "window" node; None where the two have
-    different values outside."""
+    """``view`` seen through one of ``VIEW_OPS``; None where the two have different values
+    outside."""
+    if node.op == "frames":
+        return framed(view, node, table)
     window = window_of(node)
     reaches = any(window.outside(a, n) for a, n in enumerate(node.inputs[0].shape))
     if reaches and view.bounded() and repr(view.fill) != repr(window.value):

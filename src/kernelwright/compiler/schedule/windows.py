@@ -129,6 +129,8 @@ class _Lowering:
             return self.looked_up(node, operands, ratio)
         if node.op == "concat":
             return self.concat(operands, node.attrs["axis"])
+        if node.op == "frames":
+            return self.framed(node, operands[0])
         elementwise = op_definition(node.op).kind == "elementwise"
         if elementwise and node.id not in self.blocked:
             lifted = self.lifted(node, operands)
@@ -199,6 +201,23 @@ class _Lowering:
                 return value
         return self.builder.make("lookup", operands, **node.attrs)
 
+    def framed(self, node: Node, x: Node) -> Node:
+        """Frames of f(a, b) = f of frames of a and b, where that repeats little."""
+        ratio = node.type.size / max(1, x.type.size)
+        plain = op_definition(x.op).kind == "elementwise" and all(
+            n.shape == x.shape or n.type.size == 1 for n in x.inputs
+        )
+        if not plain or self.dear(x, ratio):
+            return self.builder.make("frames", [x], **node.attrs)
+        parts = [
+            self.framed(node, n)
+            if n.shape == x.shape and n.type.size != 1
+            else self.builder.reshape(n, shape=(1,) * len(node.shape))
+            for n in x.inputs
+        ]
+        made = self.builder.make(x.op, parts, **x.attrs)
+        return made if made.shape == node.shape else self.builder.expand(made, shape=node.shape)
+
     def joins(self, node: Node, base: Node, indices: list[Node]) -> bool:
         """Whether the lookup becomes one with every lookup that ``base`` is computed from."""
         if self.cores:
@@ -242,8 +261,8 @@ class _Lowering:
             return self.of_expand(window, x, ratio, broken)
         if x.op == "iota" or (x.op == "constant" and x.type.size == 1):
             return self.of_leaf(window, x, broken)
-        if op_definition(x.op).kind == "scan" and not broken:
-            return self.of_scan(window, x, ratio)
+        if op_definition(x.op).kind == "scan":
+            return self.of_scan(window, x, ratio, broken)
         if op_definition(x.op).kind != "elementwise":
             return None
         if self.dear(x, ratio):
@@ -332,12 +351,23 @@ class _Lowering:
             return x
         return self.builder.reshape(x.inputs[0] if x.op == "reshape" else x, shape=shape)
 
-    def of_scan(self, window: Window, x: Node, ratio: float) -> Node | None:
+    def of_scan(
+        self, window: Window, x: Node, ratio: float, broken: Sequence[int]
+    ) -> Node | None:
         """A flip of a scan is the scan from the other end; the elements that a scan visits first
-        are a scan of as many."""
+        are a scan of as many, and so they are behind places that change nothing."""
         axis, attrs = x.attrs["axis"], dict(x.attrs)
         reverse, size = bool(attrs.pop("reverse", False)), x.shape[axis]
         start, step, extent = window.starts[axis], window.steps[axis], window.shape[axis]
+        if broken:
+            ends = start + extent - size if reverse else -start
+            neutral = {"cumsum": 0, "cumprod": 1}.get(x.op)
+            if list(broken) != [axis] or step != 1 or ends < 0 or neutral != window.value:
+                return None
+            if (start < 0) if reverse else (start + extent > size):
+                return None
+            inner = self.windowed(window, x.inputs[0], ratio)
+            return self.builder.make(x.op, [inner], **x.attrs)
         if step == -1 and (start, extent) == (size - 1, size):
             reverse = not reverse
         elif step != 1 or (start + extent != size if reverse else start):
@@ -452,7 +482,25 @@ class _Lowering:
             same = part.op == "concat" and part.attrs["axis"] == axis
             flat.extend(part.inputs if same else [part])
         flat = [p for p in flat if p.shape[axis]] or flat[:1]
+        if len(flat) > 1 and (bordered := self.bordered(flat, axis)) is not None:
+            return bordered
         return flat[0] if len(flat) == 1 else self.builder.concat(*flat, axis=axis)
+
+    def bordered(self, parts: Sequence[Node], axis: int) -> Node | None:
+        """One part between constants of one value: a window that reaches as far outside."""
+        numbers = [number_of(p) for p in parts]
+        inner = [i for i, n in enumerate(numbers) if n is None]
+        if len(inner) != 1 or parts[inner[0]].op == "concat":
+            return None
+        values = {n.tobytes(): n for n in numbers if n is not None}
+        if len(values) != 1:
+            return None
+        (value,) = values.values()
+        x, before = parts[inner[0]], sum(p.shape[axis] for p in parts[: inner[0]])
+        shape = _with(x.shape, axis, sum(p.shape[axis] for p in parts))
+        starts = _with((0,) * len(shape), axis, -before)
+        window = Window(starts, (1,) * len(shape), shape, value.reshape(()).item())
+        return self.windowed(window, x, 1.0)
 
     def of_concat(self, window: Window, x: Node, ratio: float) -> Node | None:
         """A window that stays inside, as the windows of the parts that it meets."""
@@ -514,6 +562,16 @@ class _Lowering:
         if made.shape != shape:
             made = self.builder.expand(made, shape=shape)
         return self.lifted(made, operands) or made if made.op == node.op else made
+
+
+def number_of(node: Node) -> np.ndarray | None:
+    """The one value that all elements of a constant hold, as an array; None for other nodes."""
+    while node.op in ("expand", "reshape"):
+        node = node.inputs[0]
+    if node.op != "constant" or not node.type.size:
+        return None
+    value = np.asarray(node.attrs["value"]).reshape(-1)
+    return value[:1] if value.size == 1 or (value == value[0]).all() else None
 
 
 def _cuts(operand: Node, node: Node) -> bool:

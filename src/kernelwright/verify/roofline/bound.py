@@ -183,7 +183,7 @@ def _asked_of(operand: Node, user: Node, needed: float, structured: frozenset[in
     masked = any(n.id in structured for n in user.inputs) and user.op in ("where", "mul")
     if masked and operand.id not in structured:
         return 0.0
-    if user.op in ("lookup", "window") and operand is user.inputs[0]:
+    if user.op in ("lookup", "window", "frames") and operand is user.inputs[0]:
         return min(needed, operand.type.size)
     if "kernel" in user.attrs:  # pooling: strides may leave gaps between the windows
         return min(operand.type.size * share, needed * math.prod(user.attrs["kernel"]))

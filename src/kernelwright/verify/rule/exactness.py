@@ -254,7 +254,7 @@ def _place(node: Node, given: Sequence[Bound]) -> Bound:
 
 
 _RULES: Mapping[str, Rule] = {
-    **dict.fromkeys(("reshape", "transpose", "expand", "slice", "flip"), _same),
+    **dict.fromkeys(("reshape", "transpose", "expand", "slice", "flip", "frames"), _same),
     **dict.fromkeys(("neg", "abs", "relu", "amax", "amin"), _same),
     **dict.fromkeys(("concat", "maximum", "minimum"), _any),
     **dict.fromkeys(("floor", "ceil", "round", "trunc"), _rounded),

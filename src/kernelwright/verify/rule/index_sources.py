@@ -29,7 +29,7 @@ _CALLS: Mapping[str, tuple[int, int, bool]] = {
 _MOVES = frozenset({"reshape", "transpose", "expand", "slice", "flip", "concat"})
 # Ops that round nothing: their results are among their operands, or exact.
 _CHOICES = frozenset({"neg", "abs", "relu", "maximum", "minimum", "amax", "amin", "where", "pad"})
-_CHOICES |= {"window", "lookup"}
+_CHOICES |= {"window", "lookup", "frames"}
 _COMPARISONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "isnan", "isinf", "isfinite", "sign"})
 _LOGIC = frozenset({"logical_and", "logical_or", "logical_xor", "logical_not", "any", "all"})
 _PLACES = frozenset({"input", "parameter", "iota", "argmax", "argmin"})
