@@ -162,6 +162,16 @@ def _layout_cases() -> dict[str, list[Case]]:
         "index_add": [
             ([((4, 3), dtype), ((6,), "int64"), ((6, 3), dtype)], {}) for dtype in NUMBERS
         ],
+        "frames": _same(ANY, (2, 9, 3), axis=1, size=3, step=2, dilation=2),
+        "scatter": [
+            (
+                [((4, 3, 5), dtype), ((2, 3), dtype), ((2, 1), "int64"), ((1, 3), "int8")],
+                {"follows": (-1, 1, -1), "update": update},
+            )
+            for dtype in ANY
+            for update in ("", "add", "mul", "max", "min")
+            if not (update and dtype == "bool")
+        ],
         "window": _same(ANY, (4, 5), starts=(-1, 4), steps=(2, -1), shape=(3, 6), value=1),
         "max_pool": _pools(NUMBERS, dilation=(2, 1))
         + _pools(("float32",), kernel=(7, 6), stride=(7, 6), out=(1, 1), dilation=(1, 1)),

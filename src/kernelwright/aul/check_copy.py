@@ -117,7 +117,8 @@ def _indexed(
     extents: list[s.IntExpr],
     scope: Scope,
 ) -> None:
-    """The index tile of an indirect load or store: integers that broadcast, along a dropped dimension."""
+    """The index tile of an indirect load or store: integers that broadcast, along a dimension
+    that the slice drops."""
     assert x.index is not None
     index = checker.operand(x.index, scope, read=True)
     if index is None:

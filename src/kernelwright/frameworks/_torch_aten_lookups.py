@@ -88,9 +88,7 @@ def index(c: Context, x: Node, indices: Sequence[Any]) -> Node:
     return _lookup(c, x, *placed(c, x, indices))
 
 
-def placed(
-    c: Context, x: Node, indices: Sequence[Any]
-) -> tuple[list[Node], list[int], list[int]]:
+def placed(c: Context, x: Node, indices: Sequence[Any]) -> tuple[list[Node], list[int], list[int]]:
     """What x[i, :, j] takes: indices, the result's shape, and which of its axes each axis of x
     follows (-1: an index). Tensors of integers broadcast to one shape, which stands where the first
     of them does if they are neighbours, and in front if not."""

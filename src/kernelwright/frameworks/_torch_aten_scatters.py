@@ -151,9 +151,7 @@ def _line(c: Context, x: Node, dim: int, index: Node) -> Node:
 
 
 @aten("index_add")
-def index_add(
-    c: Context, x: Node, dim: int, index: Node, source: Node, alpha: Number = 1
-) -> Node:
+def index_add(c: Context, x: Node, dim: int, index: Node, source: Node, alpha: Number = 1) -> Node:
     if alpha != 1:
         source = c.make("mul", source, c.cast(alpha, x.dtype))
     return _along(c, x, dim, _line(c, x, dim, index), source, "add")
@@ -174,7 +172,9 @@ def index_fill(c: Context, x: Node, dim: int, index: Node, value: Node | Number)
     line = _line(c, x, dim, index)
     axis = axis_of(dim, len(x.shape))
     size = c.cast(x.shape[axis], index.dtype)
-    line = c.make("where", c.make("lt", line, c.cast(0, index.dtype)), c.make("add", line, size), line)
+    line = c.make(
+        "where", c.make("lt", line, c.cast(0, index.dtype)), c.make("add", line, size), line
+    )
     number = c.reshape(value, ()) if isinstance(value, Node) else value
     shape = [n if a != axis else index.type.size for a, n in enumerate(x.shape)]
     return _along(c, x, dim, line, c.expand(c.cast(number, x.dtype), shape))

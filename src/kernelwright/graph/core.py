@@ -151,9 +151,9 @@ class OpDef:
     ``decompose(builder, inputs, attrs)`` rewrites it to simpler ops; None for a primitive.
     ``kind`` is what the scheduler sees: "elementwise", "reduction" (attrs: axes, keepdims),
     "scan" (attrs: axis, reverse), "view" (moves no data), "movement" (concat, pad, window, frames),
-    "lookup" (indirect loads), "scatter" (indirect stores), "leaf", "composite" (has a decomposition), "call" (opaque;
-    matmul is one). ``commutative``: its two operands may change places. ``work``: operations an
-    element, of an elementwise op or reduction.
+    "lookup" (indirect loads), "scatter" (indirect stores), "leaf", "composite" (has a
+    decomposition), "call" (opaque; matmul is one). ``commutative``: its two operands may change
+    places. ``work``: operations an element, of an elementwise op or reduction.
     """
 
     name: str

@@ -321,3 +321,38 @@ def test_a_strange_kernel_is_refused_with_a_reason() -> None:
     text.load("t", place("x", (aul.Binary("//", aul.Int(4), core), 4), (0, 4)))
     with pytest.raises(UnsupportedError, match="division by what may not be positive"):
         text.lower({"x": x})
+
+
+def test_an_indirect_store_one_after_the_other() -> None:
+    """Rows and single elements; the last of those that meet stays, or all are combined."""
+    shape, source = (7, 40), (23, 40)
+    x = np.zeros(shape, np.float32)
+    s = rng.standard_normal(source).astype(np.float32)
+    for name, place_of, strides, update in (
+        ("rows", np.arange(23)[:, None] % 9 - 1, (0, 1, 40), ""),
+        ("rows", np.arange(23)[:, None] % 9 - 1, (0, 1, 40), "add"),
+        ("each", np.arange(23 * 40).reshape(source) * 5 % 8, (0, 1, 40), "max"),
+        ("each", np.arange(23 * 40).reshape(source) * 5 % 8, (0, 1, 40), ""),
+    ):
+        truth, index = x.copy(), np.broadcast_to(place_of, source)
+        inside = (index >= 0) & (index < 7)
+        where = (index[inside], np.broadcast_to(np.arange(40), source)[inside])
+        if update:
+            {"add": np.add, "max": np.maximum}[update].at(truth, where, s[inside])
+        else:
+            truth[where] = s[inside]
+        k = KernelText()
+        k.param("s", s)
+        k.param("i", place_of)
+        k.param("o", x, output=True, shape=(23, 40, 7), strides=strides)
+        k.tile("a", source, "float32")
+        k.tile("j", place_of.shape, "int64")
+        k.body.append(aul.Copy(place("a"), place("s", (0, 23), (0, 40))))
+        k.body.append(aul.Copy(place("j"), place("i", (0, 23), (0, place_of.shape[1]))))
+        k.body.append(
+            aul.Copy(place("o", (0, 23), (0, 40), 0), place("a"), None, True, place("j"), 2, update)
+        )
+        for vector_bytes in (32, 64):
+            out = x.copy()
+            k.run({"s": s, "i": place_of, "o": out}, vector_bytes=vector_bytes)
+            np.testing.assert_array_equal(out, truth, err_msg=f"{name} {update}")

@@ -59,6 +59,29 @@ def kernels(made: Design) -> int:
 
 
 @TARGETS
+@pytest.mark.parametrize("op", ["cumsum", "cumprod"])
+@pytest.mark.parametrize("before", [True, False], ids=["before", "behind"])
+def test_a_scan_beside_what_changes_nothing_is_one_kernel(
+    op: str, before: bool, target: Target
+) -> None:
+    """An exclusive scan, written with a concatenation in front of the scan or behind it."""
+    b = Builder()
+    x = b.input("x", 0, TensorType((7, 300), "float32"))
+    one = b.constant(float(op == "cumprod"), "float32")
+    edge = b.expand(one, shape=(7, 1))
+    values = b.add(b.mul(x, b.constant(0.01, "float32")), one) if op == "cumprod" else x
+    short = {"starts": (0, 0), "stops": (7, 299), "steps": (1, 1)}
+    if before:
+        made = b.make(op, [b.concat(edge, values, axis=1)], axis=1)
+    else:
+        made = b.concat(edge, b.slice(b.make(op, [values], axis=1), **short), axis=1)
+    g = Graph("op", [x], [], [made])
+    found = made_of(g, target)
+    assert kernels(found) == 1
+    agree(g, found)
+
+
+@TARGETS
 @pytest.mark.parametrize("op", OPS)
 @pytest.mark.parametrize("reverse", [False, True], ids=["on", "back"])
 @pytest.mark.parametrize(("shape", "axis"), [((5, 67), 1), ((5, 67), 0), ((3, 7, 33), 1)])

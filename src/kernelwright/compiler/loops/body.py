@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from typing import Any
 
 from kernelwright.compiler.loops import affine, reduction, scan, semantics
 from kernelwright.compiler.loops.affine import Affine
@@ -445,7 +446,7 @@ class Body:
         assert node.access is not None
         memory, kind = node.access.memory, VectorType(node.access.memory.dtype, lanes)
         more = () if count is None else (count,)
-        extra = {} if stride == 1 else {"stride": stride}
+        extra: dict[str, Any] = {} if stride == 1 else {"stride": stride}
         if node.op:
             read = "load" if stride == 1 else "gather"
             loaded = Vec(self.b, self.b.op(read, at, *more, type=kind, memory=memory, **extra))

@@ -104,7 +104,9 @@ class Run:
         """An indirect store."""
         assert statement.index is not None
         if statement.atomic:
-            raise UnsupportedError(f"{statement.dst.name}: cores of a CPU do not meet in an element")
+            raise UnsupportedError(
+                f"{statement.dst.name}: cores of a CPU do not meet in an element"
+            )
         info = self.tile(statement.src)
         access, along = self.indexed(statement, statement.dst, info)
         value = self.converted(self.read(info.name), info.dtype, access.memory.dtype)

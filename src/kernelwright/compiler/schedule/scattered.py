@@ -80,7 +80,9 @@ def _taken(
     rank = len(shape)
     short = [a for a in range(rank) if a != axis and shape[a] < whole[a]]
     if any(x.shape[a] != shape[a] for a in short):
-        x = builder.expand(x, shape=tuple(shape[a] if a in short else n for a, n in enumerate(x.shape)))
+        x = builder.expand(
+            x, shape=tuple(shape[a] if a in short else n for a, n in enumerate(x.shape))
+        )
     starts = tuple(number if a == axis and x.shape[a] > 1 else 0 for a in range(rank))
     extents = tuple(
         1 if a == axis else whole[a] if a in short else n for a, n in enumerate(x.shape)
@@ -88,9 +90,7 @@ def _taken(
     if extents == x.shape:
         return x
     value = bool(fill) if x.dtype == "bool" else fill
-    return builder.make(
-        "window", [x], starts=starts, steps=(1,) * rank, shape=extents, value=value
-    )
+    return builder.make("window", [x], starts=starts, steps=(1,) * rank, shape=extents, value=value)
 
 
 # ---- a GPU -------------------------------------------------------------------------------------

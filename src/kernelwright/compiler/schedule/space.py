@@ -63,9 +63,7 @@ class Space:
         )
         self.presence = {id(v): region.presence(v) for v in self.values}
         self.loads = {
-            id(v): strides_of(region, v.view, v)
-            for v in self.values
-            if v.view and v.kind != "put"
+            id(v): strides_of(region, v.view, v) for v in self.values if v.view and v.kind != "put"
         }
         self.ranges = {id(v): ranges_of(region, v.view, v) for v in self.values if v.view}
         self.stores = [self.store_strides(i) for i in range(len(region.roots))]

@@ -185,11 +185,13 @@ class TileWriter:
         output: bool,
         value: Value | None = None,
         along: tuple[Symbol, Symbol] | None = None,
+        repeated: bool = False,
     ) -> tuple[aul.Place, bool]:
         """Where a tile stands in a buffer, and whether the slice may pass the buffer's end. Adds
         the kernel parameter: one dimension a LoopDim of the access. ``value`` is the load, whose
         window may reach outside; ``along`` the extent and stride of a last dimension, at 0, that
-        an index tile runs along."""
+        an index tile runs along. ``repeated``: tile dimensions that the access lacks are there all
+        the same, with stride 0, so that a tile's tail is cut."""
         shape: list[Symbol] = []
         steps: list[Symbol] = []
         index: list[aul.IntExpr | aul.Slice] = []
@@ -200,17 +202,19 @@ class TileWriter:
             tile = tiled.get(dim)
             if not here and tile is None:
                 continue
+            again = repeated and not here
             size, low = dim.size, Symbol.of(0)
             ends = self.space.range(value, dim) if value is not None and here else None
             if ends is not None:
                 low, size = ends[0], ends[1] - ends[0]
                 offset = offset + low * strides[dim.atoms[-1]]
                 partial = True
-            shape.append(size if here else Symbol.of(1))
-            steps.append(strides[dim.atoms[-1]] if here else Symbol.of(1))
+            shape.append(size if here or again else Symbol.of(1))
+            step = Symbol.of(0) if again else Symbol.of(1)
+            steps.append(strides[dim.atoms[-1]] if here else step)
             if tile is None:
                 index.append(less(self.index[dim], low))
-            elif not here:
+            elif not here and not again:
                 index.append(aul.Slice(aul.Int(0), aul.Int(1)))
             elif tile.start is None:
                 start = less(aul.Int(0), low)
@@ -360,7 +364,7 @@ class TileWriter:
             wide = self.new_tile("b", everywhere, index.dtype)
             index = self.emit("vbroadcast_op", "", wide, index)
         place, _ = self.place(
-            self.names[root.buffer.id], strides, Symbol.of(0), dtype, True, None, along
+            self.names[root.buffer.id], strides, Symbol.of(0), dtype, True, None, along, True
         )
         assert place.index is not None
         self.body.append(

@@ -351,9 +351,7 @@ class _Lowering:
             return x
         return self.builder.reshape(x.inputs[0] if x.op == "reshape" else x, shape=shape)
 
-    def of_scan(
-        self, window: Window, x: Node, ratio: float, broken: Sequence[int]
-    ) -> Node | None:
+    def of_scan(self, window: Window, x: Node, ratio: float, broken: Sequence[int]) -> Node | None:
         """A flip of a scan is the scan from the other end; the elements that a scan visits first
         are a scan of as many, and so they are behind places that change nothing."""
         axis, attrs = x.attrs["axis"], dict(x.attrs)

@@ -40,6 +40,4 @@ def _frames(x: np.ndarray, *, axis: int, size: int, step: int, dilation: int) ->
     return np.moveaxis(np.take(x, places, axis=axis), axis + 1, -1)
 
 
-OPS = (
-    OpDef("frames", "movement", _infer, _frames, doc="attrs axis, size, step, dilation."),
-)
+OPS = (OpDef("frames", "movement", _infer, _frames, doc="attrs axis, size, step, dilation."),)
