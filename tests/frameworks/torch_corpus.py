@@ -250,7 +250,6 @@ CALLS: dict[str, tuple[str, ...]] = {
     "conv1d_half": ("conv1d",),
     "attention": ("scaled_dot_product_attention",),
     "sort": ("sort", "topk"),
-    "scatter": ("scatter_add",),
     "lgamma": ("lgamma",),
     "round_decimals": ("round",),
 }
