@@ -148,8 +148,12 @@ def test_triton_agrees() -> None:
     cases, graphs = {}, {}
     for form in FORMS:
         g = scatter(form, "add", "float32", computed=form in ("rows", "two indices"))
-        candidate = PRINTERS.get("triton").print(design(g, GPU), GPU, "torch", {})
+        made = design(g, GPU)
+        if calls(made):  # torch refuses indices outside
+            continue
+        candidate = PRINTERS.get("triton").print(made, GPU, "torch", {})
         cases[form], graphs[form] = Case(candidate, arrays(g)), g
+    assert len(cases) >= 5
     for form, outputs in run_interpreted(cases).items():
         assert not isinstance(outputs, InterpreterError), f"{form}: {outputs}"
         agree(graphs[form], outputs, arrays(graphs[form]))
