@@ -141,6 +141,15 @@ def test_attribute() -> None:
         GRAPHKERNEL.load(json.dumps(info), "bad.json")
 
 
+def test_an_axis_that_is_not_known() -> None:
+    x, a, y = tensor("x", (4, 6)), tensor("a", (1,), "int64"), tensor("y", (4,))
+    info = kernel("t", [x, a], [y], [op("ReduceSum", [x, a], [y], keep_dims=False)])
+    with pytest.raises(ReferenceBroken, match=r"input_desc\[1\]: axis is an operand without a val"):
+        GRAPHKERNEL.load(json.dumps(info), "bad.json")
+    info["op_desc"][0]["input_desc"][1][0] = {**a, "value": [1]}
+    GRAPHKERNEL.load("\ufeff" + json.dumps(info), "good.json")
+
+
 def test_write_to_what_is_no_input() -> None:
     x, y, z = (tensor(n, (4,)) for n in "xyz")
     info = kernel("t", [x], [z], [op("Exp", [x], [y]), op("Assign", [y, x], [z])])

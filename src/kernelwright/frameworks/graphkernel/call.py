@@ -84,10 +84,8 @@ class Call:
             raise Complaint("input_desc", f"dtype mismatch: {shown}", "put a Cast before it")
 
     def constant(self, index: int) -> Any:
-        """The value of a constant operand; None where there is none."""
-        if index >= len(self) or not self.build.is_constant(self.operands[index]):
-            return None
-        return self.operands[index].value
+        """The value of an operand that is known, also of an input's; None where there is none."""
+        return self.operands[index].value if index < len(self) else None
 
     # ---- attributes --------------------------------------------------------------------------
 
@@ -96,8 +94,11 @@ class Call:
         for name in names:
             if self.op.attrs.get(name) is not None:
                 return self.op.attrs[name]
-        if operand >= 0 and (found := self.constant(operand)) is not None:
-            return found
+        if 0 <= operand < len(self):
+            if (found := self.constant(operand)) is not None:
+                return found
+            said = f"{names[0]} is an operand without a value"
+            raise Complaint(f"input_desc[{operand}]", said, "only a constant can be compiled for")
         if default is not _ABSENT:
             return default
         also = f" (nor is operand {operand} a constant)" if operand >= 0 else ""

@@ -20,7 +20,7 @@ def parse(text: str, path: str) -> Info:
     """The records of an info file. Raises ReferenceBroken (check "info") with one message that
     names ``path``, the op, the field and what to do."""
     try:
-        data = json.loads(text)
+        data = json.loads(text.removeprefix("\ufeff"))
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise fault(path, where, f"no JSON: {error.msg}") from error

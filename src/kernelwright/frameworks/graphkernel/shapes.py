@@ -62,7 +62,8 @@ def _transpose(c: Call) -> Value:
 def _concat(c: Call) -> Value:
     parts = [c.ranked(i) for i in range(len(c)) if not _is_axis(c, i)]
     c.same_dtypes(*(i for i in range(len(c)) if not _is_axis(c, i)))
-    axis = c.axis(c.integer("axis", operand=len(c) - 1, default=0), len(parts[0].shape))
+    last = len(c) - 1 if _is_axis(c, len(c) - 1) else -1
+    axis = c.axis(c.integer("axis", operand=last, default=0), len(parts[0].shape))
     if any(isinstance(p, Complex) for p in parts):
         halves = [(p.real, p.imag) for p in parts if isinstance(p, Complex)]
         real, imag = (c.b.concat(*half, axis=axis) for half in zip(*halves))
