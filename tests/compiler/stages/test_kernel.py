@@ -13,6 +13,7 @@ import pytest
 from kernelwright.compiler.stages.kernel import STAGES, compile_kernel
 from kernelwright.errors import ReferenceBroken, UnsupportedError, UsageError
 from kernelwright.frameworks import FRAMEWORKS
+from kernelwright.frameworks.graphkernel.build import build
 from kernelwright.frameworks.graphkernel.parse import parse
 from kernelwright.frameworks.graphkernel.text import from_mlir, to_mlir
 from kernelwright.graph.core import DTYPES
@@ -76,6 +77,21 @@ def test_numbers_keep_every_bit() -> None:
     back = from_mlir(to_mlir(parse(json.dumps(info), "numbers.json")), "numbers.mlir")
     found = np.array(back.ops[0].inputs[1][0].value, np.float32)
     assert found.tobytes() == np.array(values, np.float32).tobytes()
+
+
+def test_wishes_for_the_schedule_stay() -> None:
+    x, y, z = (tensor(n, (8,)) for n in "xyz")
+    info = kernel("wishes", [x], [y, z], [op("Exp", [x], [y]), op("Neg", [x], [z])],
+                  parallel_fusion={"fusion_type": "block_fusion", "sub_graph": [["y"], ["z"]],
+                                   "core_num": [1, 1]},
+                  buffer_stitch={"stitch_op": [["y"]]})  # fmt: skip
+    text = to_mlir(parse(json.dumps(info), "wishes.json"))
+    back = from_mlir(text, "wishes.mlir")
+    assert back.parallel_fusion["sub_graph"] == [["%0"], ["%1"]]
+    assert back.buffer_stitch == {"stitch_op": [["%0"]]}
+    graph = build(back, [(8,)]).graph
+    assert graph.hints["parallel_fusion"]["outputs"] == [[0], [1]]
+    assert to_mlir(back) == text
 
 
 @pytest.mark.parametrize(

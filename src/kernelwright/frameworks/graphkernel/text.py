@@ -66,6 +66,8 @@ class _Writer:
         results = [self.read(tensor) for tensor in self.info.outputs]
         types = [type_text(tensor) for tensor in self.info.outputs]
         said = {"process": self.info.process or "cpu", **attributes}
+        for name, wish in _wishes(self.info).items():
+            said[name] = json.dumps(self.renamed(wish))
         listed = ["mindspore_kernel", *(f"{k} = {json.dumps(v)}" for k, v in said.items())]
         name = identifier(self.info.name)
         result = types[0] if len(types) == 1 else f"({', '.join(types)})"
@@ -74,6 +76,14 @@ class _Writer:
         tail = f"    return {', '.join(results)} : {', '.join(types)}"
         body = "\n".join([*self.lines, tail])
         return f"module {{\n{head}\n{marks}\n  }} {{\n{body}\n  }}\n}}\n"
+
+    def renamed(self, wish: Any) -> Any:
+        """A wish for the schedule with the values' names here in place of the tensors'."""
+        if isinstance(wish, Mapping):
+            return {key: self.renamed(value) for key, value in wish.items()}
+        if isinstance(wish, list):
+            return [self.renamed(value) for value in wish]
+        return self.values[wish][0] if wish in self.values else wish
 
     def new(self) -> str:
         self.count += 1
@@ -116,6 +126,12 @@ class _Writer:
             f'    {made} = "mindspore.{op_word(op.name)}"({", ".join(operands)}){said} '
             f": ({types}) -> {out}"
         )
+
+
+def _wishes(info: Info) -> dict[str, Mapping[str, Any]]:
+    """``parallel_fusion`` and ``buffer_stitch``, where there are any."""
+    given = {"parallel_fusion": info.parallel_fusion, "buffer_stitch": info.buffer_stitch}
+    return {name: wish for name, wish in given.items() if wish}
 
 
 def type_text(tensor: Tensor) -> str:
@@ -172,6 +188,7 @@ def _attribute(value: Any) -> str:
 
 _HEAD = re.compile(r"func\.func @(?P<name>\w+)\((?P<arguments>.*)\) -> (?P<results>.*) attributes")
 _PROCESS = re.compile(r'^\s*process = "(\w+)"', re.MULTILINE)
+_WISH = re.compile(r'^\s*(parallel_fusion|buffer_stitch) = (".*?(?<!\\)"),?$', re.MULTILINE)
 _OP = re.compile(
     r'^\s*(?P<made>%\w+)(?::\d+)? = "mindspore\.(?P<word>\w+)"\((?P<operands>[^)]*)\)'
     r"(?: \{(?P<attrs>.*)\})? : \((?P<types>.*?)\) -> (?P<results>.*)$"
@@ -203,8 +220,9 @@ def from_mlir(text: str, path: str) -> Info:
                 ops.append(op)
     if outputs is None:
         raise fault(path, "", "the function returns nothing", "end it with return")
+    wishes = {name: json.loads(json.loads(wish)) for name, wish in _WISH.findall(text)}
     return Info(path, head["name"], process[1] if process else "cpu", 0, tuple(inputs), outputs,
-                tuple(ops))  # fmt: skip
+                tuple(ops), **wishes)  # fmt: skip
 
 
 def _op(line: str, path: str, number: int, index: int, values: dict[str, Tensor]) -> Op | None:
