@@ -55,3 +55,14 @@ def test_a_transposed_operand_keeps_its_own_lanes() -> None:
     loads = {line[0]: line for line in re.findall(r"tl\.load\((?:tl\.max_contiguous\()?(.*)", text)}
     hinted = {c: f"tl.load(tl.max_contiguous({line}" in text for c, line in loads.items()}
     assert hinted == {"x": False, "y": True}
+
+
+def test_a_size_that_decides_stands_in_the_hint() -> None:
+    """Rows of 113 never begin at a multiple of 4 floats; those of other sizes may."""
+    b = Builder()
+    x = b.input("x", 0, TensorType((64, 40, 113), "float32"))
+    text = source(
+        b.neg(b.make("slice", [x], starts=(0, 8, 0), stops=(64, 17, 113), steps=(1, 1, 1))), x
+    )
+    hints = re.findall(r", \((?:1, )*(1 if \w+ % 4 != 0[^)]*)\)", text)
+    assert len(hints) == 2 and all("else 4" in h for h in hints)

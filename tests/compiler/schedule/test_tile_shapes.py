@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
+from kernelwright.aul import interpret
 from kernelwright.aul import syntax as aul
+from kernelwright.compiler.design import Design
 from kernelwright.compiler.schedule import design
 from kernelwright.compiler.schedule.tile_shapes import fitted
 from kernelwright.graph import Builder, Graph, TensorType
+from kernelwright.graph.evaluate import evaluate
 from kernelwright.schema import Target
 
 GPU = Target("cuda", "sm_90")
+
+
+def agree(g: Graph, made: Design) -> None:
+    """The interpreted design and the graph's own meaning."""
+    rng = np.random.default_rng(0)
+    inputs = [rng.standard_normal(n.shape).astype(np.float32) for n in g.inputs]
+    for t, o in zip(
+        evaluate(g, inputs, {}, float64=True),
+        interpret(made.program, [inputs[int(b.key)] for b in made.bindings]),
+        strict=True,
+    ):
+        np.testing.assert_allclose(o, t, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -43,3 +59,26 @@ def test_a_tile_of_short_axes_has_enough_elements(
 ) -> None:
     area = math.prod(tiles_of(shape, axes).values())
     assert 256 <= area <= 4096
+
+
+def test_short_axes_reduced_around_a_kept_one_share_a_tile() -> None:
+    """Blocks of 4 by 4: what lies between the two reduced axes is read in whole lines."""
+    b = Builder()
+    x = b.input("x", 0, TensorType((64, 32, 4, 32, 4), "float32"))
+    g = Graph("op", [x], [], [b.make("sum", [x], axes=(2, 4), keepdims=False)], "tensor")
+    made = design(g, GPU)
+    tiles = {d.name: d.default for d in made.program.declarations if isinstance(d, aul.Tunable)}
+    assert 512 <= math.prod(tiles.values()) * 16 <= 8192 and tiles["TN"] >= 8
+    agree(g, made)
+
+
+def test_an_output_that_is_a_concatenation_in_another_shape_is_stored_once() -> None:
+    b = Builder()
+    x = b.input("x", 0, TensorType((30, 50), "float32"))
+    y = b.input("y", 1, TensorType((30, 50), "float32"))
+    pairs = [b.reshape(n, shape=(30, 50, 1)) for n in (b.add(x, y), b.sub(x, y))]
+    g = Graph("op", [x, y], [], [b.reshape(b.concat(*pairs, axis=2), shape=(30, 100))], "tensor")
+    made = design(g, GPU)
+    assert len(made.program.kernels) == 1
+    assert not any(isinstance(s, aul.Workspace) for s in made.program.host.body)
+    agree(g, made)

@@ -69,7 +69,7 @@ class CopyWriter(TileWriter):
         width = self.narrow.get(id(copy))
         if width is None or not tile.kept:
             return pointer
-        runs = ", ".join(["1"] * (len(tile.kept) - 1) + [str(width)])
+        runs = ", ".join(["1"] * (len(tile.kept) - 1) + [width])
         return f"tl.max_contiguous({pointer}, ({runs}{',' * (len(tile.kept) == 1)}))"
 
     def address(

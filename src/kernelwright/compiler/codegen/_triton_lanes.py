@@ -13,7 +13,7 @@ and instructions.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kernelwright.aul.dtypes import itemsize
@@ -58,27 +58,44 @@ class _Access:
         return (turns + _INSTRUCTION) / taken
 
 
-def narrow_lanes(kernel: Kernel, scope: Scope, free: frozenset[str]) -> dict[int, int]:
+def narrow_lanes(kernel: Kernel, scope: Scope, free: frozenset[str]) -> dict[int, str]:
     """How many elements along a tile's last dimension each thread should hold, by the ids of the
     kernel's copies, where that is fewer than Triton would choose. ``scope`` knows the file's
-    names; ``free`` are those that change with the inputs' sizes, which are taken to be aligned: the
-    file serves other sizes too."""
+    names. ``free`` are those that change with the inputs' sizes; where one that does not divide by
+    a vector's elements decides, the text is an expression of it, for the file serves other sizes
+    too."""
     for statement in statements(kernel.body):
         if isinstance(statement, Assign):
             scope = scope.assign(statement.name, statement.value)
     tiles = {s.name: s for s in statements(kernel.body) if isinstance(s, Tile)}
     if not all(scope.is_static(d) for t in tiles.values() for d in t.shape):
         return {}
-    found = dict(_accesses(kernel, scope, tiles, free))
+    found = dict(_accesses(kernel, scope, tiles, frozenset()))
     if not found:
         return {}
     widest = max(max(1, _VECTOR_BYTES // a.bytes_each) for a in found.values())
+    here = _cheapest(found, widest)
+
+    def width(aligned: Sequence[str]) -> int:
+        return _cheapest(dict(_accesses(kernel, scope, tiles, frozenset(aligned))), widest)
+
+    odd = sorted(n for n in free if scope.static.get(n, 0) % widest)
+    elsewhere = width(odd)
+    odd = [n for n in odd if width([n]) != here] or odd
+    if here == elsewhere == widest:
+        return {}
+    text = str(here)
+    if here != elsewhere:
+        test = " or ".join(f"{n} % {widest} != 0" for n in odd)
+        text = f"{here} if {test} else {elsewhere}"
+    return dict.fromkeys(found, text)
+
+
+def _cheapest(found: dict[int, _Access], widest: int) -> int:
     widths = [1 << k for k in range(widest.bit_length())]
     costs = {w: sum(a.cost(w) for a in found.values()) for w in widths}
     best = min(widths, key=lambda w: (costs[w], -w))
-    if best == widest or costs[best] > _CLEARLY * costs[widest]:
-        return {}
-    return dict.fromkeys(found, best)
+    return best if costs[best] < _CLEARLY * costs[widest] else widest
 
 
 def _copies(kernel: Kernel, tiles: dict[str, Tile]) -> Iterator[tuple[Copy, Place, Tile]]:
@@ -152,7 +169,7 @@ def _access(
 
 
 def _alignment(expr: IntExpr, scope: Scope, free: frozenset[str]) -> int:
-    """A number that divides ``expr`` whatever its moving parts are, if those in ``free`` divide by
+    """A number that divides ``expr`` whatever its moving parts are, if those in ``free`` divided by
     ``_VECTOR_BYTES``; 0 for 0."""
     found = 0
     for monomial, factor in scope.poly(expr).items():

@@ -102,7 +102,7 @@ class TileWriter:
         self.counts = {"at": 0, "ok": 0, "v": 0}
         self.compositions = compositions(kernel)
         self.early: frozenset[str] = frozenset()  # tiles that need a value where declared
-        self.narrow: dict[int, int] = {}  # id of a copy -> neighbours that a thread should hold
+        self.narrow: dict[int, str] = {}  # id of a copy -> neighbours that a thread should hold
 
     # ---- text
 

@@ -25,7 +25,6 @@ from kernelwright.compiler.schedule.plan import (
     Limits,
     Planner,
     call_attributes,
-    plan,
 )
 from kernelwright.compiler.schedule.symbols import SizeTable
 from kernelwright.compiler.schedule.tiles import OWN_NAMES
@@ -52,8 +51,7 @@ def design(
     Raises UnsupportedError for an op that has neither a lowering nor a library call.
     """
     normal = _normal(graph, target, reduced)
-    made = Scheduler(normal, machine(target, threads), tuple(state), reduced).run()
-    return dataclasses.replace(made, program=started(made.program, rates(target, threads)))
+    return _made(normal, target, machine(target, threads), threads, state, reduced)
 
 
 def alternatives(
@@ -72,12 +70,26 @@ def alternatives(
     seen = {_shape(first)}
     out: list[Design] = []
     for variant in variants(target, threads):
-        made = Scheduler(normal, variant, tuple(state), reduced).run()
+        made = _made(normal, target, variant, threads, state, reduced)
         if _shape(made) not in seen:
             seen.add(_shape(made))
-            program = started(made.program, rates(target, threads))
-            out.append(dataclasses.replace(made, program=program))
+            out.append(made)
     return out
+
+
+def _made(
+    graph: Graph,
+    target: Target,
+    machine: Machine,
+    threads: int,
+    state: Sequence[StateEntry],
+    reduced: Mapping[int, Sequence[int | tuple[int, ...]]] | None,
+) -> Design:
+    """The design of a normal ``graph``, with the tunables where the cost model would start."""
+    scheduler = Scheduler(graph, machine, tuple(state), reduced)
+    made = scheduler.run()
+    program = started(made.program, rates(target, threads), scheduler.shaped)
+    return dataclasses.replace(made, program=program)
 
 
 def _normal(
@@ -106,14 +118,17 @@ class Scheduler:
         self.names: dict[int, str] = {}
         self.used: set[str] = {*self.table.names.values(), "U", "CORE"}
         self.constants: dict[str, np.ndarray] = {}
+        self.shaped: list[str] = []  # tunables whose defaults were chosen together
 
     def run(self) -> Design:
         held = self.machine.resident // 2 if self.machine.dual else 0
         limits = Limits(self.machine.resident, self.machine.longest, self.machine.cores, held)
-        steps = plan(self.graph, self.table, limits)
+        planner = Planner(self.graph, self.table, limits)
+        steps = planner.run()
         base = identifier(self.graph.name)
         inputs, bindings = self.name_inputs()
         outputs = self.name_outputs()
+        self.names.update({part: self.names[whole] for part, whole in planner.shared.items()})
         host: list[aul.HostStatement] = []
         kernels: list[aul.Kernel] = []
         tunables: list[aul.Tunable] = []
@@ -129,6 +144,7 @@ class Scheduler:
             emitted = RegionEmitter(step.region, self.machine, name, self.names, suffix).run()
             kernels.extend(emitted.kernels)
             room.extend(emitted.limits)
+            self.shaped.extend(emitted.shaped)
             tunables.extend(map(settled, emitted.tunables) if step.once else emitted.tunables)
             host.extend(emitted.host)
         params = [self.host_param(n, name, False) for n, name in inputs]

@@ -226,15 +226,16 @@ class _Counted:
 # ---- the start -----------------------------------------------------------------------------------
 
 
-def started(program: aul.Program, machine: Rates) -> aul.Program:
-    """``program`` with other defaults of its tunables where the model sees them clearly faster."""
+def started(program: aul.Program, machine: Rates, settled: Sequence[str] = ()) -> aul.Program:
+    """``program`` with other defaults of its tunables where the model sees them clearly faster;
+    those in ``settled`` stay."""
     model = Predictor(program, machine)
     now = model.defaults
     first_us = best_us = model.cost_us(now)
     for _ in range(_ROUNDS if len(now) <= _MANY else 1):
         before = best_us
         for name, tunable in model.tunables.items():
-            for value in tunable.choices:
+            for value in () if name in settled else tunable.choices:
                 other_us = model.cost_us({**now, name: value})
                 if other_us < best_us:
                     now, best_us = {**now, name: value}, other_us

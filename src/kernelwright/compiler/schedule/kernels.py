@@ -37,6 +37,7 @@ class Emitted:
     host: list[aul.HostStatement] = field(default_factory=list)
     tunables: list[aul.Tunable] = field(default_factory=list)
     limits: list[tuple[aul.IntExpr, int]] = field(default_factory=list)
+    shaped: list[str] = field(default_factory=list)  # tunables that suit each other as they are
 
 
 class RegionEmitter:
@@ -239,10 +240,14 @@ class RegionEmitter:
         extents = tile_extents(self.space, self.machine)
         for position in reversed(range(len(dims))):
             extent = extents[position]
-            if extent > 1 or position == len(dims) - 1:
+            if dims[position].reduced:
+                blocks[position] = (dims[position], dims[position].size)
+            elif extent > 1 or position == len(dims) - 1:
                 most = 1 << (dims[position].size.value - 1).bit_length()
                 choices = [c for c in choices_around(extent * 2) if c <= most]
-                blocks[position] = (dims[position], self.tunable(next(names), extent, choices))
+                block = self.tunable(next(names), extent, choices)
+                blocks[position] = (dims[position], block)
+                self.out.shaped.append(self.out.tunables[-1].name)
         return blocks
 
     def in_turn(self) -> None:
@@ -287,7 +292,10 @@ class RegionEmitter:
         blocks: list[tuple[LoopDim, Symbol | None]] = [
             (d, room.get(d, d.size) if d.reduced else None) for d in dims
         ]
-        if last_reduced < len(dims) - 1:
+        between = [d for d in dims[first_reduced:last_reduced] if not d.reduced]
+        if between and not self.machine.serial_rows:
+            blocks = self.tile_blocks()
+        elif last_reduced < len(dims) - 1:
             budget = max(16, self.machine.resident // 2 // row)
             width = block_for(dims[-1].size.value, min(256, budget), 1)
             block = self.tunable("TI", width, (16, 32, 64, 128, 256, 512))

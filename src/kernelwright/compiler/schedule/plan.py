@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -65,6 +66,8 @@ class Planner:
         self.first = 0  # the steps before it run once, for all calls
         # (concatenation, position in it) -> index of the step that stores this part
         self.placed: dict[tuple[int, tuple[int, ...]], int] = {}
+        self.uses = Counter(n.id for node in graph.nodes() for n in node.inputs)
+        self.shared: dict[int, int] = {}  # id of a concatenation -> of the output that it is
 
     def run(self) -> list[Step]:
         for node in prepared(self.graph):
@@ -111,8 +114,30 @@ class Planner:
             self.concat(node)
         elif node.op == "scatter":
             self.scatter(node)
+        elif self.renames(node):
+            self.producer[node.id] = self.rename(node)
         else:
             self.producer[node.id] = self.place(node)
+
+    def renames(self, node: Node) -> bool:
+        """Whether ``node`` is an output that is a concatenation in another shape, and its only use:
+        the parts are stored in it."""
+        if node.op != "reshape" or node.inputs[0].op != "concat":
+            return False
+        (base,) = node.inputs
+        own = any(node is n for n in self.graph.outputs) and self.uses[base.id] == 1
+        return own and not any(base is n for n in self.graph.outputs)
+
+    def rename(self, node: Node) -> int:
+        """Shares the memory of a concatenation, and returns the step that stores it last."""
+        (base,) = node.inputs
+        if base.id not in self.producer:
+            raise Cut(base)
+        region = Region(self.table, self.may_read(len(self.steps)), self.big, self.room)
+        region.add_root(node)
+        self.table.known[node.id] = region.root_shape(region.roots[-1])
+        self.shared[base.id] = node.id
+        return self.producer[base.id]
 
     def concat(self, node: Node) -> None:
         """Every part is stored by its own kernel, where it belongs."""
@@ -312,8 +337,3 @@ def call_attributes(step: CallStep) -> str:
     """JSON for ``U.framework_call``: the arguments, and which of the op's outputs are wanted."""
     wanted = [n.attrs.get("output_index", 0) for n in step.nodes]
     return json.dumps({"arguments": step.arguments, "outputs": wanted}, sort_keys=True)
-
-
-def plan(graph: Graph, table: SizeTable, limits: Limits) -> Sequence[Step]:
-    """The steps of ``graph`` in order."""
-    return Planner(graph, table, limits).run()

@@ -34,16 +34,17 @@ def fitted(extent: int, limit: int, weight: float) -> int:
 
 
 def tile_extents(space: Space, machine: Machine) -> list[int]:
-    """Elements of each of the space's dimensions in a tile; 1 where the tile has none."""
+    """Elements of each of the space's dimensions in a tile; 1 where the tile has none. A tile has
+    all of what is reduced, whatever its size."""
     dims = space.dims
-    area = tile_area(space, machine)
-    extents = [1] * len(dims)
+    extents = [1 << (d.size.value - 1).bit_length() if d.reduced else 1 for d in dims]
+    area = max(tile_area(space, machine), 2 * prod(extents))
     accesses = [*space.stores, *sorted(space.loads.values(), key=lambda s: -reach(space, s))]
     total = prod(d.size.value for d in dims)
     for strides in accesses:
         if reach(space, strides) * SMALL >= total:
             cover(space, strides, extents, area)
-    for position in reversed(range(len(dims))):
+    for position in reversed([i for i, d in enumerate(dims) if not d.reduced]):
         room = area // prod(extents) * extents[position]
         if position == len(dims) - 1:
             room = min(room, max(machine.wide, extents[position]))
@@ -88,8 +89,9 @@ def cover(space: Space, strides: Strides, extents: list[int], area: int) -> None
         while wanted * run < RUN and wanted < size:
             wanted *= 2
         room = area // prod(extents) * extents[position]
-        block = fitted(size, min(wanted, room), ALONG)
-        extents[position] = max(extents[position], block)
+        if not space.dims[position].reduced:
+            block = fitted(size, min(wanted, room), ALONG)
+            extents[position] = max(extents[position], block)
         if extents[position] < size:
             return
         run, step = run * size, steps[position] * size

@@ -191,7 +191,11 @@ class _Lowering:
         plain = op_definition(base.op).kind == "elementwise" and all(
             n.shape == base.shape or unmoved(node, n) for n in base.inputs
         )
-        if plain and not self.dear(base, ratio, self.joins(node, base, indices)):
+        joins = plain and self.joins(node, base, indices)
+        readers = self.lookups.get(node.inputs[0].id, 1)  # an output reads what each of them does
+        if joins and readers * self.cost(base, True) > LONGEST:
+            plain = False
+        if plain and not self.dear(base, ratio, joins):
             parts = [
                 n if n.shape != base.shape else self.looked_up(node, [n, *indices], ratio)
                 for n in base.inputs
