@@ -65,12 +65,11 @@ class CopyWriter(TileWriter):
         self.emit(f"tl.store({pointer}, {value}{more})")
 
     def hinted(self, pointer: str, copy: Copy, tile: TileType) -> str:
-        """A tile's pointer, told how many neighbours a thread should hold (``narrow_lanes``)."""
-        width = self.narrow.get(id(copy))
-        if width is None or not tile.kept:
+        """A tile's pointer, with what Triton should know of it (``lane_hints``)."""
+        hint = self.hints.get(id(copy))
+        if hint is None or len(hint.runs) != len(tile.kept):
             return pointer
-        runs = ", ".join(["1"] * (len(tile.kept) - 1) + [width])
-        return f"tl.max_contiguous({pointer}, ({runs}{',' * (len(tile.kept) == 1)}))"
+        return hint.on(self.temporary(pointer) if hint.when else pointer)
 
     def address(
         self, place: Place, tile: TileType, checked: bool, axis: int | None = None

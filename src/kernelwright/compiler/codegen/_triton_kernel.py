@@ -28,7 +28,7 @@ from kernelwright.aul.syntax import (
 )
 from kernelwright.compiler.codegen._triton_copies import CopyWriter
 from kernelwright.compiler.codegen._triton_index import Scope, names_in
-from kernelwright.compiler.codegen._triton_lanes import narrow_lanes
+from kernelwright.compiler.codegen._triton_lanes import lane_hints
 from kernelwright.compiler.codegen._triton_vectors import VectorWriter
 
 
@@ -64,7 +64,7 @@ def print_kernel(
 class _KernelPrinter(CopyWriter, VectorWriter):
     def print(self) -> PrintedKernel:
         self.early = _needs_initial_value(self.kernel.body)
-        self.narrow = narrow_lanes(self.kernel, self.scope, self.free)
+        self.hints = lane_hints(self.kernel, self.scope, self.free)
         uses_core = any("<core>" in names for names in map(_integers_of, self._walk()))
         if uses_core:
             self.emit("core = tl.program_id(0)" + (".to(tl.int64)" if self.wide else ""))

@@ -1,10 +1,13 @@
-"""How many neighbours along a tile's last dimension each thread should hold.
+"""How a kernel's lanes should lie on its tiles, where Triton does not see it.
 
-Triton spreads a tile over threads so that the widest vector access fits: four floats a thread. That
-is best for what is contiguous and aligned. Elsewhere (every second element, reversed, shifted by
-one, looked up) the four become four accesses whose lanes lie four elements apart, so that one
-access of a warp touches four times as many 32-byte sectors as it wants bytes of. Lanes that are
-neighbours in memory are better then, though contiguous accesses take more instructions that way.
+Triton spreads a tile over threads along the dimension that it knows to be contiguous, as many
+elements a thread as the widest vector access takes: four floats. That is best for what is
+contiguous and aligned. Elsewhere (every second element, reversed, shifted by one, looked up) the
+four become four accesses whose lanes lie four elements apart, so that one access of a warp touches
+four times as many 32-byte sectors as it wants bytes of. Lanes that are neighbours in memory are
+better then, though contiguous accesses take more instructions that way. And where no dimension is
+contiguous, or lanes are left over beyond the first one, Triton takes the others in any order: here
+they follow memory.
 
 The cost of a width is counted in turns of the first-level cache, which serves four sectors a turn,
 and instructions.
@@ -13,6 +16,7 @@ and instructions.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -38,17 +42,42 @@ _SECTORS = 4  # that the cache serves a turn
 _LANES = 32
 _INSTRUCTION = 0.5  # of a turn
 _CLEARLY = 0.6  # a width's cost below this share of the widest one's replaces it
-_RUN = 8  # a contiguous dimension of so many elements is what the lanes follow
+
+
+@dataclass(frozen=True)
+class Hint:
+    """What to tell Triton of a tile's pointer. ``runs``: a rank of its longer dimensions by how
+    fast they run through memory, in the words of ``tl.max_contiguous``; () to say nothing.
+    ``aligned``: the bytes that are to be taken for its alignment, so that a thread takes no more at
+    once; 0 to say nothing. ``when``: a compile-time condition under which this holds; "": always.
+    """
+
+    runs: tuple[int, ...]
+    aligned: int = 0
+    when: str = ""
+
+    def on(self, pointer: str) -> str:
+        """``pointer``, a name where there is a condition, with what is told of it."""
+        text = pointer
+        if self.aligned:
+            text = f"tl.multiple_of({text}, {_tuple([self.aligned] * len(self.runs))})"
+        if any(n > 1 for n in self.runs):
+            text = f"tl.max_contiguous({text}, {_tuple(self.runs)})"
+        return f"{text} if {self.when} else {pointer}" if self.when else text
 
 
 @dataclass(frozen=True)
 class _Access:
-    """One copy of a largest tile: bytes of an element, elements from a lane to the next, and how
-    many elements one access of a thread can take."""
+    """One copy of a largest tile. ``order``: positions among the tile's longer dimensions, fastest
+    in memory first; ``bytes_each``: of an element; ``step``: elements from one to the next along
+    the fastest; ``vector``: how many elements one access of a thread can take; ``plain``: whether
+    Triton sees that neighbours are neighbours in memory."""
 
+    order: tuple[int, ...]
     bytes_each: int
     step: int
     vector: int
+    plain: bool
 
     def cost(self, width: int) -> float:
         """Turns and instructions of a warp, for one element a thread."""
@@ -57,45 +86,64 @@ class _Access:
         turns = max(1.0, min(_LANES, sectors) / _SECTORS)
         return (turns + _INSTRUCTION) / taken
 
+    def hint(self, narrow: bool, when: str) -> Hint | None:
+        """``narrow``: one element a thread. None: Triton sees all that there is to know."""
+        rank = len(self.order)
+        if not narrow and (rank == 1 or (rank == 2 and self.plain)):
+            return None
+        runs = [1] * rank
+        for place, position in enumerate(self.order):
+            runs[position] = 1 << (rank - 1 - place)
+        if narrow or not self.plain:
+            return Hint(tuple(runs), self.bytes_each, when if self.plain else "")
+        runs[self.order[0]] = max(_VECTOR_BYTES, runs[self.order[0]])
+        return Hint(tuple(runs))
 
-def narrow_lanes(kernel: Kernel, scope: Scope, free: frozenset[str]) -> dict[int, str]:
-    """How many elements along a tile's last dimension each thread should hold, by the ids of the
-    kernel's copies, where that is fewer than Triton would choose. ``scope`` knows the file's
-    names. ``free`` are those that change with the inputs' sizes; where one that does not divide by
-    a vector's elements decides, the text is an expression of it, for the file serves other sizes
-    too."""
+
+def lane_hints(kernel: Kernel, scope: Scope, free: frozenset[str]) -> dict[int, Hint]:
+    """What to tell Triton of the kernel's copies, by their ids. ``scope`` knows the file's names.
+    ``free`` are those that change with the inputs' sizes; where one that does not divide by a
+    vector's elements decides, the hint holds for such sizes, for the file serves others too."""
     for statement in statements(kernel.body):
         if isinstance(statement, Assign):
             scope = scope.assign(statement.name, statement.value)
     tiles = {s.name: s for s in statements(kernel.body) if isinstance(s, Tile)}
     if not all(scope.is_static(d) for t in tiles.values() for d in t.shape):
         return {}
-    found = dict(_accesses(kernel, scope, tiles, frozenset()))
-    if not found:
-        return {}
+    groups: dict[tuple[int, int], dict[int, _Access]] = defaultdict(dict)
+    for copy, access in _accesses(kernel, scope, tiles, frozenset()):
+        groups[len(access.order), access.order[0]][copy] = access
+    hints: dict[int, Hint] = {}
+    for found in groups.values():
+        narrow, when = _narrow(kernel, scope, tiles, free, found)
+        for copy, access in found.items():
+            if (hint := access.hint(narrow, when)) is not None:
+                hints[copy] = hint
+    return hints
+
+
+def _narrow(
+    kernel: Kernel,
+    scope: Scope,
+    tiles: dict[str, Tile],
+    free: frozenset[str],
+    found: dict[int, _Access],
+) -> tuple[bool, str]:
+    """Whether threads should hold one element each of these accesses, and for which sizes."""
     widest = max(max(1, _VECTOR_BYTES // a.bytes_each) for a in found.values())
-    here = _cheapest(found, widest)
 
-    def width(aligned: Sequence[str]) -> int:
-        return _cheapest(dict(_accesses(kernel, scope, tiles, frozenset(aligned))), widest)
+    def alone(aligned: Sequence[str]) -> bool:
+        now = dict(_accesses(kernel, scope, tiles, frozenset(aligned)))
+        costs = {w: sum(now[c].cost(w) for c in found) for w in (1, widest)}
+        return costs[1] < _CLEARLY * costs[widest]
 
+    if not alone(()):
+        return False, ""
     odd = sorted(n for n in free if scope.static.get(n, 0) % widest)
-    elsewhere = width(odd)
-    odd = [n for n in odd if width([n]) != here] or odd
-    if here == elsewhere == widest:
-        return {}
-    text = str(here)
-    if here != elsewhere:
-        test = " or ".join(f"{n} % {widest} != 0" for n in odd)
-        text = f"{here} if {test} else {elsewhere}"
-    return dict.fromkeys(found, text)
-
-
-def _cheapest(found: dict[int, _Access], widest: int) -> int:
-    widths = [1 << k for k in range(widest.bit_length())]
-    costs = {w: sum(a.cost(w) for a in found.values()) for w in widths}
-    best = min(widths, key=lambda w: (costs[w], -w))
-    return best if costs[best] < _CLEARLY * costs[widest] else widest
+    if alone(odd):
+        return True, ""
+    odd = [n for n in odd if not alone([n])] or odd
+    return True, " or ".join(f"{n} % {widest} != 0" for n in odd)
 
 
 def _copies(kernel: Kernel, tiles: dict[str, Tile]) -> Iterator[tuple[Copy, Place, Tile]]:
@@ -110,7 +158,7 @@ def _copies(kernel: Kernel, tiles: dict[str, Tile]) -> Iterator[tuple[Copy, Plac
 def _accesses(
     kernel: Kernel, scope: Scope, tiles: dict[str, Tile], free: frozenset[str]
 ) -> Iterator[tuple[int, _Access]]:
-    """The copies of the largest tiles whose last dimension the lanes follow, by id."""
+    """The copies of the largest tiles, by id."""
     params = {p.name: p for p in kernel.params}
     sizes = {n: math.prod(scope.value(d) for d in t.shape) for n, t in tiles.items()}
     found = list(_copies(kernel, tiles))
@@ -132,40 +180,53 @@ def _access(
     scope: Scope,
     free: frozenset[str],
 ) -> _Access | None:
-    """None where the lanes do not decide: broadcast along them, or contiguous along another
-    dimension, which the lanes then follow."""
+    """None for a scalar, and for what is the same all over the tile."""
     extents = [scope.value(d) for d in tile.shape]
     long = [i for i, n in enumerate(extents) if n > 1]
-    if not long:
-        return None
-    size = itemsize(param.dtype or tile.dtype)
-    last = long[-1]
-    if copy.index is not None:
-        index = tiles[copy.index.name]
-        moved = last - (len(tile.shape) - len(index.shape))
-        if moved >= 0 and scope.value(index.shape[moved]) > 1:
-            return _Access(size, 1, 1)
-    step, align, others = 0, _alignment(param.offset, scope, free), []
     assert param.shape is not None and place.index is not None
     strides = param.strides or row_major(param.shape)
+    align = _alignment(param.offset, scope, free)
+    steps: dict[int, int] = {}
+    widths: dict[int, int] = {}
     dim = 0
     for part, stride in zip(place.index, strides):
-        each = scope.value(stride)
+        start = part.lower if isinstance(part, Slice) else part
+        align = math.gcd(align, _alignment(Binary("*", start, stride), scope, free))
         if not isinstance(part, Slice):
-            align = math.gcd(align, _alignment(Binary("*", part, stride), scope, free))
             continue
-        align = math.gcd(align, _alignment(Binary("*", part.lower, stride), scope, free))
-        runs = scope.poly(Binary("-", part.upper, part.lower)) != ONE
-        if runs and dim == last:
-            step = each
-        elif runs and dim in long:
-            align = math.gcd(align, _alignment(stride, scope, free))
-            others.append((abs(each), extents[dim]))
+        if dim in long and scope.poly(Binary("-", part.upper, part.lower)) != ONE:
+            steps[dim] = scope.value(stride)
+            widths[dim] = _alignment(stride, scope, free)
         dim += 1
-    if step == 0 or (abs(step) > 1 and any(s == 1 and n >= _RUN for s, n in others)):
+    size = itemsize(param.dtype or tile.dtype)
+    looked_up = _looked_up(copy, tile, tiles, scope, long)
+    for moved in looked_up:
+        steps.setdefault(moved, 1)
+    fast = sorted((d for d in long if steps.get(d)), key=lambda d: (abs(steps[d]), -d))
+    if not fast:
         return None
-    most = max(1, _VECTOR_BYTES // size)
-    return _Access(size, step, math.gcd(align, most) if step == 1 else 1)
+    order = [*fast, *(d for d in reversed(long) if not steps.get(d))]
+    if copy.index is not None and long[-1] in looked_up:  # neighbours look up neighbours
+        order.remove(long[-1])
+        order.insert(0, long[-1])
+    first = order[0]
+    plain, vector = steps[first] == 1 and first not in looked_up, 1
+    if plain:
+        rest = [w for d, w in widths.items() if d != first]
+        vector = math.gcd(align, *rest, max(1, _VECTOR_BYTES // size))
+    places = tuple(long.index(d) for d in order)
+    return _Access(places, size, 1 if first in looked_up else steps[first], vector, plain)
+
+
+def _looked_up(
+    copy: Copy, tile: Tile, tiles: dict[str, Tile], scope: Scope, long: Sequence[int]
+) -> list[int]:
+    """The tile's longer dimensions that an index tile varies along."""
+    if copy.index is None:
+        return []
+    shape = tiles[copy.index.name].shape
+    shift = len(tile.shape) - len(shape)
+    return [d for d in long if d >= shift and scope.value(shape[d - shift]) > 1]
 
 
 def _alignment(expr: IntExpr, scope: Scope, free: frozenset[str]) -> int:
@@ -179,3 +240,7 @@ def _alignment(expr: IntExpr, scope: Scope, free: frozenset[str]) -> int:
                 factor *= _VECTOR_BYTES if open_ended else scope.value(atom)
         found = math.gcd(found, factor)
     return found
+
+
+def _tuple(values: Sequence[int]) -> str:
+    return f"({', '.join(map(str, values))}{',' * (len(values) == 1)})"

@@ -26,6 +26,7 @@ from kernelwright.aul.syntax import (
 from kernelwright.compiler.codegen import _triton_ops as ops
 from kernelwright.compiler.codegen._triton_compositions import compositions
 from kernelwright.compiler.codegen._triton_index import Scope, names_in
+from kernelwright.compiler.codegen._triton_lanes import Hint
 from kernelwright.errors import UnsupportedError
 
 RESERVED = frozenset({"core", "tl", "triton", "torch", "os", "range", "float", "INTERPRETED"})
@@ -102,7 +103,7 @@ class TileWriter:
         self.counts = {"at": 0, "ok": 0, "v": 0}
         self.compositions = compositions(kernel)
         self.early: frozenset[str] = frozenset()  # tiles that need a value where declared
-        self.narrow: dict[int, str] = {}  # id of a copy -> neighbours that a thread should hold
+        self.hints: dict[int, Hint] = {}  # id of a copy -> what to tell Triton of its pointer
 
     # ---- text
 
