@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kernelwright.testing.graphkernel import kernel, number, op, tensor
@@ -11,19 +11,20 @@ from kernelwright.testing.graphkernel import kernel, number, op, tensor
 _UNARY = ("Neg", "Abs", "Tanh", "Exp", "Square", "Sqrt", "Log", "Reciprocal", "Erf")
 _BINARY = ("Add", "Sub", "Mul", "RealDiv", "Maximum", "Minimum")
 _REDUCTIONS = ("ReduceSum", "ReduceMax", "ReduceMin")
-_SIZES = (1, 3, 8, 16, 33)
+SIZES = (1, 3, 8, 16, 33)
 _GUARDED = ("Sqrt", "Log", "Reciprocal", "RealDiv")
 
 
-def random_kernel(seed: int, count: int = 12) -> dict[str, Any]:
+def random_kernel(seed: int, count: int = 12, sizes: Sequence[int] = SIZES) -> dict[str, Any]:
     """The content of an info file of about ``count`` ops, the same for a seed. Roots, logarithms
-    and divisors are guarded, so that results are finite."""
-    return _Maker(random.Random(seed), f"random_{seed}").make(count)
+    and divisors are guarded, so that results are finite. ``sizes``, as many as ``SIZES`` and 1
+    first, give the same kernel on other sizes."""
+    return _Maker(random.Random(seed), f"random_{seed}", sizes).make(count)
 
 
 class _Maker:
-    def __init__(self, rng: random.Random, name: str) -> None:
-        self.rng, self.name = rng, name
+    def __init__(self, rng: random.Random, name: str, sizes: Sequence[int]) -> None:
+        self.rng, self.name, self.sizes = rng, name, sizes
         self.ops: list[dict[str, Any]] = []
         self.inputs: list[dict[str, Any]] = []
         self.tensors: list[dict[str, Any]] = []
@@ -31,7 +32,7 @@ class _Maker:
         self.used: set[str] = set()
         self.dtype = rng.choice(("float32", "float32", "float32", "float16", "float64"))
         rank = rng.randint(1, 4)
-        self.shape = [rng.choice(_SIZES) for _ in range(rank)]
+        self.shape = [rng.choice(sizes) for _ in range(rank)]
 
     def make(self, count: int) -> dict[str, Any]:
         for _ in range(self.rng.randint(1, 3)):
@@ -147,7 +148,7 @@ class _Maker:
 
     def broadcast(self) -> None:
         x = self.pick()
-        shape = [self.rng.choice(_SIZES) if n == 1 else n for n in x["shape"]]
+        shape = [self.rng.choice(self.sizes) if n == 1 else n for n in x["shape"]]
         self.add("BroadcastTo", [x], shape, x["data_type"], shape=shape)
 
     def write(self) -> None:

@@ -13,11 +13,12 @@ from kernelwright.frameworks import FRAMEWORKS
 from kernelwright.graph.core import DTYPES
 from kernelwright.runtime.library import load_host
 from kernelwright.schema import Target
-from kernelwright.testing.graphkernel_random import random_kernel
+from kernelwright.testing.graphkernel_random import SIZES, random_kernel
 from kernelwright.verify.rule.compare import Outputs, judge_outputs
 
 GRAPHKERNEL = FRAMEWORKS.get("graphkernel")
 _FEW, _MANY = 6, 300
+_SMALLER = (1, 2, 5, 9, 12)
 
 
 @pytest.mark.parametrize(
@@ -49,3 +50,23 @@ def test_library(seed: int, tmp_path: Path) -> None:
         Outputs([*real, *(given[i] for i in places)], "tuple"),
     )
     assert verdict.passed, f"{verdict.check}: {verdict.reason}"
+
+
+def test_other_sizes_are_those_of_the_file_written_for_them() -> None:
+    """A file run on smaller inputs gives what the same file with those sizes written into it does,
+    wherever its inputs tell all sizes."""
+    same = 0
+    for seed in range(40):
+        count = 4 + seed % 24
+        texts = [json.dumps(random_kernel(seed, count, sizes)) for sizes in (SIZES, _SMALLER)]
+        large, small = (GRAPHKERNEL.load(text, "kernel.json") for text in texts)
+        inputs = small.make_inputs(seed)
+        found, expected = large.run(inputs), small.run(inputs)
+        if [o.shape for o in found.outputs] != [o.shape for o in expected.outputs]:
+            continue  # a size that no input has
+        same += 1
+        assert found.written.keys() == expected.written.keys()
+        pairs = zip([*found.outputs, *found.written.values()],
+                    [*expected.outputs, *expected.written.values()])  # fmt: skip
+        assert all(np.array_equal(a, b) for a, b in pairs), seed
+    assert same >= 25
