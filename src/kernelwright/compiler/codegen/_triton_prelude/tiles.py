@@ -9,12 +9,20 @@ INTERPRETED = tl.constexpr(os.environ.get("TRITON_INTERPRET", "0") == "1")
     """
 @triton.jit
 def _max(a, b):
-    return tl.maximum(a, b, propagate_nan=tl.PropagateNan.ALL)
+    # NaN wins. Of float64 the hardware has no such instruction, and Triton's stand-in is long.
+    if a.dtype == tl.float64:
+        return tl.where((a > b) | (a != a), a, b)
+    else:
+        return tl.maximum(a, b, propagate_nan=tl.PropagateNan.ALL)
 """,
     """
 @triton.jit
 def _min(a, b):
-    return tl.minimum(a, b, propagate_nan=tl.PropagateNan.ALL)
+    # NaN wins. Of float64 the hardware has no such instruction, and Triton's stand-in is long.
+    if a.dtype == tl.float64:
+        return tl.where((a < b) | (a != a), a, b)
+    else:
+        return tl.minimum(a, b, propagate_nan=tl.PropagateNan.ALL)
 """,
     """
 @triton.jit
