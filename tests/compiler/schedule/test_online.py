@@ -150,3 +150,85 @@ def test_what_no_rule_joins_is_still_cut() -> None:
     g = graph(body, ROWS)
     agree(g, made_of(g, CPU), numbers(g), rtol=2e-5)
     agree(g, made_of(g, GPU), numbers(g), rtol=2e-5)
+
+
+# ---- where an extremum stands ---------------------------------------------------------------
+
+
+def places(op: str, axis: int) -> Body:
+    def body(b: Builder, x: Node) -> list[Node]:
+        value = "amax" if op == "argmax" else "amin"
+        keep = {"axes": (axis,), "keepdims": False}
+        return [b.make(op, [x], **keep), b.make(value, [x], **keep)]
+
+    return body
+
+
+def kinds_of_rows(dtype: str) -> np.ndarray:
+    """Ties over blocks, only infinities, NaN early and late, a new best in the last element."""
+    rng = np.random.default_rng(5)
+    x = rng.integers(-9, 9, (7, 40_001)).astype(DTYPES[dtype])
+    if dtype == "float32":
+        x[1] = -np.inf
+        x[2] = np.inf
+        x[3, [123, 30_000]] = np.nan
+        x[4, [39_999, 40_000]] = np.nan
+        x[5] = 0.0
+    x[6, -1] = 99
+    x[6, 5_000] = -99
+    return x
+
+
+@TARGETS
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+@pytest.mark.parametrize("axis", [1, 0])
+@pytest.mark.parametrize("op", ["argmax", "argmin"])
+def test_the_place_of_an_extremum_is_found_in_the_same_pass(
+    op: str, axis: int, dtype: str, target: Target
+) -> None:
+    x = kinds_of_rows(dtype)
+    x = np.ascontiguousarray(x.T) if axis == 0 else x
+    g = graph(places(op, axis), x.shape, dtype)
+    made = made_of(g, target)
+    assert reads(made) == 1
+    found = interpret(made.program, [x])
+    np.testing.assert_array_equal(found[0], getattr(np, op)(x, axis))
+    np.testing.assert_array_equal(found[1], x.max(axis) if op == "argmax" else x.min(axis))
+
+
+# ---- rows that are read twice by one core -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "shape"),
+    [
+        (softmax, (530, 16_500)),
+        pytest.param(log_softmax, (530, 20_001), marks=pytest.mark.heavy),
+        pytest.param(layer_norm, (265, 2, 4, 5_000), marks=pytest.mark.heavy),
+    ],
+)
+def test_long_rows_are_read_again_by_the_core_that_reduced_them(
+    body: Body, shape: tuple[int, ...]
+) -> None:
+    def flat(b: Builder, x: Node) -> Node:
+        return body(b, b.make("reshape", [x], shape=(530, x.type.size // 530)))
+
+    g = graph(flat, shape)
+    made = made_of(g, GPU)
+    assert len(made.program.kernels) == 1
+    agree(g, made, numbers(g, 3.0, 0.5), rtol=2e-5)
+
+
+def test_statistics_beside_what_they_are_for() -> None:
+    """Roots without the reduced dimension are stored between the two passes."""
+
+    def body(b: Builder, x: Node) -> list[Node]:
+        keep = {"axes": (1,), "keepdims": True}
+        mean = b.make("mean", [x], **keep)
+        spread = b.make("var", [x], **keep, correction=0)
+        return [b.sub(x, mean), spread, b.div(x, b.sqrt(spread))]
+
+    g = graph(body, (530, 16_500))
+    made = made_of(g, GPU)
+    assert len(made.program.kernels) == 1
+    agree(g, made, numbers(g, 3.0, 0.5), rtol=2e-5)

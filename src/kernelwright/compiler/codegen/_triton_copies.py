@@ -38,8 +38,17 @@ class CopyWriter(TileWriter):
         value = copy.pad if copy.pad is not None else 0
         shown = ops.number(float(value) if tile.dtype in ops.FLOATS else int(value))
         more = f", mask={mask}, other={shown}" if mask else ""
+        more += self.kept_for(self.read_in.get(place.name, set()))
         name = self.name(copy.dst.name)
         self.emit(f"{name} = tl.load({pointer}{more})")
+
+    def kept_for(self, turns: set[int]) -> str:
+        """How long a load's lines should stay in the cache: a row that a program reads twice is
+        there the second time only if other programs' lines make room first."""
+        if self.turn < 0 or len(turns) < 2:
+            return ""
+        policy = "evict_last" if self.turn < max(turns) else "evict_first"
+        return f', eviction_policy="{policy}"'
 
     def store(self, copy: Copy, place: Place, tile: TileType) -> None:
         if copy.index is not None and not copy.atomic:
@@ -58,6 +67,8 @@ class CopyWriter(TileWriter):
             return
         more = f", mask={mask}" if mask else ""
         pointer = self.hinted(pointer, copy, tile)
+        if self.turn > 0 and any(len(turns) > 1 for turns in self.read_in.values()):
+            more += ', eviction_policy="evict_first"'
         value = self.name(copy.src.name)
         param = self.params[place.name]
         if param.dtype is not None:

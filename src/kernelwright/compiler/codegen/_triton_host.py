@@ -220,7 +220,12 @@ class HostPrinter:
             shown.append(f"num_warps={self.options['num_warps']}")
         else:
             texts = dict.fromkeys(self._tile_elements(kernel, shape) for shape in kernel.tiles)
-            shown.append(f"num_warps=num_warps({', '.join(maximal(texts))})")
+            given = [str(kernel.each), *maximal(texts)]
+            if kernel.columns:
+                texts = dict.fromkeys(self._tile_elements(kernel, (c,)) for c in kernel.columns)
+                most = texts if len(texts) == 1 else [f"max({', '.join(texts)})"]
+                given += [f"columns={text}" for text in most]
+            shown.append(f"num_warps=num_warps({', '.join(given)})")
         if self.options.get("num_stages"):
             shown.append(f"num_stages={self.options['num_stages']}")
         return shown

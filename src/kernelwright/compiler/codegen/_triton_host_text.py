@@ -21,9 +21,13 @@ LAUNCH = '''class Launch(NamedTuple):
     arguments: dict
 '''
 
-WARPS = '''def num_warps(*elements):
-    """Warps per program for its largest tile: about 16 elements per thread."""
-    return 4 if max(elements) <= 2048 else 8 if max(elements) <= 8192 else 16
+WARPS = '''def num_warps(each, *elements, columns=0):
+    """Warps per program: ``each`` elements of its largest tile to a thread. Where columns are
+    reduced they stand side by side, four to a thread, so that no warps must meet."""
+    wanted = max(elements) // (32 * each)
+    if columns:
+        wanted = max(columns // 128, max(elements) // 2048)
+    return min(16, max(1, wanted))
 '''
 
 PADDED = '''def padded(size, least=1):

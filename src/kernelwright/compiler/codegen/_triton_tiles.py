@@ -104,6 +104,8 @@ class TileWriter:
         self.compositions = compositions(kernel)
         self.early: frozenset[str] = frozenset()  # tiles that need a value where declared
         self.hints: dict[int, Hint] = {}  # id of a copy -> what to tell Triton of its pointer
+        self.turn = -1  # which of the kernel's own loops is being printed
+        self.read_in: dict[str, set[int]] = {}  # tensor -> the loops that load from it
 
     # ---- text
 

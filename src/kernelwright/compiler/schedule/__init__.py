@@ -122,7 +122,10 @@ class Scheduler:
 
     def run(self) -> Design:
         held = self.machine.resident // 2 if self.machine.dual else 0
-        limits = Limits(self.machine.resident, self.machine.longest, self.machine.cores, held)
+        limits = Limits(
+            self.machine.resident, self.machine.longest, self.machine.cores, held,
+            self.machine.reread,
+        )  # fmt: skip
         planner = Planner(self.graph, self.table, limits)
         steps = planner.run()
         base = identifier(self.graph.name)

@@ -40,7 +40,7 @@ class BandFold(StreamEmitter):
         gone = set(self.region.dims.resolve(reductions[0].reduced))
         self.folded = [d for d in self.space.dims if d.atoms[0] in gone]
         self.kept = [d for d in self.space.dims if d.atoms[0] not in gone]
-        self.roots, self.tag = roots, tag
+        self.roots, self.after, self.tag = roots, (), tag
 
 
 class DualEmitter(StreamEmitter):
@@ -49,7 +49,7 @@ class DualEmitter(StreamEmitter):
 
     def __init__(self, parent: RegionEmitter, found: Bands) -> None:
         super().__init__(parent)
-        self.found, self.online = found, Online([])
+        self.found, self.online, self.after = found, Online([]), ()
         self.held = [d for d in self.space.dims if d.reduced]
         self.band = [d for d in self.space.dims if d.atoms[0] in found.band]
         self.folded = [d for d in self.space.dims if d in self.held or d in self.band]
@@ -74,7 +74,7 @@ class DualEmitter(StreamEmitter):
             wide = block_for(last.size.value, min(self.machine.wide, budget), 1)
             out[last] = self.parent.tunable("TN", wide, choices_around(wide))
         elif not self.machine.serial_rows:
-            high = block_for(inner.size.value, max(1, self.machine.area // row), 1)
+            high = block_for(inner.size.value, max(1, 2 * self.machine.area // row), 1)
             out[inner] = self.parent.tunable("TM", high, (1, 2, 4, 8, 16, 32))
         return out
 

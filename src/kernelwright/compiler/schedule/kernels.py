@@ -302,10 +302,15 @@ class RegionEmitter:
             blocks[-1] = (dims[-1], block)
         elif first_reduced > 0 and (not self.machine.serial_rows or self.narrow(row)):
             outer = dims[first_reduced - 1]
-            area = self.machine.area // (4 if self.machine.serial_rows else 1)
-            high = block_for(outer.size.value, max(1, area // row), 1)
-            around = choices_around(high) if self.machine.serial_rows else (1, 2, 4, 8, 16, 32)
-            block = self.tunable("TM", high, around)
+            if self.machine.serial_rows:
+                high = block_for(outer.size.value, max(1, self.machine.area // 4 // row), 1)
+                block = self.tunable("TM", high, choices_around(high))
+            else:
+                # Short rows share a program of few warps: rows that do not fill their padded tile
+                # cost the more the larger the program is.
+                padded = 1 << max(0, row - 1).bit_length()
+                high = block_for(outer.size.value, max(1, self.machine.area // 2 // padded), 1)
+                block = self.tunable("TM", high, (1, 2, 4, 8, 16, 32))
             blocks[first_reduced - 1] = (outer, block)
         for dim, most in room.items():
             self.out.limits.append((dim.size.expr, most.value))

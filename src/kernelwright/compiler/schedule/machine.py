@@ -15,8 +15,11 @@ class Machine:
     """``cores``: independent pieces of work that fill the machine. ``flat``: elements a core of a
     one-dimensional elementwise kernel. ``wide``: columns of a two-dimensional tile; ``area``: its
     elements. ``square``: each side of a tile that is read along one dimension and written along the
-    other. ``resident``: longest row kept on chip. ``longest``: longest row kept near a
-    core, if it is needed twice. ``stream``: elements of one step of a long
+    other. ``shares``: how many pieces a long reduction over outer dimensions is cut into, a core.
+    ``resident``: longest row kept on chip. ``longest``: longest row kept near a
+    core, if it is needed twice. ``reread``: longest row that one core reads twice, the second time from
+    the cache that all cores share; 0: such rows are reduced in one kernel and used in the next.
+    ``stream``: elements of one step of a long
     reduction; ``rows``: rows of such a step when the innermost dimension is kept. ``serial_rows``:
     True when one core takes rows one after the other, False when a tile holds several rows.
     ``dual``: whether reductions over different dimensions share a pass. ``held``: elements of all
@@ -35,13 +38,15 @@ class Machine:
     serial_rows: bool
     dual: bool = True
     held: int = 16384
+    shares: int = 1
+    reread: int = 0
 
 
 def machine(target: Target, threads: int) -> Machine:
     """``threads`` is the number of CPU threads; other targets ignore it."""
     if target.backend == "cpu":
         return Machine(threads, 16384, 4096, 16384, 128, 65536, 2**19, 8192, 64, True)
-    return Machine(528, 2048, 512, 2048, 64, 16384, 16384, 4096, 32, False)
+    return Machine(528, 1024, 512, 1024, 64, 16384, 16384, 4096, 8, False, shares=2, reread=2**17)
 
 
 def variants(target: Target, threads: int) -> list[Machine]:
@@ -54,4 +59,5 @@ def variants(target: Target, threads: int) -> list[Machine]:
         replace(usual, resident=usual.resident // 4, longest=usual.resident // 4),
         replace(usual, cores=max(1, usual.cores // 4)),
         replace(usual, dual=False),
+        replace(usual, reread=0),
     ]

@@ -7,6 +7,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 
+from kernelwright.compiler.schedule.picked import picked_elements
 from kernelwright.compiler.schedule.scattered import lowered
 from kernelwright.compiler.schedule.selection import few_largest
 from kernelwright.compiler.schedule.short import short_reductions
@@ -45,10 +46,12 @@ def index_reductions(builder: Builder, node: Node) -> Node | None:
     hit = builder.eq(x, best)
     if is_float(x.dtype):
         hit = builder.logical_or(hit, builder.isnan(x))
-    index = builder.make("iota", [], shape=x.shape, axis=axes[0], dtype="int64")
-    none = builder.constant(math.prod(x.shape), "int64")
+    dtype = "int32" if x.type.size < 2**31 else "int64"
+    index = builder.make("iota", [], shape=x.shape, axis=axes[0], dtype=dtype)
+    none = builder.constant(math.prod(x.shape), dtype)
     where = builder.where(hit, index, none)
-    return builder.make("amin", [where], axes=axes, keepdims=node.attrs.get("keepdims", False))
+    least = builder.make("amin", [where], axes=axes, keepdims=node.attrs.get("keepdims", False))
+    return builder.make("cast", [least], dtype="int64")
 
 
 def empty_reductions(builder: Builder, node: Node) -> Node | None:
@@ -98,6 +101,7 @@ def normalize(graph: Graph, fixed: bool = True, cores: bool = True) -> Graph:
     graph = rebuild(graph, lowered(cores))
     graph = rebuild(graph, fold_constants)
     if fixed:
+        graph = rebuild(graph, picked_elements)
         graph = with_tables(graph)
         if cores:
             graph = rebuild(graph, short_reductions(graph))

@@ -1,13 +1,15 @@
 """Long reductions that need another one's result, in the same pass over memory.
 
-Bytes moved: the operand once for both, where two passes read it twice. Two such pairs are known:
+Bytes moved: the operand once for both, where two passes read it twice. Three such pairs are known:
 
 - a sum of ``exp(x - max(x))``, perhaps times something: the running sum is scaled by
   ``exp(old max - new max)`` before a block is added (Milakov and Gimelshein, "Online normalizer
   calculation for softmax", 2018);
 - a sum of ``(x - mean(x))**2``: each block about its own mean, joined by the squared difference of
   the means (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing
-  sample variances", 1979). No square of a mean is ever subtracted.
+  sample variances", 1979). No square of a mean is ever subtracted;
+- the least index at which x equals its maximum or minimum (or is NaN, which counts as both): a
+  block's own, unless an earlier block's value was as good.
 
 ``link`` finds a pair among a region's reductions; ``Online`` writes it, for ``StreamEmitter``.
 """
@@ -20,7 +22,13 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from kernelwright.aul import syntax as aul
-from kernelwright.compiler.schedule.tiles import TileRef, TileWriter, compute_dtype, constant_number
+from kernelwright.compiler.schedule.tiles import (
+    TileRef,
+    TileWriter,
+    compute_dtype,
+    constant_number,
+    identity,
+)
 from kernelwright.graph.core import is_float
 
 if TYPE_CHECKING:
@@ -32,15 +40,22 @@ INF = float("inf")
 @dataclass(frozen=True)
 class Link:
     """``base`` is the maximum or the sum that the dependent reduction uses as ``inner``: the
-    maximum itself (or 0 where it is infinite: ``guarded``), or the mean."""
+    maximum itself (or 0 where it is infinite: ``guarded``), or the mean. ``locates``: the dependent
+    is where the extremum stands."""
 
     base: Value
     inner: Value
     guarded: bool = False
+    locates: bool = False
 
     @property
     def rescales(self) -> bool:
-        return self.base.op == "amax"
+        return self.base.op == "amax" and not self.locates
+
+    @property
+    def counts(self) -> bool:
+        """Whether it takes the number of elements so far."""
+        return self.base.op == "sum"
 
 
 def peel(value: Value) -> Value:
@@ -51,7 +66,9 @@ def peel(value: Value) -> Value:
 
 
 def link(base: Value, dependent: Value) -> Link | None:
-    """How ``dependent`` can be summed in the pass that finds ``base``, if it can."""
+    """How ``dependent`` can be folded in the pass that finds ``base``, if it can."""
+    if dependent.op == "amin" and base.op in ("amax", "amin") and not _reduces(base.args[0]):
+        return _located(base, peel(dependent.args[0]))
     if dependent.op != "sum" or not is_float(dependent.dtype) or base.kind != "reduce":
         return None
     if _reduces(base.args[0]):
@@ -76,6 +93,23 @@ def _rescaled(base: Value, body: Value) -> Link | None:
         if inner.op == "where" and _is_guard(base, [peel(a) for a in inner.args]):
             return Link(base, inner, guarded=True)
     return None
+
+
+def _located(base: Value, body: Value) -> Link | None:
+    """where(x == extremum or isnan(x), an index, a number)"""
+    if body.op != "where":
+        return None
+    test, index, none = (peel(a) for a in body.args)
+    tests = [peel(a) for a in test.args] if test.op == "logical_or" else [test]
+    x = peel(base.args[0])
+    for one in tests:
+        operands = [peel(a) for a in one.args]
+        same = one.op == "eq" and operands in ([x, base], [base, x])
+        if not same and not (one.op == "isnan" and operands == [x]):
+            return None
+    if all(one.op != "eq" for one in tests) or none.kind != "const" or _uses(index, base):
+        return None
+    return Link(base, base, locates=True)
 
 
 def _is_guard(base: Value, args: Sequence[Value]) -> bool:
@@ -139,7 +173,8 @@ def links(reductions: Sequence[Value]) -> dict[int, Link]:
             pair = link(one, two) if one is not two and _uses(two, one) else None
             if pair is not None:
                 found[id(two)] = pair
-    return found
+    scaled = {id(pair.base) for pair in found.values() if pair.rescales}
+    return {i: p for i, p in found.items() if not (p.locates and id(p.base) in scaled)}
 
 
 class Online:
@@ -149,9 +184,10 @@ class Online:
     def __init__(self, reductions: Sequence[Value]) -> None:
         self.links = links(reductions)
         self.bases = {id(k.base): k for k in self.links.values()}
-        self.counts = any(not k.rescales for k in self.links.values())
+        self.counts = any(k.counts for k in self.links.values())
         self.scale: dict[int, TileRef] = {}  # of a base: what its dependents' sums are scaled by
         self.joint: dict[int, TileRef] = {}  # of a base: what joining its blocks' squares adds
+        self.moved: dict[int, TileRef] = {}  # of a base: whether a block's extremum replaces it
 
     # ---- block by block ----------------------------------------------------------------------
 
@@ -160,6 +196,13 @@ class Online:
         """Joins a block's own result ``block`` to the accumulator of a base; leaves what its
         dependents need. ``count``: elements so far; ``here``: in this block."""
         pair = self.bases[id(base)]
+        if pair.locates:
+            op = "max" if base.op == "amax" else "min"
+            top = writer.binary(op, acc, block, acc.dtype)
+            self.moved[id(base)] = self.differs(writer, top, acc)
+            writer.tiles[id(base)] = top
+            writer.emit("vbroadcast_op", "", acc, top)
+            return
         if pair.rescales:
             top = writer.binary("max", acc, block, acc.dtype)
             safe = self.finite(writer, top)
@@ -168,20 +211,26 @@ class Online:
             writer.emit("vbroadcast_op", "", acc, top)
             return
         assert count is not None and here is not None
-        own = writer.binary("div", block, here, "float64")
-        before = writer.binary("div", acc, self.at_least_one(writer, count), "float64")
+        # Numbers of elements are the same for all results: divisions of them cost next to nothing.
+        own = writer.binary("mul", block, self.inverse(writer, here), "float64")
+        inverse = self.inverse(writer, self.at_least_one(writer, count))
+        before = writer.binary("mul", acc, inverse, "float64")
         delta = writer.binary("sub", own, before, "float64")
         both = writer.binary("add", count, here, "float64")
         weight = writer.binary("mul", count, here, "float64")
-        weight = writer.binary("div", weight, both, "float64")
+        weight = writer.binary("mul", weight, self.inverse(writer, both), "float64")
         square = writer.binary("mul", delta, delta, "float64")
         self.joint[id(base)] = writer.binary("mul", square, weight, "float64")
         writer.tiles[id(pair.inner)] = writer.convert(own, compute_dtype(base.dtype))
         writer.emit("vbinary_op", "add", acc, acc, block)
 
     def dependent(self, writer: TileWriter, value: Value, acc: TileRef, block: TileRef) -> None:
-        """Joins a block's sum, which was taken about the base's result so far."""
+        """Joins a block's result, which was taken about the base's result so far."""
         pair = self.links[id(value)]
+        if pair.locates:
+            kept = self.unless(writer, self.moved[id(pair.base)], acc)
+            writer.emit("vbinary_op", "min", acc, kept, block)
+            return
         if pair.rescales:
             scale = writer.convert(self.scale[id(pair.base)], acc.dtype)
             writer.emit("vbinary_op", "mul", acc, acc, scale)
@@ -211,6 +260,9 @@ class Online:
         base its partial results and their fold."""
         pair = self.links[id(value)]
         parts, whole = tops[id(pair.base)]
+        if pair.locates:
+            worse = self.differs(writer, parts, whole)
+            return writer.reduce_axis(self.unless(writer, worse, loaded), "min", 0)
         if pair.rescales:
             away = writer.binary("sub", parts, self.finite(writer, whole), parts.dtype)
             scale = writer.convert(self.exp(writer, away), loaded.dtype)
@@ -234,6 +286,33 @@ class Online:
         return writer.binary("add", total, nothing, total.dtype)
 
     # ---- pieces ------------------------------------------------------------------------------
+
+    def differs(self, writer: TileWriter, one: TileRef, two: TileRef) -> TileRef:
+        """Where two tiles differ; NaN is equal to NaN."""
+        present = tuple(a or b for a, b in zip(one.present, two.present))
+        test = writer.new_tile("t", present, "bool")
+        writer.emit("vcompare_op", "ne", test, one, two)
+        if not is_float(one.dtype):
+            return test
+        nans = [
+            writer.emit("vunary_op", "isnan", writer.new_tile("t", r.present, "bool"), r)
+            for r in (one, two)
+        ]
+        both = writer.binary("and", *nans, "bool")
+        neither = writer.emit("vunary_op", "not", writer.new_tile("t", both.present, "bool"), both)
+        return writer.binary("and", test, neither, "bool")
+
+    def unless(self, writer: TileWriter, test: TileRef, index: TileRef) -> TileRef:
+        """``index``, where ``test`` holds the greatest number of its dtype: no index at all."""
+        none = writer.new_tile("k", (False,) * len(index.present), index.dtype)
+        writer.emit("vfill_op", "", none, value=identity("min", index.dtype))
+        present = tuple(a or b for a, b in zip(test.present, index.present))
+        out = writer.new_tile("t", present, index.dtype)
+        return writer.emit("vselect_op", "", out, test, none, index)
+
+    def inverse(self, writer: TileWriter, ref: TileRef) -> TileRef:
+        out = writer.new_tile("t", ref.present, ref.dtype)
+        return writer.emit("vectorscalar_op", "rdivs", out, ref, factor=1.0)
 
     def finite(self, writer: TileWriter, ref: TileRef) -> TileRef:
         """0 where ``ref`` is infinite, so that the difference to it is no NaN."""

@@ -49,12 +49,13 @@ class Limits:
     ``longest_row``: the longest that it holds in a cache further out, where that beats a second
     pass. ``min_cores``: fewer independent rows than this leave the machine idle. ``held_elements``:
     the longest row of reductions over different dimensions in one pass; 0: they do not go
-    together."""
+    together. ``reread_elements``: the longest row that one core reads twice in a kernel."""
 
     resident_elements: int
     longest_row: int
     min_cores: int
     held_elements: int = 0
+    reread_elements: int = 0
 
 
 class Planner:
@@ -209,7 +210,7 @@ class Planner:
             step = self.steps[index]
             if isinstance(step, KernelStep) and self.join(step, index, node, target, starts):
                 return index
-        region = Region(self.table, self.may_read(len(self.steps)), self.big, self.room)
+        region = Region(self.table, self.may_read(len(self.steps)), self.big, self.room, self.twice)
         region.add_root(node, target, starts)
         if target is None:
             self.table.known[node.id] = region.root_shape(region.roots[-1])
@@ -255,7 +256,7 @@ class Planner:
 
     def alone(self, node: Node, index: int) -> Region | None:
         """``node`` in a kernel of its own, if that can be."""
-        region = Region(self.table, self.may_read(index), self.big, self.room)
+        region = Region(self.table, self.may_read(index), self.big, self.room, self.twice)
         try:
             region.add_root(node)
         except (Cut, JoinRefused):
@@ -293,6 +294,16 @@ class Planner:
             busy = rows // max(1, inner) * columns
             return busy * 2 <= self.limits.min_cores and operand.type.size > SPLIT_SCAN
         return rows < self.limits.min_cores and operand.type.size > 32 * 1024
+
+
+    def twice(self, reduction: Node) -> bool:
+        """Whether one core may read a row that is too long to be kept a second time, for what is
+        done with the reduction's result."""
+        operand, axes = reduction.inputs[0], reduction.attrs.get("axes", ())
+        row = prod(operand.shape[a] for a in axes)
+        rows = operand.type.size // max(1, row)
+        inner = prod(operand.shape[max(axes, default=-1) + 1 :])
+        return inner == 1 and row <= self.limits.reread_elements and rows >= self.limits.min_cores
 
 
 def call_target(node: Node) -> tuple[str, Any]:

@@ -69,7 +69,8 @@ class Region:
     """``stored(node)`` says whether a node's tensor may be read from memory here: True, False
     (must be computed inside), or raises JoinRefused. ``big(reduction, again)`` says whether a
     reduction is too long to keep its operand on chip. ``room``: elements that a core keeps while it
-    serves reductions over different dimensions in one pass; 0: they do not go together."""
+    serves reductions over different dimensions in one pass; 0: they do not go together.
+    ``twice(reduction)`` says whether one core may read its rows twice."""
 
     def __init__(
         self,
@@ -77,8 +78,10 @@ class Region:
         stored: Callable[[Node], bool],
         big: Callable[[Node, bool], bool],
         room: int = 0,
+        twice: Callable[[Node], bool] = lambda reduction: False,
     ) -> None:
         self.table, self.stored, self.big, self.room = table, stored, big, room
+        self.twice = twice
         self.dims = Dims(table)
         self.memo: dict[int, Value] = {}
         self.loads: dict[tuple[object, ...], Value] = {}
@@ -86,7 +89,7 @@ class Region:
         self.axes_seen: set[Axes] = set()
 
     def copy(self) -> Region:
-        twin = Region(self.table, self.stored, self.big, self.room)
+        twin = Region(self.table, self.stored, self.big, self.room, self.twice)
         twin.dims = self.dims.copy()
         twin.memo, twin.loads = dict(self.memo), dict(self.loads)
         twin.roots = list(self.roots)
@@ -518,16 +521,21 @@ class Region:
     def check_streaming(self, found: Sequence[Value], reduced: frozenset[int]) -> None:
         """A long reduction is passed over once: nothing may need its result while it runs. Long
         scans go together, but not with reductions."""
+        from kernelwright.compiler.schedule.online import links
+
         scans = [v for v in found if v.kind == "scan"]
         if scans:
             self.separate_kinds(found)
             return
+        paired = links(found)
         for one in reversed(found):
             for two in found:
-                if one is not two and depends(two, one) and not self.in_one_pass(one, two):
+                together = id(two) in paired and paired[id(two)].base is one
+                if one is not two and depends(two, one) and not together:
                     raise Cut(one.node)
+        again = all(self.twice(v.node) for v in found)
         for root in self.roots:
-            if reduced & set(self.dims.flatten(root.value.axes)):
+            if reduced & set(self.dims.flatten(root.value.axes)) and not again:
                 if len(self.roots) > 1:
                     raise JoinRefused
                 raise Cut(self.statistic(found[-1], reduced))
@@ -549,12 +557,6 @@ class Region:
                 if depends(source, best):
                     best = source
         return best.node
-
-    def in_one_pass(self, one: Value, two: Value) -> bool:
-        """Whether a reduction that needs another's result can run beside it all the same."""
-        from kernelwright.compiler.schedule.online import link
-
-        return link(one, two) is not None
 
     def separate_kinds(self, found: Sequence[Value]) -> None:
         """Long rows are passed over once: reductions, scans and scans from the end apart. What

@@ -90,7 +90,7 @@ class ScanEmitter:
             return size if self.split is ONE else size.cdiv(self.split)
         share = -(-size.value // self.split.value)
         if self.inside:
-            high = block_for(share, self.machine.rows, 1)
+            high = block_for(share, max(32, self.machine.rows), 1)
             return self.parent.tunable("TK", high, (16, 32, 64))
         wide = block_for(share, self.machine.stream, 1)
         return self.parent.tunable("TK", wide, choices_around(wide))

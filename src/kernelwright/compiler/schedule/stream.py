@@ -42,8 +42,17 @@ class StreamEmitter:
         self.online = Online(self.reductions)
         self.folded = [d for d in self.space.dims if d.reduced]
         self.kept = [d for d in self.space.dims if not d.reduced]
-        self.roots: Sequence[int] = range(len(self.region.roots))  # positions: it writes these
+        # Positions: it writes these when the reductions are done, and those in a second pass.
+        self.roots: Sequence[int] = [i for i in self.all_roots() if not self.along(i)]
+        self.after: Sequence[int] = [i for i in self.all_roots() if self.along(i)]
         self.tag = ""  # tells the names of several folds in one kernel apart
+
+    def all_roots(self) -> range:
+        return range(len(self.region.roots))
+
+    def along(self, position: int) -> bool:
+        """Whether a root runs along a reduced dimension."""
+        return bool(self.space.reduced & set(self.space.stores[position]))
 
     def blocks(self) -> dict[LoopDim, Symbol]:
         """The tile's extent along each LoopDim that it holds; the others are indices."""
@@ -57,7 +66,7 @@ class StreamEmitter:
             high = block_for(inner.size.value, self.machine.rows, 1)
             out[inner] = self.parent.tunable("TK", high, (8, 16, 32, 64, 128))
             return out
-        room = self.machine.stream
+        room = self.machine.stream * (2 if self.after else 1)
         for dim in reversed(self.folded):
             whole = dim is not self.folded[0] and self.region.table.most(dim.size) is None
             if dim.size.value * 2 <= room and whole:
@@ -101,7 +110,8 @@ class StreamEmitter:
 
     def shares(self, steps: int, places: int) -> int:
         """How many cores share the steps of each of ``places`` results."""
-        return max(1, min(steps, -(-self.machine.cores // places)))
+        pieces = self.machine.cores * (1 if self.space.dims[-1].reduced else self.machine.shares)
+        return max(1, min(steps, -(-pieces // places)))
 
     def fold(
         self,
@@ -115,13 +125,52 @@ class StreamEmitter:
         starts: dict[LoopDim, aul.IntExpr],
         places: Symbol,
     ) -> None:
-        """The loops over the reduced steps, innermost body first."""
+        """The loops over the reduced steps, and what follows them."""
         inner: list[aul.Statement] = []
+        loops = self.loops(body, inner, blocks, steps, outer, split, share, index, starts)
+        tiled = self.tile_dims(blocks, starts)
+        writer = self.parent.writer(tiled, index)
+        writer.counter["k"] = 2 * len(self.folded)  # the loops are k0, k1, ...
+        sums = self.accumulators(writer)
+        body.extend(writer.body)
+        writer.body = []
+        self.accumulate_all(writer, sums)
+        body.extend(nested(loops, inner + writer.body))
+        writer.body, writer.tiles = [], {}
+        if split.literal:
+            self.finish_alone(writer, sums)
+            body.extend(writer.body)
+            if self.after:
+                body.extend(self.read_again(writer, blocks, steps, outer, index, starts))
+            self.parent.finish_kernel(self.parent.name, writer, body, places)
+        else:
+            partials = self.store_partials(writer, sums, split, share)
+            body.extend(writer.body)
+            name = self.parent.name + "_partial"
+            self.parent.finish_kernel(name, writer, body, places * split)
+            self.second_launch(partials, split)
+
+    def loops(
+        self,
+        body: list[aul.Statement],
+        inner: list[aul.Statement],
+        blocks: dict[LoopDim, Symbol],
+        steps: dict[LoopDim, Symbol],
+        outer: LoopDim,
+        split: Symbol,
+        share: aul.IntExpr,
+        index: dict[LoopDim, aul.IntExpr],
+        starts: dict[LoopDim, aul.IntExpr],
+        turn: int = 0,
+    ) -> list[tuple[str, aul.IntExpr]]:
+        """Variable and count of each loop, outermost first; what a step begins with goes to
+        ``inner``, where it stands to ``index`` and ``starts``. ``turn``: 1 for a second pass."""
         loops: list[tuple[str, aul.IntExpr]] = []
-        for number, dim in enumerate(self.folded):
+        for position, dim in enumerate(self.folded):
             whole = dim in blocks and blocks[dim] == dim.size
             if whole:
                 continue
+            number = position + turn * len(self.folded)
             var = f"k{number}"
             step: aul.IntExpr = aul.Name(var)
             count: aul.IntExpr = steps[dim].expr
@@ -137,32 +186,34 @@ class StreamEmitter:
                 starts[dim] = self.parent.named(inner, f"t{number}_start", start)
             else:
                 index[dim] = self.parent.named(inner, f"q{number}", step)
-        tiled = [
+        return loops
+
+    def tile_dims(
+        self, blocks: dict[LoopDim, Symbol], starts: dict[LoopDim, aul.IntExpr]
+    ) -> list[TileDim]:
+        return [
             TileDim(d, blocks[d], None if blocks[d] == d.size and d.reduced else starts.get(d))
             for d in self.space.dims
             if d in blocks
         ]
-        writer = self.parent.writer(tiled, index)
-        writer.counter["k"] = len(self.folded)  # the loops are k0, k1, ...
-        sums = self.accumulators(writer)
-        body.extend(writer.body)
+
+    def read_again(
+        self,
+        writer: TileWriter,
+        blocks: dict[LoopDim, Symbol],
+        steps: dict[LoopDim, Symbol],
+        outer: LoopDim,
+        index: dict[LoopDim, aul.IntExpr],
+        starts: dict[LoopDim, aul.IntExpr],
+    ) -> list[aul.Statement]:
+        """The pass that stores what the finished reductions are for, element by element."""
+        inner: list[aul.Statement] = []
+        loops = self.loops([], inner, blocks, steps, outer, Symbol.of(1), CORE, index, starts, 1)
+        writer.tiled, writer.index = self.tile_dims(blocks, starts), dict(index)
         writer.body = []
-        self.accumulate_all(writer, sums)
-        nest: list[aul.Statement] = inner + writer.body
-        for var, count in reversed(loops):
-            nest = [aul.Loop(var, count, tuple(nest))]
-        body.extend(nest)
-        writer.body, writer.tiles = [], {}
-        if split.literal:
-            self.finish_alone(writer, sums)
-            body.extend(writer.body)
-            self.parent.finish_kernel(self.parent.name, writer, body, places)
-        else:
-            partials = self.store_partials(writer, sums, split, share)
-            body.extend(writer.body)
-            name = self.parent.name + "_partial"
-            self.parent.finish_kernel(name, writer, body, places * split)
-            self.second_launch(partials, split)
+        writer.tiles = {id(r): writer.tiles[id(r)] for r in self.reductions}
+        self.parent.write_roots(writer, self.after)
+        return nested(loops, inner + writer.body)
 
     def finish_alone(self, writer: TileWriter, sums: Sequence[TileRef]) -> None:
         """The end of a core that has folded all steps of its results."""
@@ -175,7 +226,7 @@ class StreamEmitter:
         """One a reduction, and the number of elements so far if some need it."""
         sums = [self.accumulator(writer, r) for r in self.reductions]
         if self.online.counts:
-            sums.append(writer.new_tile("acc", self.kept_axes(writer), "float64", 0))
+            sums.append(writer.new_tile("acc", (False,) * len(writer.tiled), "float64", 0))
         return sums
 
     def accumulator(self, writer: TileWriter, reduction: Value) -> TileRef:
@@ -239,7 +290,10 @@ class StreamEmitter:
     ) -> list[str]:
         """Every core's accumulators as rows of workspaces [split, kept...]."""
         names: list[str] = []
+        kept = self.kept_axes(writer)
         for acc in sums:
+            if acc.present != kept:
+                acc = writer.emit("vbroadcast_op", "", writer.new_tile("b", kept, acc.dtype), acc)
             name = f"partial{self.tag}{self.parent.suffix}_{len(names)}"
             names.append(name)
             shape = (split, *(d.size for d in self.kept))
@@ -272,8 +326,9 @@ class StreamEmitter:
         blocks: dict[LoopDim, Symbol] = {}
         if self.kept:
             last = self.kept[-1]
-            width = block_for(last.size.value, 128, 1)
-            blocks[last] = self.parent.tunable("TF" + self.tag, width, (64, 128, 256))
+            pieces = 1 if self.machine.serial_rows else self.machine.cores // 4
+            width = max(16, block_for(last.size.value, 128, pieces))
+            blocks[last] = self.parent.tunable("TF" + self.tag, width, (16, 32, 64, 128, 256))
         steps = [(d, d.size.cdiv(blocks[d]) if d in blocks else d.size) for d in self.kept]
         body: list[aul.Statement] = []
         where = self.parent.decode(CORE, steps)
@@ -338,3 +393,13 @@ class StreamEmitter:
         place = aul.Place(name, tuple(index))
         writer.body.append(aul.Copy(aul.Place(loaded.name), place, pad))
         return loaded
+
+
+def nested(
+    loops: Sequence[tuple[str, aul.IntExpr]], body: Sequence[aul.Statement]
+) -> list[aul.Statement]:
+    """``body`` in loops, the outermost first."""
+    nest = list(body)
+    for var, count in reversed(loops):
+        nest = [aul.Loop(var, count, tuple(nest))]
+    return nest

@@ -1,0 +1,107 @@
+"""One element of every row, read alone.
+
+``sum(where(iota == label, v, 0))`` along an axis is ``v`` at the label: what losses over class
+indices are made of. As a sum it reads whole rows, and a cross entropy would go over its scores once
+more for it. Here the label goes through the elementwise ops of ``v`` down to the tensors in memory,
+of which one element a row is read (``lookup``).
+"""
+
+from __future__ import annotations
+
+from kernelwright.graph.core import Builder, Node
+from kernelwright.graph.ops import op_definition
+
+SHORTEST = 256  # a shorter row is as cheaply summed, where it is read anyway
+MOST_OPS = 64
+
+
+class _NotPicked(Exception):
+    """Something on the way down is no elementwise op."""
+
+
+def picked_elements(builder: Builder, node: Node) -> Node | None:
+    """The lookup that a sum over a one-hot choice comes to; None for other nodes."""
+    if node.op != "sum" or len(node.attrs["axes"]) != 1:
+        return None
+    (axis,) = node.attrs["axes"]
+    (chosen,) = node.inputs
+    if chosen.op != "where" or chosen.shape[axis] < SHORTEST or not _is_zero(chosen.inputs[2]):
+        return None
+    labels = _labels(chosen.inputs[0], len(chosen.shape), axis)
+    if labels is None:
+        return None
+    try:
+        found = _Picker(builder, labels, axis - len(chosen.shape)).at(chosen.inputs[1])
+    except _NotPicked:
+        return None
+    low = builder.ge(labels, builder.constant(0, labels.dtype))
+    high = builder.lt(labels, builder.constant(chosen.shape[axis], labels.dtype))
+    value = builder.where(builder.logical_and(low, high), found, chosen.inputs[2])
+    line = tuple(1 if a == axis else n for a, n in enumerate(chosen.shape))
+    if value.shape != line:
+        value = builder.make("expand", [value], shape=line)
+    if value.dtype != node.dtype:
+        value = builder.make("cast", [value], dtype=node.dtype)
+    return value if value.shape == node.shape else builder.make("reshape", [value], shape=node.shape)
+
+
+def _is_zero(node: Node) -> bool:
+    return node.op == "constant" and node.type.size == 1 and not node.attrs["value"].any()
+
+
+def _labels(test: Node, rank: int, axis: int) -> Node | None:
+    """What an iota along ``axis`` is compared with, if it is the same along the axis."""
+    if test.op != "eq" or len(test.shape) != rank:
+        return None
+    for classes, labels in (test.inputs, test.inputs[::-1]):
+        if classes.op != "iota" or len(classes.shape) != rank:
+            continue
+        if classes.attrs["axis"] == axis and len(labels.shape) == rank and labels.shape[axis] == 1:
+            return labels
+    return None
+
+
+class _Picker:
+    """``axis`` is counted from the end, as operands are aligned."""
+
+    def __init__(self, builder: Builder, labels: Node, axis: int) -> None:
+        self.builder, self.labels, self.axis = builder, labels, axis
+        self.known: dict[int, Node] = {}
+
+    def at(self, node: Node) -> Node:
+        """``node`` where its index along the axis is the label."""
+        if len(node.shape) < -self.axis or node.shape[self.axis] == 1:
+            return node
+        if node.id not in self.known:
+            self.known[node.id] = self.made(node)
+        return self.known[node.id]
+
+    def made(self, node: Node) -> Node:
+        if len(self.known) > MOST_OPS:
+            raise _NotPicked
+        kind = op_definition(node.op).kind
+        if node.op == "iota":
+            if node.attrs["axis"] - len(node.shape) != self.axis:
+                raise _NotPicked
+            return self.builder.make("cast", [self.labels], dtype=node.dtype)
+        if node.op in ("input", "parameter", "constant") or kind == "call":
+            return self.looked_up(node)
+        if kind != "elementwise":
+            raise _NotPicked
+        return self.builder.make(node.op, [self.at(n) for n in node.inputs], **node.attrs)
+
+    def looked_up(self, node: Node) -> Node:
+        """A tensor's axes of one element take no part."""
+        rank = len(self.labels.shape)
+        first = rank - len(node.shape)
+        kept = [a for a, n in enumerate(node.shape) if n != 1]
+        shape = list(self.labels.shape)
+        for a in kept:
+            if a + first != rank + self.axis:
+                shape[a + first] = node.shape[a]
+        follows = tuple(-1 if a + first == rank + self.axis else a + first for a in kept)
+        if len(kept) != len(node.shape):
+            node = self.builder.make("reshape", [node], shape=tuple(node.shape[a] for a in kept))
+        return self.builder.make(
+            "lookup", [node, self.labels], shape=tuple(shape), follows=follows, fill=0
+        )
