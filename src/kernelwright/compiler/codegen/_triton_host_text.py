@@ -24,10 +24,11 @@ LAUNCH = '''class Launch(NamedTuple):
 WARPS = '''def num_warps(each, *elements, columns=0):
     """Warps per program: ``each`` elements of its largest tile to a thread. Where columns are
     reduced they stand side by side, four to a thread, so that no warps must meet."""
-    wanted = max(elements) // (32 * each)
+    most = max(elements)
+    wanted = most // (32 * each)
     if columns:
-        wanted = max(columns // 128, max(elements) // 2048)
-    return min(16, max(1, wanted))
+        wanted = max(columns // 128, most // 2048)
+    return min(16, max(wanted, 2 if most >= 512 else 1))
 '''
 
 PADDED = '''def padded(size, least=1):

@@ -33,6 +33,12 @@ from kernelwright.compiler.codegen._triton_lanes import lane_hints
 from kernelwright.compiler.codegen._triton_vectors import VectorWriter
 
 
+COSTLY = frozenset(
+    "expm1 log1p erf sin cos tan asin acos atan sinh cosh asinh acosh atanh atan2 pow "
+    "logaddexp".split()
+)  # ops of tens of instructions
+
+
 @dataclass(frozen=True)
 class PrintedKernel:
     """``text`` is the function. ``params``: its tensor arguments. ``static``: names of declared
@@ -102,13 +108,14 @@ class _KernelPrinter(CopyWriter, VectorWriter):
 
     def each(self) -> int:
         """Elements a thread. Where a tile is only moved, 16 bytes of its widest tensor: one access,
-        and more would keep fewer programs in flight (measured: 4.18 TB/s against 4.00 with twice
-        that, of 4.21 in a copy). Trees of a reduction and scans do better with more to a thread."""
-        families = {s.family for s in self._walk() if isinstance(s, VectorOp)}
-        if "vscan_op" in families:
+        and more would keep fewer programs in flight (a relu on an H200: 4.18 TB/s, and 4.00 with
+        four times that). Where much is computed, and where warps must meet in a reduction's tree,
+        more elements share what a thread does besides (a maximum of rows: 137 us, and 185 us with
+        half of that)."""
+        vectors = [s for s in self._walk() if isinstance(s, VectorOp)]
+        meeting = {"vreduce_op", "vscan_op", "matmul_op"}
+        if any(s.family in meeting or s.op in COSTLY for s in vectors):
             return 16
-        if families & {"vreduce_op", "matmul_op"}:
-            return 8
         moved = [p.dtype for p in self.kernel.params if p.dtype is not None]
         return max(4, 16 // max(map(itemsize, moved), default=4))
 

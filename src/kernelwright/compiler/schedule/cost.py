@@ -47,7 +47,7 @@ def rates(target: Target, threads: int) -> Rates:
     cores; only their proportions matter."""
     if target.backend == "cpu":
         return Rates(threads, 1, 10_000.0 * threads, 0.02, 1 << 17, 1 << 22)
-    return Rates(132, 4, 3e6, 0.3, 1 << 16, 1 << 16)
+    return Rates(132, 8, 4e6, 0.1, 1 << 16, 1 << 16)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from kernelwright.compiler.schedule.space import Space, Strides
 RUN = 32  # elements side by side that an access should have: a cache line of float32
 SMALL = 8  # a tensor of an eighth of the elements is read again and again from the caches
 ALONG = 16.0  # elements that a piece of a run loses: its lines are shared with the next piece
+LARGE = 1 << 21  # elements of a tensor that does not stay in the caches
+SHARED = 8  # elements of a tile that use one element of such a tensor
 LEAST = 512  # elements of a tile, however many tensors it is made of
 
 
@@ -44,6 +46,8 @@ def tile_extents(space: Space, machine: Machine) -> list[int]:
     for strides in accesses:
         if reach(space, strides) * SMALL >= total:
             cover(space, strides, extents, area)
+    for strides in space.loads.values():
+        share(space, strides, extents, area, total)
     for position in reversed([i for i, d in enumerate(dims) if not d.reduced]):
         room = area // prod(extents) * extents[position]
         if position == len(dims) - 1:
@@ -68,6 +72,18 @@ def tile_area(space: Space, machine: Machine) -> int:
 def reach(space: Space, strides: Strides) -> int:
     """How many elements an access touches."""
     return prod(d.size.value for d in space.dims if d.atoms[-1] in strides)
+
+
+def share(space: Space, strides: Strides, extents: list[int], area: int, total: int) -> None:
+    """Gives a tile several elements of a dimension that a large tensor lacks: they share its
+    elements, which would not be in the cache the next time."""
+    if not LARGE <= reach(space, strides) < total:
+        return
+    missing = [p for p, d in enumerate(space.dims) if d.atoms[-1] not in strides]
+    for position in missing:
+        room = area // prod(extents) * extents[position]
+        block = fitted(space.dims[position].size.value, min(SHARED, room), 1.0)
+        extents[position] = max(extents[position], block)
 
 
 def cover(space: Space, strides: Strides, extents: list[int], area: int) -> None:
