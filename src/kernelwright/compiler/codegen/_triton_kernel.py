@@ -114,10 +114,13 @@ class _KernelPrinter(CopyWriter, VectorWriter):
         half of that)."""
         vectors = [s for s in self._walk() if isinstance(s, VectorOp)]
         meeting = {"vreduce_op", "vscan_op", "matmul_op"}
-        if any(s.family in meeting or s.op in COSTLY for s in vectors):
-            return 16
         moved = [p.dtype for p in self.kernel.params if p.dtype is not None]
-        return max(4, 16 // max(map(itemsize, moved), default=4))
+        widest = max(map(itemsize, moved), default=4)
+        if any(s.family in meeting for s in vectors):
+            return min(32, 64 // widest)
+        if any(s.op in COSTLY for s in vectors):
+            return 16
+        return max(4, 16 // widest)
 
     def columns(self) -> tuple[str, ...]:
         found: dict[str, None] = {}

@@ -42,7 +42,9 @@ def picked_elements(builder: Builder, node: Node) -> Node | None:
         value = builder.make("expand", [value], shape=line)
     if value.dtype != node.dtype:
         value = builder.make("cast", [value], dtype=node.dtype)
-    return value if value.shape == node.shape else builder.make("reshape", [value], shape=node.shape)
+    return (
+        value if value.shape == node.shape else builder.make("reshape", [value], shape=node.shape)
+    )
 
 
 def _is_zero(node: Node) -> bool:

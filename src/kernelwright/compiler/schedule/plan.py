@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -82,7 +82,24 @@ class Planner:
                 self.materialise(node)
         for node in self.graph.outputs:
             self.materialise(node)
-        return self.steps
+        return self.needed()
+
+    def needed(self) -> list[Step]:
+        """The steps without what nobody reads: a later kernel may have come to compute for itself
+        what an earlier one was made to store."""
+        wanted = {n.id for n in self.graph.outputs}
+        kept: list[Step] = []
+        for step in reversed(self.steps):
+            if isinstance(step, CallStep):
+                wanted.update(n.id for n in step.inputs)
+                kept.append(step)
+                continue
+            prune(step.region, wanted)
+            if step.region.roots:
+                buffers = (v.view.buffer for v in step.region.live() if v.view)
+                wanted.update(b.id for b in buffers)
+                kept.append(step)
+        return kept[::-1]
 
     @staticmethod
     def is_call(node: Node) -> bool:
@@ -295,7 +312,6 @@ class Planner:
             return busy * 2 <= self.limits.min_cores and operand.type.size > SPLIT_SCAN
         return rows < self.limits.min_cores and operand.type.size > 32 * 1024
 
-
     def twice(self, reduction: Node) -> bool:
         """Whether one core may read a row that is too long to be kept a second time, for what is
         done with the reduction's result."""
@@ -304,6 +320,19 @@ class Planner:
         rows = operand.type.size // max(1, row)
         inner = prod(operand.shape[max(axes, default=-1) + 1 :])
         return inner == 1 and row <= self.limits.reread_elements and rows >= self.limits.min_cores
+
+
+def prune(region: Region, wanted: Collection[int]) -> None:
+    """Leaves out the roots whose buffers nobody wants, where the others can be scheduled alone."""
+    before = region.roots
+    region.roots = [r for r in before if r.buffer.id in wanted]
+    if len(region.roots) in (0, len(before)):
+        return
+    try:
+        region.check_reductions()
+        region.check_windows()
+    except (Cut, JoinRefused):
+        region.roots = before
 
 
 def call_target(node: Node) -> tuple[str, Any]:
