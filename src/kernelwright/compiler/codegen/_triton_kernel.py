@@ -32,10 +32,11 @@ from kernelwright.compiler.codegen._triton_index import Scope, names_in
 from kernelwright.compiler.codegen._triton_lanes import lane_hints
 from kernelwright.compiler.codegen._triton_vectors import VectorWriter
 
-
 COSTLY = frozenset(
-    "expm1 log1p erf sin cos tan asin acos atan sinh cosh asinh acosh atanh atan2 pow "
-    "logaddexp".split()
+    {
+        *("expm1", "log1p", "erf", "pow", "logaddexp", "sin", "cos", "tan", "sinh", "cosh"),
+        *("asin", "acos", "atan", "atan2", "asinh", "acosh", "atanh"),
+    }
 )  # ops of tens of instructions
 
 

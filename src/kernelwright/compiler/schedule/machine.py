@@ -14,16 +14,15 @@ from kernelwright.schema import Target
 class Machine:
     """``cores``: independent pieces of work that fill the machine. ``flat``: elements a core of a
     one-dimensional elementwise kernel. ``wide``: columns of a two-dimensional tile; ``area``: its
-    elements. ``square``: each side of a tile that is read along one dimension and written along the
-    other. ``shares``: how many pieces a long reduction over outer dimensions is cut into, a core.
-    ``resident``: longest row kept on chip. ``longest``: longest row kept near a
-    core, if it is needed twice. ``reread``: longest row that one core reads twice, the second time from
-    the cache that all cores share; 0: such rows are reduced in one kernel and used in the next.
-    ``stream``: elements of one step of a long
-    reduction; ``rows``: rows of such a step when the innermost dimension is kept. ``serial_rows``:
-    True when one core takes rows one after the other, False when a tile holds several rows.
-    ``dual``: whether reductions over different dimensions share a pass. ``held``: elements of all
-    tiles that an elementwise core loads at once.
+    elements; ``held``: elements of all tiles that an elementwise core loads at once. ``square``:
+    each side of a tile that is read along one dimension and written along the other. ``resident``:
+    longest row kept on chip. ``longest``: longest row kept near a core, if it is needed twice.
+    ``reread``: longest row that one core reads twice, the second time from the cache that all cores
+    share; 0: such rows are reduced in one kernel and used in the next. ``stream``: elements of one
+    step of a long reduction; ``rows``: rows of such a step when the innermost dimension is kept;
+    ``shares``: pieces a core into which such a reduction is cut. ``serial_rows``: True when one
+    core takes rows one after the other, False when a tile holds several rows. ``dual``: whether
+    reductions over different dimensions share a pass.
     """
 
     cores: int

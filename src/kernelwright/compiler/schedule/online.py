@@ -294,11 +294,11 @@ class Online:
         writer.emit("vcompare_op", "ne", test, one, two)
         if not is_float(one.dtype):
             return test
-        nans = [
+        first, second = (
             writer.emit("vunary_op", "isnan", writer.new_tile("t", r.present, "bool"), r)
             for r in (one, two)
-        ]
-        both = writer.binary("and", *nans, "bool")
+        )
+        both = writer.binary("and", first, second, "bool")
         neither = writer.emit("vunary_op", "not", writer.new_tile("t", both.present, "bool"), both)
         return writer.binary("and", test, neither, "bool")
 
