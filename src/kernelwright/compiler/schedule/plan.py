@@ -88,6 +88,7 @@ class Planner:
         """The steps without what nobody reads: a later kernel may have come to compute for itself
         what an earlier one was made to store."""
         wanted = {n.id for n in self.graph.outputs}
+        wanted.update(part for part, output in self.shared.items() if output in wanted)
         kept: list[Step] = []
         for step in reversed(self.steps):
             if isinstance(step, CallStep):
