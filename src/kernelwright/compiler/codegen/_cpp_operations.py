@@ -292,3 +292,7 @@ class Expressions:
     def _shuffle(self, item: Instruction) -> str:
         a, b = (self.get(v) for v in item.args)
         return f"__builtin_shufflevector({a}, {b}, {', '.join(map(str, item.attrs['lanes']))})"
+
+    def _reduce(self, item: Instruction) -> str:
+        """Whether any lane of a mask is set: all other reductions are legalized."""
+        return f"{self.use('any_lane')}({self.get(item.args[0])})"

@@ -43,6 +43,29 @@ template <class V, class T> static inline void store(T* p, const V& v) {
   memcpy(p, &v, sizeof v);
 }""",
     ),
+    "any_lane": (
+        ("lanes",),
+        """\
+template <class M> static inline bool any_lane(const M& m) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof m == 64) {
+    __m512i r;
+    memcpy(&r, &m, sizeof r);
+    return _mm512_test_epi64_mask(r, r) != 0;
+  }
+#endif
+#if defined(__AVX__)
+  if constexpr (sizeof m == 32) {
+    __m256i r;
+    memcpy(&r, &m, sizeof r);
+    return !_mm256_testz_si256(r, r);
+  }
+#endif
+  bool any = false;
+  for (int64_t l = 0; l < lanes<M>; ++l) any |= m[l] != 0;
+  return any;
+}""",
+    ),
     "stream": (
         (),
         """\
@@ -450,7 +473,12 @@ def prelude(
     if "huge_pages" in wanted:
         includes.append("#if defined(__linux__)\n#include <sys/mman.h>\n#endif")
     lines = ["\n".join(includes)]
-    tests = [("f16", "__F16C__"), ("first_lanes", "__AVX512BW__"), ("lookup", "__AVX512F__")]
+    tests = [
+        ("f16", "__F16C__"),
+        ("first_lanes", "__AVX512BW__"),
+        ("lookup", "__AVX512F__"),
+        ("any_lane", "__AVX__"),
+    ]
     if wanted & {piece for piece, _ in tests}:
         shown = " || ".join(f"defined({macro})" for piece, macro in tests if piece in wanted)
         lines.append(f"#if {shown}\n#include <immintrin.h>\n#endif")

@@ -211,6 +211,7 @@ _EXPRESSIONS: dict[str, Callable[[_FunctionText, Instruction], str]] = {
             "extract",
             "slice",
             "shuffle",
+            "reduce",
             "load",
             "gather",
             "lookup",

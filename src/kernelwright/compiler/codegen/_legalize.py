@@ -6,7 +6,7 @@ Afterwards:
   converted to and from float32; their arithmetic happens in float32;
 - bfloat16 conversions are integer operations, so that no machine instruction flushes subnormals;
 - min, max, minnum, maxnum, reduce are comparisons, selects and halving, but for ``native_extrema``
-  (see ``legalize``);
+  (see ``legalize``) and for whether any lane of a mask is set;
 - "convert" has no bool side, and joins only pairs that a vector machine has one step for;
 - one operation is new, ``slice`` (attrs: offset): a run of consecutive lanes.
 """
@@ -114,6 +114,8 @@ class _Legalizer(LoopBuilder):
         """The value that stands for ``op(args)``, or None when the operation is simple already."""
         if op == "convert":
             return self.convert(args[0], type.dtype)
+        if op == "reduce" and attrs["op"] == "or" and args[0].type.dtype == "bool":
+            return None if args[0].type.lanes > 1 else args[0]  # machines test whole masks
         if op == "reduce":
             return self._reduce(args[0], attrs["op"])
         dtype = args[0].type.dtype if args else type.dtype

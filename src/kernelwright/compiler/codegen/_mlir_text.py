@@ -340,6 +340,11 @@ class _FunctionText:
         types = f"{type_text(a.type)}, {type_text(b.type)}"
         return f"vector.shuffle {self.get(a)}, {self.get(b)} [{lanes}] : {types}"
 
+    def _reduce(self, item: Instruction) -> str:
+        """Whether any lane of a mask is set: all other reductions are legalized."""
+        mask = item.args[0]
+        return f"vector.reduction <or>, {self.get(mask)} : {type_text(mask.type)} into i1"
+
     def _libm(self, item: Instruction) -> None:
         assert item.result is not None
         type = item.args[0].type
@@ -553,7 +558,7 @@ _TEXTS: dict[str, Callable[[_FunctionText, Instruction], str]] = {
         name: getattr(_FunctionText, f"_{name}")
         for name in (
             *("const", "splat", "lane", "neg", "not", "fma", "abs", "cmp", "select"),
-            *("convert", "bitcast", "extract", "slice", "shuffle"),
+            *("convert", "bitcast", "extract", "slice", "shuffle", "reduce"),
         )
     },
     **dict.fromkeys(_MATH, _FunctionText._rounding),
