@@ -15,7 +15,8 @@ from kernelwright.frameworks._torch_aten_context import (
     axis_of,
     recorder,
 )
-from kernelwright.graph.core import Node
+from kernelwright.graph.core import Node, is_float, walk
+from kernelwright.graph.ops import op_definition
 from kernelwright.graph.resize import resized
 
 CONVERTERS: dict[str, Converter] = {}
@@ -83,6 +84,54 @@ def embedding(c: Context, weight: Node, indices: Node, **_: Any) -> Node:
     return _lookup(c, weight, [index], c.out.shape, (-1, len(c.out.shape) - 1))
 
 
+@aten("embedding_bag", "_embedding_bag")
+def embedding_bag(
+    c: Context,
+    weight: Node,
+    indices: Node,
+    offsets: Node,
+    mode: int = 0,
+    per_sample_weights: Node | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+    **_: Any,
+) -> tuple[Node, ...]:
+    """Sums, means or maxima of as many rows each: bags whose sizes are known and equal. Of the
+    other outputs, which serve gradients, none may be read."""
+    bags, count = c.out.shape[0], indices.type.size
+    each = count // max(1, bags)
+    padded = padding_idx is not None and padding_idx >= 0
+    if c.read - {0} or padded or not count or each * bags != count or include_last_offset:
+        raise NotConvertible("bags of several sizes, or what they are made of")
+    starts = positions(offsets)
+    if starts is None or (starts.reshape(-1) != np.arange(bags) * each).any():
+        raise NotConvertible("bags of several sizes")
+    index = c.reshape(indices, (bags, each, 1))
+    shape = (bags, each, weight.shape[1])
+    rows = c.wide(_lookup(c, weight, [index], shape, (-1, 2)))
+    if per_sample_weights is not None:
+        rows = c.make("mul", rows, c.wide(c.reshape(per_sample_weights, (bags, each, 1))))
+    total = c.make("amax" if mode == 2 else "sum", rows, axes=(1,), keepdims=False)
+    if mode == 1:
+        total = c.make("div", total, c.cast(each, total.dtype))
+    return (c.cast(total, c.out.dtype),)
+
+
+def positions(node: Node) -> np.ndarray | None:
+    """What ``node`` holds where nothing but positions and numbers decides it; else None."""
+    found: dict[int, np.ndarray] = {}
+    for one in walk([node]):
+        definition = op_definition(one.op)
+        if one.op == "constant":
+            found[one.id] = np.asarray(one.attrs["value"])
+        elif one.op == "iota" or (one.inputs and definition.kind in ("elementwise", "view")):
+            given = [found[n.id] for n in one.inputs]
+            found[one.id] = definition.meaning(*given, **one.attrs)
+        else:
+            return None
+    return found[node.id]
+
+
 @aten("index", "_unsafe_index")
 def index(c: Context, x: Node, indices: Sequence[Any]) -> Node:
     return _lookup(c, x, *placed(c, x, indices))
@@ -115,6 +164,51 @@ def placed(c: Context, x: Node, indices: Sequence[Any]) -> tuple[list[Node], lis
         line = [*([1] * first), *lead, *tensor.shape, *([1] * behind)]
         made.append(c.reshape(tensor, line))
     return made, shape, follows
+
+
+# ---- places in sorted rows ---------------------------------------------------------------------
+
+MOST_BOUNDARIES = 64  # a search by halves takes fewer comparisons, but one after the other
+
+
+@aten("bucketize")
+def bucketize(c: Context, x: Node, boundaries: Node, right: bool = False, **_: Any) -> Node:
+    return _below(c, boundaries, x, right)
+
+
+@aten("searchsorted")
+def searchsorted(
+    c: Context,
+    sorted_sequence: Node,
+    x: Node,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Node | None = None,
+    **_: Any,
+) -> Node:
+    if sorter is not None or len(sorted_sequence.shape) != 1:
+        raise NotConvertible("rows of boundaries, or an order of their own")
+    return _below(c, sorted_sequence, x, right or side == "right")
+
+
+def _below(c: Context, boundaries: Node, x: Node, right: bool) -> Node:
+    """How many boundaries stand before each value; NaN comes after all of them. Only where the
+    boundaries are known: what a search by halves makes of others depends on its steps."""
+    known = positions(boundaries)
+    if known is None or not (np.diff(known) >= 0).all():
+        raise NotConvertible("boundaries that may be in no order")
+    if not isinstance(x, Node) or boundaries.type.size > MOST_BOUNDARIES or not x.type.size:
+        raise NotConvertible("many boundaries, or a number")
+    if not boundaries.type.size or x.dtype == "bool":
+        raise NotConvertible("no boundaries")
+    dtype = c.result_type(boundaries, x)
+    line = c.cast(c.reshape(boundaries, (*(1 for _ in x.shape), boundaries.type.size)), dtype)
+    value = c.cast(c.reshape(x, (*x.shape, 1)), dtype)
+    before = c.make("le" if right else "lt", line, value)
+    if is_float(dtype):
+        before = c.make("logical_or", before, c.make("isnan", value))
+    total = c.make("sum", c.cast(before, "int32"), axes=(len(x.shape),), keepdims=False)
+    return c.cast(total, c.out.dtype)
 
 
 # ---- resizing ----------------------------------------------------------------------------------

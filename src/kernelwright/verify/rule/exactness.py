@@ -253,6 +253,17 @@ def _place(node: Node, given: Sequence[Bound]) -> Bound:
     return Bound(float(max((1, *node.shape, *(n.type.size for n in node.inputs)))), 0)
 
 
+def _put(node: Node, given: Sequence[Bound]) -> Bound | None:
+    """A "scatter": at most all elements of what is put meet in one, along the axes that say
+    nothing about the place."""
+    update, source = node.attrs["update"], node.inputs[1].shape
+    if update == "mul":
+        return None
+    own = {to for to in node.attrs["follows"] if to >= 0}
+    meeting = math.prod(n for a, n in enumerate(source) if a not in own)
+    return given[0] + given[1].times(meeting) if update == "add" else given[0] | given[1]
+
+
 _RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("reshape", "transpose", "expand", "slice", "flip", "frames"), _same),
     **dict.fromkeys(("neg", "abs", "relu", "amax", "amin"), _same),
@@ -269,6 +280,7 @@ _RULES: Mapping[str, Rule] = {
     "cast": _cast,
     **dict.fromkeys(("pad", "window"), _pad),
     "lookup": lambda node, given: given[0],
+    "scatter": _put,
     "matmul": _matmul,
 }
 
