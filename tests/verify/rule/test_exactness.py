@@ -114,6 +114,12 @@ LINEAR: dict[str, tuple[Make, list[tuple[int, ...]]]] = {
         lambda b, x, w: b.matmul(b.relu(b.matmul(x, w)), b.transpose(w, axes=(1, 0))),
         [(4, 32), (32, 8)],
     ),
+    "sums of rows": (
+        lambda b, x, s: b.scatter(
+            x, s, b.constant([[0], [2], [0], [1]], "int64"), follows=(-1, 1), update="add"
+        ),
+        [(3, 16), (4, 16)],
+    ),
     "lower triangle": (lambda b, x, y: b.matmul(b.tril(x), y), [(8, 8), (8, 8)]),
 }
 NOT_LINEAR: dict[str, tuple[Make, list[tuple[int, ...]]]] = {
@@ -124,6 +130,12 @@ NOT_LINEAR: dict[str, tuple[Make, list[tuple[int, ...]]]] = {
     "quotient": (lambda b, x, y: b.div(x, y), [(4, 16), (4, 16)]),
     "root": (lambda b, x: b.sqrt(b.abs(x)), [(4, 16)]),
     "gelu": (lambda b, x: b.gelu(x), [(4, 16)]),
+    "products of rows": (
+        lambda b, x, s: b.scatter(
+            x, s, b.constant([[0], [2], [0], [1]], "int64"), follows=(-1, 1), update="mul"
+        ),
+        [(3, 16), (4, 16)],
+    ),
     "layer norm": (lambda b, x: b.layer_norm(x, axes=(1,), eps=1e-5), [(4, 16)]),
 }
 
