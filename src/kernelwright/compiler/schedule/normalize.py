@@ -96,7 +96,7 @@ def normalize(graph: Graph, fixed: bool = True, cores: bool = True) -> Graph:
     sizes only; ``cores``: for processors, whose vectors are loaded rather than gathered."""
     graph = decompose(graph)
     graph = rebuild(graph, empty_reductions)
-    graph = rebuild(graph, few_largest())
+    graph = rebuild(graph, few_largest(cores))
     graph = rebuild(graph, index_reductions)
     graph = rebuild(graph, lowered(cores))
     graph = rebuild(graph, fold_constants)

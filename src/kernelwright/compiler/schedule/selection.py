@@ -18,17 +18,20 @@ TARGET = "aten.topk.default"
 MOST_TAKEN = 8
 MOST_WORK = 1024  # elements of a row, each time it is gone over; a library's selection does less
 LEAST_ROWS = 528  # fewer long rows are not held whole, and each maximum would read them again
+FEW_ROWS = 64  # the same for processors
 SMALL = 1 << 15  # elements of data that are held whole for any number of rows
 
 Pair = tuple[Node, Node]
 
 
-def few_largest() -> Callable[[Builder, Node], Node | None]:
-    """A rewrite of ``topk``'s outputs, values and indices; both share what they are made of."""
+def few_largest(cores: bool = False) -> Callable[[Builder, Node], Node | None]:
+    """A rewrite of ``topk``'s outputs, values and indices; both share what they are made of.
+    ``cores``: for processors, of which few rows keep all busy."""
+    least = FEW_ROWS if cores else LEAST_ROWS
     made: dict[tuple[int, int, int, bool], Pair] = {}
 
     def rewrite(builder: Builder, node: Node) -> Node | None:
-        wanted = request(node)
+        wanted = request(node, least)
         if wanted is None:
             return None
         count, axis, largest = wanted
@@ -40,7 +43,7 @@ def few_largest() -> Callable[[Builder, Node], Node | None]:
     return rewrite
 
 
-def request(node: Node) -> tuple[int, int, bool] | None:
+def request(node: Node, least: int = LEAST_ROWS) -> tuple[int, int, bool] | None:
     """(k, axis, whether the largest) of a ``topk`` that is worth it; else None. A row's smallest
     floats are left to the library: NaN comes after all of them."""
     if node.op != "call" or node.attrs["target"] != TARGET:
@@ -53,7 +56,7 @@ def request(node: Node) -> tuple[int, int, bool] | None:
     length = x.shape[axis]
     if axis != len(x.shape) - 1 or not 1 <= count <= min(MOST_TAKEN, length):
         return None
-    if count * length > MOST_WORK or (x.type.size > SMALL and x.type.size < LEAST_ROWS * length):
+    if count * length > MOST_WORK or (x.type.size > SMALL and x.type.size < least * length):
         return None
     return None if is_float(x.dtype) and not largest else (count, axis, largest)
 
