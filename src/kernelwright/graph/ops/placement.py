@@ -101,6 +101,16 @@ def _slice_of_scan(op: str) -> Any:
     return right
 
 
+def _reversed(builder: Builder, m: Match) -> Node | None:
+    """A running sum of what is flipped, flipped back, is one from the other end."""
+    scan, inner, axes = m["scan"], m["inner"], m.root.attrs["axes"]
+    if tuple(axes) != (scan.attrs["axis"],) or tuple(inner.attrs["axes"]) != tuple(axes):
+        return None
+    reverse = not scan.attrs.get("reverse")
+    more = {"reverse": True} if reverse else {}
+    return builder.make(scan.op, [m["x"]], axis=scan.attrs["axis"], **more)
+
+
 def _softmax_of_part(builder: Builder, m: Match) -> Node | None:
     """Whole rows that nobody reads are not computed."""
     inner, x, root = m["inner"], m["x"], m.root
@@ -157,6 +167,14 @@ def _scan_example(scan: str) -> Any:
     return make
 
 
+def _flipped_example(scan: str) -> Any:
+    def make(b: Builder, leaf: Any) -> Node:
+        x = leaf(3, 7, positive=True)
+        return b.flip(b.make(scan, [b.flip(x, axes=(1,))], axis=1), axes=(1,))
+
+    return make
+
+
 def _softmax_example(op: str) -> Any:
     def make(b: Builder, leaf: Any) -> Node:
         more = {"axes": (1,)} if op in ("layer_norm", "rms_norm") else {"axis": 1}
@@ -189,6 +207,9 @@ RULES = (
            _LICENCE.get(op, ""), _flip_example(op)) for op in _JOINED),
     *(Rule(f"slice_of_{scan}", p.slice(getattr(p, scan)("x", label="scan")), _slice_of_scan(op),
            _LICENCE.get(op, ""), _scan_example(scan)) for scan, op in _SCANS.items()),
+    *(Rule(f"flipped_{scan}",
+           p.flip(getattr(p, scan)(p.flip("x", label="inner"), label="scan")), _reversed, "",
+           _flipped_example(scan)) for scan in _SCANS),
     *(Rule(f"slice_of_{op}", p.slice(getattr(p, op)("x", label="inner")), _softmax_of_part, "",
            _softmax_example(op)) for op in ("softmax", "log_softmax", "layer_norm", "rms_norm")),
     Rule("sum_of_avg_pool", p.sum(p.avg_pool("x", label="inner")), _pool_total, REASSOCIATION,
