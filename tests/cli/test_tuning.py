@@ -31,7 +31,8 @@ def tried(state: Path) -> list[str]:
     with sqlite3.connect(state / "runs.db") as db:
         try:
             rows = db.execute("SELECT detail FROM step WHERE name = 'tried' ORDER BY id")
-            return [json.dumps(json.loads(d)["point"]) for (d,) in rows]
+            details = [json.loads(d) for (d,) in rows]
+            return [json.dumps([d["number"], d["point"]]) for d in details]  # design, setting
         except sqlite3.OperationalError:  # not there yet
             return []
 

@@ -151,8 +151,13 @@ class _Search:
 
     def run(self) -> bool:
         """Whether the search came to its own end, not to the deadline."""
-        alternatives = range(1, len(self.tuner.designs))
-        if alternatives and not self.race([(number, Point()) for number in alternatives]):
+        alternatives = [(number, Point()) for number in range(1, len(self.tuner.designs))]
+        for number, point in alternatives:
+            ratio = self.tuner.known.get(_key(number, point), math.inf)
+            if ratio < self.tuner.best.ratio * (1 - MIN_GAIN):
+                self.take(number, point, ratio, None)
+        untried = [e for e in alternatives if _key(*e) not in self.tuner.known]
+        if untried and not self.race(untried):
             return False
         number = self.tuner.best.number
         space = tuning_space(self.tuner.designs[number], self.impl_type, self.start)
