@@ -115,10 +115,11 @@ class _KernelPrinter(CopyWriter, VectorWriter):
         half of that)."""
         vectors = [s for s in self._walk() if isinstance(s, VectorOp)]
         meeting = {"vreduce_op", "vscan_op", "matmul_op"}
-        moved = [p.dtype for p in self.kernel.params if p.dtype is not None]
-        widest = max(map(itemsize, moved), default=4)
+        typed = [p for p in self.kernel.params if p.dtype is not None]
         if any(s.family in meeting for s in vectors):
-            return min(32, 64 // widest)
+            read = max((itemsize(p.dtype or "") for p in typed if not p.output), default=4)
+            return min(32, 64 // read)
+        widest = max((itemsize(p.dtype or "") for p in typed), default=4)
         if any(s.op in COSTLY for s in vectors):
             return 16
         return max(4, 16 // widest)

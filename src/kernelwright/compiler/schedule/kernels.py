@@ -21,7 +21,7 @@ from kernelwright.compiler.schedule.scans import ScanEmitter
 from kernelwright.compiler.schedule.space import LoopDim, Space
 from kernelwright.compiler.schedule.stream import StreamEmitter
 from kernelwright.compiler.schedule.symbols import Symbol, product
-from kernelwright.compiler.schedule.tile_shapes import tile_extents
+from kernelwright.compiler.schedule.tile_shapes import narrowness, tile_extents
 from kernelwright.compiler.schedule.tiles import TileDim, TileWriter
 
 CORE = aul.CoreIdx()
@@ -211,8 +211,10 @@ class RegionEmitter:
         dims = self.space.dims
         blocks: list[tuple[LoopDim, Symbol | None]] = [(d, None) for d in dims]
         if len(dims) == 1:
-            default = block_for(dims[0].size.value, self.machine.flat, self.machine.cores)
-            block = self.tunable("BLOCK", default, choices_around(self.machine.flat))
+            flat = self.machine.flat
+            flat *= 1 if self.machine.serial_rows else narrowness(self.space)
+            default = block_for(dims[0].size.value, flat, self.machine.cores)
+            block = self.tunable("BLOCK", default, choices_around(flat))
             blocks[0] = (dims[0], block)
         elif dims and not self.machine.serial_rows:
             blocks = self.tile_blocks()

@@ -7,7 +7,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 
-from kernelwright.compiler.schedule.picked import picked_elements
+from kernelwright.compiler.schedule.picked import picked_elements, sunk_lookup
 from kernelwright.compiler.schedule.scattered import lowered
 from kernelwright.compiler.schedule.selection import few_largest
 from kernelwright.compiler.schedule.short import short_reductions
@@ -101,7 +101,7 @@ def normalize(graph: Graph, fixed: bool = True, cores: bool = True) -> Graph:
     graph = rebuild(graph, lowered(cores))
     graph = rebuild(graph, fold_constants)
     if fixed:
-        graph = rebuild(graph, picked_elements)
+        graph = rebuild(rebuild(graph, picked_elements), sunk_lookup)
         graph = with_tables(graph)
         if cores:
             graph = rebuild(graph, short_reductions(graph))

@@ -8,8 +8,9 @@ of which one element a row is read (``lookup``).
 
 from __future__ import annotations
 
-from kernelwright.graph.core import Builder, Node
+from kernelwright.graph.core import DTYPES, Builder, Node
 from kernelwright.graph.ops import op_definition
+from kernelwright.graph.ops.lookup import outside
 
 SHORTEST = 256  # a shorter row is as cheaply summed, where it is read anyway
 MOST_OPS = 64
@@ -34,9 +35,7 @@ def picked_elements(builder: Builder, node: Node) -> Node | None:
         found = _Picker(builder, labels, axis - len(chosen.shape)).at(chosen.inputs[1])
     except _NotPicked:
         return None
-    low = builder.ge(labels, builder.constant(0, labels.dtype))
-    high = builder.lt(labels, builder.constant(chosen.shape[axis], labels.dtype))
-    value = builder.where(builder.logical_and(low, high), found, chosen.inputs[2])
+    value = _where_inside(builder, labels, chosen.shape[axis], found, chosen.inputs[2])
     line = tuple(1 if a == axis else n for a, n in enumerate(chosen.shape))
     if value.shape != line:
         value = builder.make("expand", [value], shape=line)
@@ -45,6 +44,41 @@ def picked_elements(builder: Builder, node: Node) -> Node | None:
     return (
         value if value.shape == node.shape else builder.make("reshape", [value], shape=node.shape)
     )
+
+
+def sunk_lookup(builder: Builder, node: Node) -> Node | None:
+    """A lookup of what is computed element by element, made of lookups of what it is made of: the
+    whole need not be stored for a few of its elements. None for other nodes."""
+    if node.op != "lookup" or len(node.inputs) != 2:
+        return None
+    x, index = node.inputs
+    follows = list(node.attrs["follows"])
+    if op_definition(x.op).kind != "elementwise":
+        return None
+    if [f for f in follows if f >= 0] != list(range(len(node.shape))):
+        return None
+    axis = follows.index(-1)
+    column = (*index.shape[:axis], 1, *index.shape[axis:])
+    labels = builder.make("reshape", [index], shape=column)
+    try:
+        found = _Picker(builder, labels, axis - len(x.shape)).at(x)
+    except _NotPicked:
+        return None
+    fill = node.attrs.get("fill")
+    value = _where_inside(
+        builder, labels, x.shape[axis], found,
+        builder.constant(outside(DTYPES[x.dtype]) if fill is None else fill, x.dtype),
+    )  # fmt: skip
+    line = (*node.shape[:axis], 1, *node.shape[axis:])
+    if value.shape != line:
+        value = builder.make("expand", [value], shape=line)
+    return builder.make("reshape", [value], shape=node.shape)
+
+
+def _where_inside(builder: Builder, labels: Node, extent: int, value: Node, other: Node) -> Node:
+    low = builder.ge(labels, builder.constant(0, labels.dtype))
+    high = builder.lt(labels, builder.constant(extent, labels.dtype))
+    return builder.where(builder.logical_and(low, high), value, other)
 
 
 def _is_zero(node: Node) -> bool:

@@ -10,6 +10,7 @@ from math import prod
 
 from kernelwright.compiler.schedule.machine import Machine
 from kernelwright.compiler.schedule.space import Space, Strides
+from kernelwright.graph.core import DTYPES
 
 RUN = 32  # elements side by side that an access should have: a cache line of float32
 SMALL = 8  # a tensor of an eighth of the elements is read again and again from the caches
@@ -65,8 +66,16 @@ def tile_area(space: Space, machine: Machine) -> int:
     them for all cores."""
     total = prod(d.size.value for d in space.dims)
     each = min(machine.held // max(1, len(space.loads)), total // machine.cores)
-    area = max(LEAST, min(machine.area, each))
+    area = max(LEAST, min(machine.area * narrowness(space), each))
     return 1 << (area.bit_length() - 1)
+
+
+def narrowness(space: Space) -> int:
+    """How many times as many elements as of float32 a tile may have for the same bytes."""
+    loaded = [v.view.buffer.dtype for v in space.values if v.view is not None]
+    stored = [root.node.dtype for root in space.region.roots]
+    widest = max((DTYPES[d].itemsize for d in [*loaded, *stored]), default=4)
+    return max(1, 4 // widest)
 
 
 def reach(space: Space, strides: Strides) -> int:
