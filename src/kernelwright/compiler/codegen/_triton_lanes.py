@@ -71,13 +71,14 @@ class _Access:
     """One copy of a largest tile. ``order``: positions among the tile's longer dimensions, fastest
     in memory first; ``bytes_each``: of an element; ``step``: elements from one to the next along
     the fastest; ``vector``: how many elements one access of a thread can take; ``plain``: whether
-    Triton sees that neighbours are neighbours in memory."""
+    Triton sees that neighbours are neighbours in memory; ``run``: elements along the fastest."""
 
     order: tuple[int, ...]
     bytes_each: int
     step: int
     vector: int
     plain: bool
+    run: int
 
     def cost(self, width: int) -> float:
         """Turns and instructions of a warp, for one element a thread."""
@@ -89,7 +90,8 @@ class _Access:
     def hint(self, narrow: bool, when: str) -> Hint | None:
         """``narrow``: one element a thread. None: Triton sees all that there is to know."""
         rank = len(self.order)
-        if not narrow and (rank == 1 or (rank == 2 and self.plain)):
+        fills = self.run >= _LANES * _VECTOR_BYTES // self.bytes_each
+        if not narrow and (rank == 1 or (self.plain and (rank == 2 or fills))):
             return None
         runs = [1] * rank
         for place, position in enumerate(self.order):
@@ -131,6 +133,8 @@ def _narrow(
 ) -> tuple[bool, str]:
     """Whether threads should hold one element each of these accesses, and for which sizes."""
     widest = max(max(1, _VECTOR_BYTES // a.bytes_each) for a in found.values())
+    if widest > _VECTOR_BYTES // 4:  # single lanes of less than a word
+        return False, ""
 
     def alone(aligned: Sequence[str]) -> bool:
         now = dict(_accesses(kernel, scope, tiles, frozenset(aligned)))
@@ -215,7 +219,9 @@ def _access(
         rest = [w for d, w in widths.items() if d != first]
         vector = math.gcd(align, *rest, max(1, _VECTOR_BYTES // size))
     places = tuple(long.index(d) for d in order)
-    return _Access(places, size, 1 if first in looked_up else steps[first], vector, plain)
+    return _Access(
+        places, size, 1 if first in looked_up else steps[first], vector, plain, extents[first]
+    )
 
 
 def _looked_up(

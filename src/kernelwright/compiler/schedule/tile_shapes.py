@@ -65,7 +65,8 @@ def tile_area(space: Space, machine: Machine) -> int:
     """Elements of a tile: fewer where it is made of many tensors, or where there are not enough of
     them for all cores."""
     total = prod(d.size.value for d in space.dims)
-    each = min(machine.held // max(1, len(space.loads)), total // machine.cores)
+    loads = sum(reach(space, s) * SMALL >= total for s in space.loads.values())
+    each = min(machine.held // max(1, loads), total // machine.cores)
     area = max(LEAST, min(machine.area * narrowness(space), each))
     return 1 << (area.bit_length() - 1)
 
