@@ -21,6 +21,7 @@ from kernelwright.graph.core import DTYPES, Node, is_float
 
 CONVERTERS: dict[str, Converter] = {}
 aten = recorder(CONVERTERS)
+LONGEST = 1 << 16  # of an axis whose places are listed
 _UPDATES = {
     "add": "add",
     "sum": "add",
@@ -254,19 +255,28 @@ def as_strided_scatter(
     stride: Sequence[int],
     storage_offset: int | None = None,
 ) -> Node:
-    """Every n-th element of the flat tensor, such as a diagonal."""
-    if len(size) != 1 or stride[0] < 1 or not x.type.size:
-        raise NotConvertible("places on a grid")
-    first = storage_offset or 0
-    places = range(first, first + (size[0] - 1) * stride[0] + 1, stride[0])
-    flat = c.reshape(x, (x.type.size,))
-    return c.reshape(_every(c, flat, src, 0, places), x.shape)
+    """A number on a diagonal of a matrix, as fill_diagonal_ puts it."""
+    number, first = src, storage_offset or 0
+    while number.op in ("expand", "reshape"):
+        number = number.inputs[0]
+    matrix = len(x.shape) == 2 and len(size) == 1 and number.type.size == 1
+    if not matrix or list(stride) != [x.shape[1] + 1] or first >= x.shape[1]:
+        raise NotConvertible("no number on a diagonal")
+    rows, columns = x.shape
+    if size[0] != min(rows, columns - first):
+        raise NotConvertible("a part of a diagonal")
+    row = c.make("iota", shape=(rows, 1), axis=0, dtype="int32")
+    column = c.make("iota", shape=(1, columns), axis=1, dtype="int32")
+    hit = c.make("eq", column, c.make("add", row, c.cast(first, "int32")))
+    return c.make("where", hit, c.cast(c.reshape(number, ()), x.dtype), x)
 
 
 def _every(c: Context, x: Node, src: Node, axis: int, places: range) -> Node:
     """``x`` with ``src`` at these places of one axis."""
     if not len(places) or not x.type.size:
         return x
+    if axis == len(x.shape) - 1 or x.shape[axis] > LONGEST:
+        raise NotConvertible("elements apart, one by one")
     which = np.full(x.shape[axis], -1)
     which[list(places)] = np.arange(len(places))
     line = [1] * len(x.shape)

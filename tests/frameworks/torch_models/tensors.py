@@ -37,7 +37,7 @@ _ROWS = {
     "embedding_bags": ("i, w", "F.embedding_bag(i, w), F.embedding_bag(i, w, mode='sum', per_sample_weights=w[:3, :5]), F.embedding_bag(i, w, mode='max')", "torch.randint(0, 12, (3, 5)), torch.randn(12, 8)"),
     "sorted_places": ("x", "torch.searchsorted(torch.tensor([-1.0, 0.0, 0.5, 2.0]), x, right=True), torch.bucketize(x, torch.linspace(-1, 1, 5), out_int32=True)", X),
     "scatter_reductions": ("x, i, s", "x.scatter_reduce(1, i, s, reduce='mean'), x.scatter_reduce(1, i, s, reduce='amin', include_self=False), x.scatter_reduce(0, i[:2] % 4, s, reduce='sum', include_self=False), x.index_reduce(0, i[:, 0] % 4, x, 'prod')", f"{X}, torch.arange(36).view(4, 9) * 5 % 7, torch.randn(4, 9)"),
-    "known_places": ("x", "y = x.clone()\ny.fill_diagonal_(0)\nz = x.clone()\nz[:, 1::3] = 2.0\ny, z, torch.diagonal_scatter(x, x[:, 0], 0), torch.diagonal_scatter(x, x[:3, 0], -1)", X),
+    "known_places": ("x", "y = x.clone()\ny.fill_diagonal_(0)\nz = x.clone()\nz[1::2] = 2.0\ny, z, torch.diagonal_scatter(x, x[:, 0], 0), torch.diagonal_scatter(x, x[:3, 0], -1)", X),
     "mask_assign": ("x", "y = x.clone()\ny[y < 0] = 0\ny[:, -1] = 1\ny", X),
     "masked_forms": ("x, m", "x.masked_fill(m, 0.0), torch.where(m, x, -x), x * ~m, x.masked_fill(~m, float('-inf')).softmax(-1)", f"{X}, torch.arange(48).view(4, 12) % 3 > 0"),
     "one_hot_argmax": ("x", "F.one_hot(x.argmax(1), 12).float(), F.one_hot(x.argmax(1), num_classes=12)", X),
