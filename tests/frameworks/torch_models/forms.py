@@ -236,8 +236,6 @@ REFUSED = {
     "value_loop": (model("x", "while x.abs().max() > 0.5:\n    x = x / 2\nx", X), "values of tensors"),
     "item_size": (model("x, n", "x[: int(n)]", f"{X}, torch.tensor(3)"), "depend"),
     "rrelu_train": (model("x", "F.rrelu(x, training=True)", X), "random"),
-    "cumulative_batch_norm": (model("x", "self.n(x)", X, "self.n = nn.BatchNorm1d(12, momentum=None)"), "values of tensors"),
-    "checked_values": (model("x, y, v", "F.gaussian_nll_loss(x, y, v)", f"{X}, {X}, {X}.abs()"), "values of tensors"),
     "bincount": (model("i", "torch.bincount(i)", "torch.tensor([0, 1, 1, 5])"), "depends"),
     "local_response": (model("x", "self.n(x)", "torch.randn(2, 6, 4, 4)", "self.n = nn.CrossMapLRN2d(3)"), "functional"),
     "tolist": (model("x", "torch.tensor(x.tolist()) * 2", X), "values of tensors"),
