@@ -49,9 +49,17 @@ def gathered(b: Builder, x: Node, labels: Node) -> Node:
     return b.make("lookup", [logs, labels], shape=labels.shape, follows=follows, fill=0)
 
 
+def gathered_in_a_column(b: Builder, x: Node, labels: Node) -> Node:
+    column = tuple(1 if a == 1 else n for a, n in enumerate(x.shape))
+    index = b.make("reshape", [labels], shape=column)
+    follows = tuple(-1 if a == 1 else a for a in range(len(x.shape)))
+    logs = b.make("log_softmax", [x], axis=1)
+    return b.make("lookup", [logs, index], shape=column, follows=follows)
+
+
 @pytest.mark.parametrize("target", [CPU, GPU], ids=str)
 @pytest.mark.parametrize("shape", [(37, CLASSES), (3, CLASSES, 5)], ids=str)
-@pytest.mark.parametrize("body", [cross_entropy, scaled, weighted, gathered])
+@pytest.mark.parametrize("body", [cross_entropy, scaled, weighted, gathered, gathered_in_a_column])
 def test_the_chosen_element_is_looked_up(
     body: Body, shape: tuple[int, ...], target: Target
 ) -> None:
@@ -66,7 +74,7 @@ def test_the_chosen_element_is_looked_up(
         rng.standard_normal(shape).astype("float32"),
         rng.integers(0, CLASSES, labels.shape),
     ]
-    values[1].flat[:3] = [0, CLASSES - 1, -100]
+    values[1].flat[:3] = [0, CLASSES - 1, 5 if body is gathered_in_a_column else -100]
     truth = evaluate(g, values, {}, float64=True)
     found = interpret(made.program, [*values, *made.constants.values()])
     np.testing.assert_allclose(found[0], truth[0], rtol=3e-6, atol=3e-6)

@@ -55,11 +55,14 @@ def sunk_lookup(builder: Builder, node: Node) -> Node | None:
     follows = list(node.attrs["follows"])
     if op_definition(x.op).kind != "elementwise":
         return None
-    if [f for f in follows if f >= 0] != list(range(len(node.shape))):
+    kept = [f for f in follows if f >= 0]
+    others = [a for a in range(len(node.shape)) if a not in kept]
+    if kept != sorted(kept) or any(node.shape[a] != 1 for a in others):
         return None
     axis = follows.index(-1)
-    column = (*index.shape[:axis], 1, *index.shape[axis:])
-    labels = builder.make("reshape", [index], shape=column)
+    column = [index.shape[a] for a in kept]
+    column.insert(axis, 1)
+    labels = builder.make("reshape", [index], shape=tuple(column))
     try:
         found = _Picker(builder, labels, axis - len(x.shape)).at(x)
     except _NotPicked:
@@ -69,7 +72,7 @@ def sunk_lookup(builder: Builder, node: Node) -> Node | None:
         builder, labels, x.shape[axis], found,
         builder.constant(outside(DTYPES[x.dtype]) if fill is None else fill, x.dtype),
     )  # fmt: skip
-    line = (*node.shape[:axis], 1, *node.shape[axis:])
+    line = tuple(1 if a == axis else n for a, n in enumerate(x.shape))
     if value.shape != line:
         value = builder.make("expand", [value], shape=line)
     return builder.make("reshape", [value], shape=node.shape)
