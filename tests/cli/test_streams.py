@@ -56,7 +56,8 @@ def test_ctrl_c_ends_with_130_leaves_no_child_and_the_same_command_continues(
     os.killpg(child.pid, signal.SIGINT)  # as a terminal sends it: to all of them
     rest, out = child.stderr.read(), child.stdout.read()
     assert child.wait(30) == 130
-    assert out == ""
+    # Once a kernel is verified it is kept and named; its times are what is missing.
+    assert out == "" or ("PASSED" in out and "speedup" not in out)
     assert "the same command continues" in rest
     assert "Traceback" not in rest
     _, alive = psutil.wait_procs(children, timeout=10)
