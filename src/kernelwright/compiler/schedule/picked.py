@@ -8,6 +8,8 @@ of which one element a row is read (``lookup``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kernelwright.graph.core import DTYPES, Builder, Node
 from kernelwright.graph.ops import op_definition
 from kernelwright.graph.ops.lookup import outside
@@ -31,14 +33,10 @@ def picked_elements(builder: Builder, node: Node) -> Node | None:
     labels = _labels(chosen.inputs[0], len(chosen.shape), axis)
     if labels is None:
         return None
-    try:
-        found = _Picker(builder, labels, axis - len(chosen.shape)).at(chosen.inputs[1])
-    except _NotPicked:
+    values, zero = chosen.inputs[1:]
+    value = _picked(builder, values, labels, chosen.shape, axis, zero)
+    if value is None:
         return None
-    value = _where_inside(builder, labels, chosen.shape[axis], found, chosen.inputs[2])
-    line = tuple(1 if a == axis else n for a, n in enumerate(chosen.shape))
-    if value.shape != line:
-        value = builder.make("expand", [value], shape=line)
     if value.dtype != node.dtype:
         value = builder.make("cast", [value], dtype=node.dtype)
     return (
@@ -63,25 +61,26 @@ def sunk_lookup(builder: Builder, node: Node) -> Node | None:
     column = [index.shape[a] for a in kept]
     column.insert(axis, 1)
     labels = builder.make("reshape", [index], shape=tuple(column))
+    fill = node.attrs.get("fill")
+    other = builder.constant(outside(DTYPES[x.dtype]) if fill is None else fill, x.dtype)
+    value = _picked(builder, x, labels, x.shape, axis, other)
+    return None if value is None else builder.make("reshape", [value], shape=node.shape)
+
+
+def _picked(
+    builder: Builder, values: Node, labels: Node, shape: Sequence[int], axis: int, other: Node
+) -> Node | None:
+    """``values``, broadcast to ``shape``, at the labels along ``axis``, which stays with one
+    element; ``other`` where a label is no index. None where ``values`` are not elementwise."""
     try:
-        found = _Picker(builder, labels, axis - len(x.shape)).at(x)
+        found = _Picker(builder, labels, axis - len(shape)).at(values)
     except _NotPicked:
         return None
-    fill = node.attrs.get("fill")
-    value = _where_inside(
-        builder, labels, x.shape[axis], found,
-        builder.constant(outside(DTYPES[x.dtype]) if fill is None else fill, x.dtype),
-    )  # fmt: skip
-    line = tuple(1 if a == axis else n for a, n in enumerate(x.shape))
-    if value.shape != line:
-        value = builder.make("expand", [value], shape=line)
-    return builder.make("reshape", [value], shape=node.shape)
-
-
-def _where_inside(builder: Builder, labels: Node, extent: int, value: Node, other: Node) -> Node:
     low = builder.ge(labels, builder.constant(0, labels.dtype))
-    high = builder.lt(labels, builder.constant(extent, labels.dtype))
-    return builder.where(builder.logical_and(low, high), value, other)
+    high = builder.lt(labels, builder.constant(shape[axis], labels.dtype))
+    value = builder.where(builder.logical_and(low, high), found, other)
+    line = tuple(1 if a == axis else n for a, n in enumerate(shape))
+    return value if value.shape == line else builder.make("expand", [value], shape=line)
 
 
 def _is_zero(node: Node) -> bool:

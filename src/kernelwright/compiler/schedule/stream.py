@@ -7,6 +7,7 @@ where the work is split over cores, partial results meet in a workspace and a se
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kernelwright.aul import syntax as aul
@@ -30,6 +31,21 @@ if TYPE_CHECKING:
     from kernelwright.compiler.schedule.kernels import RegionEmitter
 
 CORE = aul.CoreIdx()
+
+
+@dataclass
+class Walk:
+    """A core's way over its elements. ``blocks``: the tile's extent along each LoopDim that it
+    holds; ``steps``: how many there are along each; ``outer``: the reduced dimension of which a
+    core has its ``share`` in ``split``; ``index`` and ``starts``: where the current step stands."""
+
+    blocks: dict[LoopDim, Symbol]
+    steps: dict[LoopDim, Symbol]
+    outer: LoopDim
+    split: Symbol
+    share: aul.IntExpr
+    index: dict[LoopDim, aul.IntExpr]
+    starts: dict[LoopDim, aul.IntExpr]
 
 
 class StreamEmitter:
@@ -106,30 +122,18 @@ class StreamEmitter:
                 starts[dim] = self.parent.named(body, f"s{number}", start)
             else:
                 index[dim] = self.parent.named(body, f"p{number}", where[dim])
-        self.fold(body, blocks, steps, outer, split, share, index, starts, places)
+        self.fold(body, Walk(blocks, steps, outer, split, share, index, starts), places)
 
     def shares(self, steps: int, places: int) -> int:
         """How many cores share the steps of each of ``places`` results."""
         pieces = self.machine.cores * (1 if self.space.dims[-1].reduced else self.machine.shares)
         return max(1, min(steps, -(-pieces // places)))
 
-    def fold(
-        self,
-        body: list[aul.Statement],
-        blocks: dict[LoopDim, Symbol],
-        steps: dict[LoopDim, Symbol],
-        outer: LoopDim,
-        split: Symbol,
-        share: aul.IntExpr,
-        index: dict[LoopDim, aul.IntExpr],
-        starts: dict[LoopDim, aul.IntExpr],
-        places: Symbol,
-    ) -> None:
+    def fold(self, body: list[aul.Statement], walk: Walk, places: Symbol) -> None:
         """The loops over the reduced steps, and what follows them."""
         inner: list[aul.Statement] = []
-        loops = self.loops(body, inner, blocks, steps, outer, split, share, index, starts)
-        tiled = self.tile_dims(blocks, starts)
-        writer = self.parent.writer(tiled, index)
+        loops = self.loops(body, inner, walk)
+        writer = self.parent.writer(self.tile_dims(walk), walk.index)
         writer.counter["k"] = 2 * len(self.folded)  # the loops are k0, k1, ...
         sums = self.accumulators(writer)
         body.extend(writer.body)
@@ -137,34 +141,29 @@ class StreamEmitter:
         self.accumulate_all(writer, sums)
         body.extend(nested(loops, inner + writer.body))
         writer.body, writer.tiles = [], {}
-        if split.literal:
+        if walk.split.literal:
             self.finish_alone(writer, sums)
             body.extend(writer.body)
             if self.after:
-                body.extend(self.read_again(writer, blocks, steps, outer, index, starts))
+                body.extend(self.read_again(writer, walk))
             self.parent.finish_kernel(self.parent.name, writer, body, places)
         else:
-            partials = self.store_partials(writer, sums, split, share)
+            partials = self.store_partials(writer, sums, walk.split, walk.share)
             body.extend(writer.body)
             name = self.parent.name + "_partial"
-            self.parent.finish_kernel(name, writer, body, places * split)
-            self.second_launch(partials, split)
+            self.parent.finish_kernel(name, writer, body, places * walk.split)
+            self.second_launch(partials, walk.split)
 
     def loops(
         self,
         body: list[aul.Statement],
         inner: list[aul.Statement],
-        blocks: dict[LoopDim, Symbol],
-        steps: dict[LoopDim, Symbol],
-        outer: LoopDim,
-        split: Symbol,
-        share: aul.IntExpr,
-        index: dict[LoopDim, aul.IntExpr],
-        starts: dict[LoopDim, aul.IntExpr],
+        walk: Walk,
         turn: int = 0,
     ) -> list[tuple[str, aul.IntExpr]]:
         """Variable and count of each loop, outermost first; what a step begins with goes to
-        ``inner``, where it stands to ``index`` and ``starts``. ``turn``: 1 for a second pass."""
+        ``inner``, where it stands to the walk. ``turn``: 1 for a second pass."""
+        blocks, steps, split = walk.blocks, walk.steps, walk.split
         loops: list[tuple[str, aul.IntExpr]] = []
         for position, dim in enumerate(self.folded):
             whole = dim in blocks and blocks[dim] == dim.size
@@ -174,42 +173,33 @@ class StreamEmitter:
             var = f"k{number}"
             step: aul.IntExpr = aul.Name(var)
             count: aul.IntExpr = steps[dim].expr
-            if dim is outer and not split.literal:
+            if dim is walk.outer and not split.literal:
                 chunk = self.parent.named(body, "chunk", steps[dim].cdiv(split).expr)
-                first = self.parent.named(body, "first", aul.Binary("*", share, chunk))
+                first = self.parent.named(body, "first", aul.Binary("*", walk.share, chunk))
                 left = aul.Binary("-", steps[dim].expr, first)
                 count = aul.Call("max", (aul.Int(0), aul.Call("min", (chunk, left))))
                 step = aul.Binary("+", first, step)
             loops.append((var, count))
             if dim in blocks:
                 start = aul.Binary("*", step, blocks[dim].expr)
-                starts[dim] = self.parent.named(inner, f"t{number}_start", start)
+                walk.starts[dim] = self.parent.named(inner, f"t{number}_start", start)
             else:
-                index[dim] = self.parent.named(inner, f"q{number}", step)
+                walk.index[dim] = self.parent.named(inner, f"q{number}", step)
         return loops
 
-    def tile_dims(
-        self, blocks: dict[LoopDim, Symbol], starts: dict[LoopDim, aul.IntExpr]
-    ) -> list[TileDim]:
+    def tile_dims(self, walk: Walk) -> list[TileDim]:
+        blocks = walk.blocks
         return [
-            TileDim(d, blocks[d], None if blocks[d] == d.size and d.reduced else starts.get(d))
+            TileDim(d, blocks[d], None if blocks[d] == d.size and d.reduced else walk.starts.get(d))
             for d in self.space.dims
             if d in blocks
         ]
 
-    def read_again(
-        self,
-        writer: TileWriter,
-        blocks: dict[LoopDim, Symbol],
-        steps: dict[LoopDim, Symbol],
-        outer: LoopDim,
-        index: dict[LoopDim, aul.IntExpr],
-        starts: dict[LoopDim, aul.IntExpr],
-    ) -> list[aul.Statement]:
+    def read_again(self, writer: TileWriter, walk: Walk) -> list[aul.Statement]:
         """The pass that stores what the finished reductions are for, element by element."""
         inner: list[aul.Statement] = []
-        loops = self.loops([], inner, blocks, steps, outer, Symbol.of(1), CORE, index, starts, 1)
-        writer.tiled, writer.index = self.tile_dims(blocks, starts), dict(index)
+        loops = self.loops([], inner, walk, turn=1)
+        writer.tiled, writer.index = self.tile_dims(walk), dict(walk.index)
         writer.body = []
         writer.tiles = {id(r): writer.tiles[id(r)] for r in self.reductions}
         self.parent.write_roots(writer, self.after)

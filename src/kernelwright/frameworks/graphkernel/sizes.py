@@ -13,6 +13,7 @@ from math import prod
 
 from kernelwright.frameworks.graphkernel import symbols
 from kernelwright.frameworks.graphkernel.info import Info, Tensor
+from kernelwright.graph.regroup import axis_groups
 
 
 class WrongSizes(ValueError):
@@ -113,26 +114,3 @@ def _completed(target: Sequence[int | None], count: int) -> tuple[int, ...] | No
     if unknown == 0 and rest == count:
         return tuple(n for n in target if n is not None)
     return None
-
-
-def axis_groups(before: Sequence[int], after: Sequence[int]) -> list[tuple[list[int], list[int]]]:
-    """The finest (axes before, axes after) of a reshape that hold the same elements."""
-    groups: list[tuple[list[int], list[int]]] = []
-    i = j = 0
-    while i < len(before) or j < len(after):
-        left: list[int] = []
-        right: list[int] = []
-        a = b = 1
-        while not (left or right) or a != b:
-            if (a <= b and i < len(before)) or j >= len(after):
-                a *= before[i]
-                left.append(i)
-                i += 1
-            else:
-                b *= after[j]
-                right.append(j)
-                j += 1
-        groups.append((left, right))
-    if groups and len(groups) > 1 and not groups[-1][0]:  # trailing axes of size 1
-        groups[-2][1].extend(groups.pop()[1])
-    return groups

@@ -19,6 +19,7 @@ from kernelwright.graph.ops._rules import (
     reduced_shape,
 )
 from kernelwright.graph.ops.call import leads_to_product
+from kernelwright.graph.regroup import axis_groups
 from kernelwright.graph.rules import FINITE, REASSOCIATION, Match, Rule, filled, p, reshape
 
 Result = Callable[[str], str]
@@ -132,34 +133,13 @@ def _of_transpose(builder: Builder, m: Match) -> Node | None:
     return reshape(builder, made, root.shape)
 
 
-def _groups(before: tuple[int, ...], after: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
-    """The finest (axes before, axes after) of a reshape that hold the same elements."""
-    groups: list[tuple[list[int], list[int]]] = []
-    i = j = 0
-    while i < len(before) or j < len(after):
-        left: list[int] = []
-        right: list[int] = []
-        a = b = 1
-        while not (left or right) or a != b:
-            if a <= b and i < len(before):
-                a *= before[i]
-                left.append(i)
-                i += 1
-            else:
-                b *= after[j]
-                right.append(j)
-                j += 1
-        groups.append((left, right))
-    return groups
-
-
 def _of_reshape(builder: Builder, m: Match) -> Node | None:
     """A reduction over axes that a reshape has made of whole other axes."""
     x, view, root = m["x"], m["inner"], m.root
     if not x.type.size:
         return None
     wanted, axes = set(root.attrs["axes"]), []
-    for before, after in _groups(x.shape, view.shape):
+    for before, after in axis_groups(x.shape, view.shape):
         large = {a for a in after if view.shape[a] > 1}
         if large & wanted and not large <= wanted:
             return None
