@@ -133,6 +133,14 @@ def axis_of(axis: int, rank: int) -> int:
     return axis % rank if rank else 0
 
 
+def sliced(x: Node, dim: int, start: int | None, end: int | None, step: int) -> tuple[int, range]:
+    """The axis of ``x[start:end:step]`` along ``dim``, and its places; an empty one stands at its
+    start."""
+    axis = axis_of(dim, len(x.shape))
+    first, last, step = slice(start, end, step).indices(x.shape[axis])
+    return axis, range(first, max(first, last), step)
+
+
 def axes_of(axes: int | Sequence[int] | None, rank: int) -> tuple[int, ...]:
     """Sorted non-negative axes; None and () mean all of them."""
     if axes is None or (isinstance(axes, Sequence) and not axes) or not rank:

@@ -15,6 +15,7 @@ from kernelwright.frameworks._torch_aten_context import (
     Number,
     axis_of,
     recorder,
+    sliced,
 )
 from kernelwright.frameworks._torch_aten_lookups import placed
 from kernelwright.graph.core import DTYPES, Node, is_float
@@ -238,12 +239,10 @@ def slice_scatter(
     step: int = 1,
 ) -> Node:
     """What ``x[start:end] = src`` leaves, once export has made it functional."""
-    axis = axis_of(dim, len(x.shape))
-    first, last, step = slice(start, end, step).indices(x.shape[axis])
-    last = max(first, last)
+    axis, places = sliced(x, dim, start, end, step)
     if step == 1:
-        return _overwritten(c, x, src, axis, first, last)
-    return _every(c, x, src, axis, range(first, last, step))
+        return _overwritten(c, x, src, axis, places.start, places.stop)
+    return _every(c, x, src, axis, places)
 
 
 @aten("as_strided_scatter")

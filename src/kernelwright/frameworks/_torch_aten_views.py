@@ -12,6 +12,7 @@ from kernelwright.frameworks._torch_aten_context import (
     Number,
     axis_of,
     recorder,
+    sliced,
     words,
 )
 from kernelwright.frameworks._torch_aten_lookups import padded_from_itself
@@ -99,9 +100,8 @@ def slice_(
     end: int | None = None,
     step: int = 1,
 ) -> Node:
-    axis = axis_of(dim, len(x.shape))
-    first, last, step = slice(start, end, step).indices(x.shape[axis])
-    return c.slice(x, axis, first, max(first, last), step)
+    axis, places = sliced(x, dim, start, end, step)
+    return c.slice(x, axis, places.start, places.stop, step)
 
 
 @aten("narrow", "narrow_copy")
