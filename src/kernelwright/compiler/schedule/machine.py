@@ -50,8 +50,8 @@ def machine(target: Target, threads: int) -> Machine:
 
 def variants(target: Target, threads: int) -> list[Machine]:
     """Other beliefs about the same target, for designs to compare: rows four times as long held on
-    chip, a quarter of that, work split from a quarter of the rows on, and reductions over different
-    dimensions each in a pass of its own."""
+    chip, a quarter of that, work split from a quarter of the rows on, reductions over different
+    dimensions each in a pass of its own, and no row read twice by one core."""
     usual = machine(target, threads)
     return [
         replace(usual, resident=usual.resident * 4),
