@@ -7,18 +7,16 @@ what the stage before it had written.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from kernelwright.compiler.stages import llvm
 from kernelwright.compiler.stages.cxx import link_shared
 from kernelwright.compiler.stages.kernel_entry import entry_name, scheduled
+from kernelwright.compiler.stages.metadata import Effects, LaunchShape, metadata
 from kernelwright.compiler.stages.mlir_pipeline import LOWERING
 from kernelwright.compiler.stages.mlir_provider import provider
 from kernelwright.errors import UnsupportedError, UsageError
@@ -98,22 +96,12 @@ def _link(job: Job) -> bytes:
 
 def _describe(job: Job) -> bytes:
     info = job.info
-    said: dict[str, Any] = {
-        "kernelName": entry_name(info.name),
-        "threadNumber": job.threads,
-        "dynamic": False,
-        "is_dynamic": False,
-        "sha256": hashlib.sha256(job.contents[".so"]).hexdigest(),
-        "process": info.process,
-        "targetInfo": {"backend": job.target.backend, "arch": job.target.arch},
-        "inputShapes": [list(t.shape) for t in info.inputs],
-        "outputShapes": [list(t.shape) for t in info.outputs],
-        "inputTypes": [t.dtype for t in info.inputs],
-        "outputTypes": [t.dtype for t in info.outputs],
-        "fakeOutputs": [i for i, fake in enumerate(_fakes(info)) if fake],
-        "writtenInputs": build(info, [t.shape for t in info.inputs]).graph.writes,
-    }
-    return (json.dumps(said, indent=4) + "\n").encode()
+    fake = [i for i, is_fake in enumerate(_fakes(info)) if is_fake]
+    writes = build(info, [t.shape for t in info.inputs]).graph.writes
+    return metadata(
+        info, entry_name(info.name), job.target, job.contents[".so"],
+        LaunchShape(grid=(job.threads, 1, 1)), Effects(fake, writes),
+    )  # fmt: skip
 
 
 STAGES = (
