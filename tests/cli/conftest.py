@@ -40,7 +40,7 @@ def kw(tmp_path: Path) -> Run:
             "COLUMNS": "160",
         }
         done = subprocess.run(
-            [sys.executable, "-m", "kernelwright.cli.main", *map(str, arguments)],
+            [sys.executable, "-m", "kernelwright", *map(str, arguments)],
             cwd=tmp_path,
             env=env,
             capture_output=True,

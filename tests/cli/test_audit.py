@@ -106,7 +106,7 @@ def test_an_interruption_ends_it_cleanly(tmp_path: Path) -> None:
     body = f"        open({str(flag)!r}, 'w').close()\n        while True: pass\n        return x"
     path.write_text(TASK.format(result="x").replace("        return x", body))
     process = subprocess.Popen(
-        [sys.executable, "-m", "kernelwright.cli.main", "audit", str(path)],
+        [sys.executable, "-m", "kernelwright", "audit", str(path)],
         env={**os.environ, "KERNELWRIGHT_STATE_DIR": str(tmp_path / "state")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

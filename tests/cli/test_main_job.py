@@ -139,7 +139,7 @@ def test_kill_9_leaves_a_record_that_the_same_command_continues(
     ]
     env = {**os.environ, "KERNELWRIGHT_STATE_DIR": str(tmp_path / "state")}
     child = subprocess.Popen(
-        [sys.executable, "-m", "kernelwright.cli.main", *arguments],
+        [sys.executable, "-m", "kernelwright", *arguments],
         cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert child.stderr is not None

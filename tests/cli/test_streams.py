@@ -13,13 +13,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+import kernelwright
 from kernelwright.cli.main import result_folders
 
 from .conftest import Run
 
 
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "kernelwright.cli.main", *map(str, arguments)]
+    return [sys.executable, "-m", "kernelwright", *map(str, arguments)]
 
 
 def environment(tmp_path: Path, **more: str) -> dict[str, str]:
@@ -209,3 +210,8 @@ def test_a_missing_extra_is_named_and_what_is_left_still_runs(
     assert done.returncode == code, done.stdout + done.stderr
     assert word in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_the_module_is_the_command_and_tells_its_version() -> None:
+    done = subprocess.run(command("--version"), capture_output=True, text=True, check=True)
+    assert done.stdout == f"kernelwright {kernelwright.__version__}\n"

@@ -47,7 +47,7 @@ def test_ctrl_c_while_tuning_keeps_the_best_and_the_same_command_continues(
                "full", "--budget", "600", "--baselines", "eager", "--out", str(out),
                "--json"]  # fmt: skip
     child = subprocess.Popen(
-        [sys.executable, "-m", "kernelwright.cli.main", *command],
+        [sys.executable, "-m", "kernelwright", *command],
         cwd=tmp_path, env={**os.environ, "KERNELWRIGHT_STATE_DIR": str(state)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+import kernelwright
 from kernelwright.cli import audit as audit_command
 from kernelwright.cli import compile as compile_command
 from kernelwright.cli import plan as plan_command
@@ -59,9 +60,18 @@ Reference = Annotated[
 ]
 
 
+def tell_version(wanted: bool) -> None:
+    if wanted:
+        print(f"kernelwright {kernelwright.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def common(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="log what happens")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=tell_version, is_eager=True, help="tell and exit")
+    ] = False,
 ) -> None:
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING,
@@ -259,7 +269,3 @@ def main() -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
-
-
-if __name__ == "__main__":
-    main()
