@@ -71,12 +71,12 @@ def compile_command(
             _print(result, print_after)
         return result
 
-    found = list(_infos(files))
+    found = list(info_files(files))
     folders: dict[Path, Path | None] = result_folders(found, out_dir)
     run_jobs(list(folders), job, as_json, table=compile_table, remarks=compile_remarks)
 
 
-def _infos(files: Sequence[Path]) -> list[Path]:
+def info_files(files: Sequence[Path]) -> list[Path]:
     """Folders stand for the info files in them."""
     found: list[Path] = []
     for path in files:

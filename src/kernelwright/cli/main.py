@@ -20,6 +20,7 @@ import kernelwright
 from kernelwright.cli import audit as audit_command
 from kernelwright.cli import compile as compile_command
 from kernelwright.cli import plan as plan_command
+from kernelwright.cli import run_kernel as run_command
 from kernelwright.cli.bench import bench
 from kernelwright.cli.ops import ops
 from kernelwright.cli.options import (
@@ -224,6 +225,7 @@ app.command(epilog=audit_command.EXIT_CODES)(audit_command.audit)
 app.command(epilog=plan_command.PLAN_EXIT_CODES)(plan_command.plan)
 app.command(epilog=EXIT_CODES)(plan_command.tune)
 app.command("compile", epilog=compile_command.COMPILE_EXIT_CODES)(compile_command.compile_command)
+app.command("run", epilog=EXIT_CODES)(run_command.run_command)
 app.command()(ops)
 
 
