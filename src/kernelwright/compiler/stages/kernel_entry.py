@@ -19,6 +19,7 @@ from kernelwright.compiler.codegen._plan import cpu_plan, host_vector_bytes
 from kernelwright.compiler.design import Design, returned, written
 from kernelwright.compiler.rewrite import optimize
 from kernelwright.compiler.schedule import design as schedule
+from kernelwright.compiler.schedule.products import native_products, pays
 from kernelwright.errors import UnsupportedError
 from kernelwright.graph.core import Builder, Graph, Node
 from kernelwright.graph.decompose import decompose
@@ -34,7 +35,7 @@ def scheduled(graph: Graph, fake: Sequence[bool], target: Target, threads: int) 
     plain = _without_library(decompose(inner))
     # Only the values are bound here, and none are known to be finite.
     better = optimize(plain, target, strict_ieee=True).graph
-    design = schedule(_without_library(better), target, threads=threads)
+    design = native_products(schedule(_without_library(better), target, threads=threads), threads)
     plan = cpu_plan(design, {}, host_vector_bytes(target))
     if any(isinstance(step, FrameworkCall) for step in plan.steps):
         raise UnsupportedError(f"{graph.name}: a library call is left, which K.so cannot make")
@@ -52,16 +53,17 @@ def _wanted(graph: Graph, fake: Sequence[bool]) -> Graph:
     )
 
 
-# ---- products as loops ---------------------------------------------------------------------------
+# ---- products as sums ----------------------------------------------------------------------------
 
 
 def _without_library(graph: Graph) -> Graph:
-    """Matrix products as sums of products, which the kernels' own loops compute."""
+    """Matrix products with a short side as sums of products; the others get blocks of their own
+    (``schedule.products``)."""
     made: dict[int, Node] = {}
     builder = Builder()
     for node in graph.nodes():
         operands = [made[n.id] for n in node.inputs]
-        if node.op == "matmul":
+        if node.op == "matmul" and not pays(*(n.shape for n in operands)):
             made[node.id] = _product(builder, *operands)
         elif all(a is b for a, b in zip(operands, node.inputs)):
             made[node.id] = node
