@@ -3,9 +3,9 @@
 ``target`` is the op's name as torch prints it ("aten.conv2d.default"). ``arguments`` is JSON-ready:
 {"args": [...], "kwargs": {...}}, where a tensor is {"input": i}, a dtype {"dtype": "float32"}, a
 memory format {"memory_format": "channels_last"}, a view {"view": [i, steps]} (see
-``graph.operand_view``), a layout {"layout": "strided"}, a device
-{"device": null} (that of the inputs), a float that JSON lacks {"float": "inf"} and a complex number
-{"complex": ["1.0", "-2.0"]}.
+``graph.operand_view``; steps under "result", beside "args", are taken on what comes out), a layout
+{"layout": "strided"}, a device {"device": null} (that of the inputs), a float that JSON lacks
+{"float": "inf"} and a complex number {"complex": ["1.0", "-2.0"]}.
 
 The target "torch.program" stands for several ops in a row, see ``_torch_islands``.
 """
@@ -152,7 +152,7 @@ def _run_step(step: Mapping[str, Any], tensors: Sequence[Any], made: Sequence[An
 
     args = [_walk(v, leaf) for v in step["args"]]
     kwargs = {k: _walk(v, leaf) for k, v in step["kwargs"].items()}
-    return _resolved(step["target"])(*args, **kwargs)
+    return taken(_resolved(step["target"])(*args, **kwargs), step.get("result", ()))
 
 
 def _resolved(target: str) -> Any:

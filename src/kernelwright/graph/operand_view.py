@@ -2,8 +2,9 @@
 matrix, a block of one, or a tensor under another shape as it stands.
 
 An operand is written as ``{"view": [i, steps]}``, where i is a tensor of the call and each step is
-["permute", axes] (the last two axes change places), ["slice", [[start, stop], ...]] or
-["reshape", shape], in the order in which they are taken.
+["permute", axes], ["slice", [[start, stop], ...]], ["reshape", shape], ["unsqueeze", axis] or
+["squeeze", axis], in the order in which they are taken. A product's own permutations exchange the
+last two axes; those of convolutions with the channels last (``schedule.convolutions``) are others.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def operand_view(node: Node, stored: Callable[[Node], bool]) -> tuple[Node, Step
     the tensor is the nearest such one, or the first that is no view that a product takes."""
     steps: Steps = []
     while not stored(node):
-        if node.op == "transpose" and _swaps_matrices(node):
+        if node.op == "transpose" and swaps_matrices(node.attrs["axes"]):
             steps.append(["permute", list(node.attrs["axes"])])
         elif node.op in ("slice", "window") and _is_block(node):
             ends = [[start, start + n] for start, n in zip(node.attrs["starts"], node.shape)]
@@ -40,8 +41,15 @@ def operand_view(node: Node, stored: Callable[[Node], bool]) -> tuple[Node, Step
 def taken(tensor: Any, steps: Sequence[Sequence[Any]]) -> Any:
     """An array of NumPy or torch through ``steps``."""
     for kind, payload in steps:
-        if kind == "permute":
+        if kind == "permute" and swaps_matrices(payload):
             tensor = tensor.swapaxes(-2, -1)
+        elif kind == "permute":
+            turn = tensor.permute if hasattr(tensor, "permute") else tensor.transpose
+            tensor = turn(tuple(payload))
+        elif kind == "unsqueeze":
+            tensor = tensor[(slice(None),) * payload + (None,)]
+        elif kind == "squeeze":
+            tensor = tensor.squeeze(payload)
         elif kind == "slice":
             tensor = tensor[tuple(slice(*ends) for ends in payload)]
         else:
@@ -51,13 +59,14 @@ def taken(tensor: Any, steps: Sequence[Sequence[Any]]) -> Any:
 
 def holds_sizes(steps: Sequence[Sequence[Any]]) -> bool:
     """Whether the steps are for one size of the tensor only."""
-    return any(kind != "permute" for kind, _ in steps)
+    return any(kind in ("slice", "reshape") for kind, _ in steps)
 
 
-def _swaps_matrices(node: Node) -> bool:
-    """Whether the batch axes stay where they are: the library copies what it cannot merge."""
-    axes = node.attrs["axes"]
-    return len(axes) >= 2 and tuple(axes[:-2]) == tuple(range(len(axes) - 2))
+def swaps_matrices(axes: Sequence[int]) -> bool:
+    """Whether only the last two axes change places: the library copies batch axes that it cannot
+    merge."""
+    rank = len(axes)
+    return rank >= 2 and tuple(axes) == (*range(rank - 2), rank - 1, rank - 2)
 
 
 def _is_block(node: Node) -> bool:

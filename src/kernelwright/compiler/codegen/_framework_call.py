@@ -8,6 +8,7 @@ from typing import Any
 
 from kernelwright.aul.syntax import FrameworkCall
 from kernelwright.errors import UnsupportedError
+from kernelwright.graph.operand_view import swaps_matrices
 
 # What NumPy calls them; the positional arguments are the same.
 _NUMPY_NAMES = {
@@ -38,7 +39,8 @@ def call_text(call: FrameworkCall, framework: str, device: str = '"cpu"') -> str
     texts += [f"{name}={_argument(a, call.src, device)}" for name, a in kwargs.items()]
     joined = ", ".join(texts)
     if framework == "torch":
-        return f"{_torch_target(call.op)}({joined})"
+        seen = [] if isinstance(given, list) else given.get("result", [])
+        return _view(f"{_torch_target(call.op)}({joined})", seen)
     if call.op in _NUMPY_NAMES:
         return f"np.{_NUMPY_NAMES[call.op]}({joined})"
     if call.op == _PAD:
@@ -123,10 +125,15 @@ def _argument(value: Any, names: tuple[str, ...], device: str) -> str:
 
 
 def _view(name: str, steps: list[Any]) -> str:
-    """A tensor seen through ``graph.operand_view``'s steps, in words that torch and NumPy share."""
+    """A tensor seen through ``graph.operand_view``'s steps, in words that torch and NumPy share
+    where both can make the call."""
     for kind, payload in steps:
-        if kind == "permute":
+        if kind == "permute" and swaps_matrices(payload):
             name = f"{name}.swapaxes(-2, -1)"
+        elif kind == "permute":
+            name = f"{name}.permute({', '.join(map(str, payload))})"
+        elif kind in ("unsqueeze", "squeeze"):
+            name = f"{name}.{kind}({payload})"
         elif kind == "slice":
             name = f"{name}[{', '.join(f'{a}:{b}' for a, b in payload)}]"
         elif kind == "reshape":

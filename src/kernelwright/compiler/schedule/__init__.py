@@ -15,6 +15,7 @@ import numpy as np
 
 from kernelwright.aul import syntax as aul
 from kernelwright.compiler.design import Binding, Design, OutputSpec
+from kernelwright.compiler.schedule.convolutions import channels_last
 from kernelwright.compiler.schedule.cost import rates, started
 from kernelwright.compiler.schedule.kernels import RegionEmitter
 from kernelwright.compiler.schedule.machine import Machine, machine, variants
@@ -29,6 +30,7 @@ from kernelwright.compiler.schedule.plan import (
 from kernelwright.compiler.schedule.symbols import SizeTable
 from kernelwright.compiler.schedule.tiles import OWN_NAMES
 from kernelwright.graph.core import Graph, Node
+from kernelwright.graph.decompose import decompose
 from kernelwright.schema import Target
 
 StateEntry = tuple[str, tuple[int, ...], str, str]
@@ -97,6 +99,8 @@ def _normal(
 ) -> Graph:
     """``graph`` as the planner reads it on ``target``; for all sizes where some are declared."""
     declared = any(isinstance(n, tuple) for shape in (reduced or {}).values() for n in shape)
+    if target.backend == "cuda":
+        graph = channels_last(decompose(graph))
     return normalize(graph, fixed=not declared, cores=target.backend == "cpu")
 
 

@@ -18,10 +18,10 @@ from kernelwright.compiler.schedule.dual import DualEmitter
 from kernelwright.compiler.schedule.machine import Machine
 from kernelwright.compiler.schedule.region import Region
 from kernelwright.compiler.schedule.scans import ScanEmitter
-from kernelwright.compiler.schedule.space import LoopDim, Space
+from kernelwright.compiler.schedule.space import LoopDim, Space, Strides
 from kernelwright.compiler.schedule.stream import StreamEmitter
 from kernelwright.compiler.schedule.symbols import Symbol, product
-from kernelwright.compiler.schedule.tile_shapes import narrowness, tile_extents
+from kernelwright.compiler.schedule.tile_shapes import SMALL, narrowness, reach, tile_extents
 from kernelwright.compiler.schedule.tiles import TileDim, TileWriter
 
 CORE = aul.CoreIdx()
@@ -295,7 +295,7 @@ class RegionEmitter:
             (d, room.get(d, d.size) if d.reduced else None) for d in dims
         ]
         between = [d for d in dims[first_reduced:last_reduced] if not d.reduced]
-        if between and not self.machine.serial_rows:
+        if not self.machine.serial_rows and (between or self.strays()):
             blocks = self.tile_blocks()
         elif last_reduced < len(dims) - 1:
             budget = max(16, self.machine.resident // 2 // row)
@@ -317,6 +317,27 @@ class RegionEmitter:
         for dim, most in room.items():
             self.out.limits.append((dim.size.expr, most.value))
         self.tiles_kernel(self.name, blocks, serial=self.machine.serial_rows, held=room)
+
+    def strays(self) -> bool:
+        """Whether a large tensor lies along a dimension that is neither reduced nor next to what
+        is: a tile of a few rows would have single elements of its memory."""
+        dims = self.space.dims
+        last = max(i for i, d in enumerate(dims) if d.reduced)
+        tiled = dims[-1] if last < len(dims) - 1 else dims[max(0, last - 1)]
+        total = product(d.size for d in dims).value
+        for strides in [*self.space.loads.values(), *self.space.stores]:
+            if SMALL * reach(self.space, strides) < total:
+                continue
+            along = [d for d in dims if d.size.value > 1 and self.beside(strides, d)]
+            if along and not along[0].reduced and along[0] != tiled:
+                return True
+        return False
+
+    @staticmethod
+    def beside(strides: Strides, dim: LoopDim) -> bool:
+        """Whether a dimension's elements lie side by side."""
+        step = strides.get(dim.atoms[-1])
+        return step is not None and step.value == 1
 
     def narrow(self, row: int) -> bool:
         """Whether rows fill no vector, and a vector had better go across them."""
