@@ -46,7 +46,7 @@ class PrintedKernel:
     integers that it takes; ``padded``: padded sizes that it takes (name -> size); ``tiles``: the
     padded shapes of its tiles, as texts; ``least``: smallest padded size. ``each``: how many
     elements of its largest tile a thread should hold; ``columns``: the padded extents, as texts, of
-    last dimensions that a reduction over an earlier one leaves."""
+    last dimensions that a reduction over an earlier one leaves for good."""
 
     text: str
     params: tuple[Param, ...]
@@ -126,8 +126,10 @@ class _KernelPrinter(CopyWriter, VectorWriter):
 
     def columns(self) -> tuple[str, ...]:
         found: dict[str, None] = {}
-        for s in self._walk():
-            if isinstance(s, VectorOp) and s.family == "vreduce_op":
+        folds = [s for s in self._walk() if isinstance(s, VectorOp) and s.family == "vreduce_op"]
+        again = {s.srcs[0].name for s in folds}
+        for s in folds:
+            if s.dst.name not in again:  # else no columns are left in the end
                 tile, axis = self.tiles[s.srcs[0].name], s.attr("axis")
                 if axis in tile.kept and axis != tile.kept[-1]:
                     found[tile.padded[-1]] = None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from kernelwright.aul.syntax import Call, Int, IntExpr, Place, VectorOp
+from kernelwright.aul.syntax import Binary, Call, Int, IntExpr, Place, VectorOp
 from kernelwright.compiler.codegen import _triton_ops as ops
 from kernelwright.compiler.codegen._triton_tiles import TileType, TileWriter
 from kernelwright.errors import UnsupportedError
@@ -135,16 +136,29 @@ class VectorWriter(TileWriter):
         None when every element counts."""
         dim, padded = source.dims[source.kept[position]], source.padded[position]
         if valid is not None:
+            when = ""
             if isinstance(valid, Call) and valid.function == "min" and dim in valid.args:
                 others = [a for a in valid.args if a != dim]
                 if len(others) == 1 and not self._may_pad(source, position):
                     valid = others[0]  # the lanes end at the tile's size anyway
+                    always = self._always_whole(dim, valid)
+                    if always == "True":
+                        return None
+                    when = f"not ({always})" if always else ""
+                    when = re.sub(r"^not \((.* % .*) == 0\)$", r"\1 != 0", when)
             text = self.scope.text(valid)
-            return f"{lane} < {text}", ""
+            return f"{lane} < {text}", when
         if not self._may_pad(source, position):
             return None
         size = self.scope.text(dim)
         return f"{lane} < {size}", "" if self._fixed(dim) else f"{size} != {padded}"
+
+    def _always_whole(self, dim: IntExpr, left: IntExpr) -> str | None:
+        """When a tile's ``dim`` elements all exist, of which ``left`` are left, as a compile-time
+        condition; None if that is not known."""
+        if not isinstance(left, Binary) or left.op != "-":
+            return None
+        return self.scope.always_within(Binary("+", left.right, dim), left.left)
 
     def _vscan_op(self, op: VectorOp) -> None:
         source, dst = self.tiles[op.srcs[0].name], self.tiles[op.dst.name]

@@ -83,6 +83,9 @@ class DualEmitter(StreamEmitter):
         enough = max(steps // LEAST_ROWS, self.machine.cores // 4 // places, 1)
         return min(wanted, enough, steps)
 
+    def uneven(self, steps: dict[LoopDim, Symbol], outer: LoopDim, places: int) -> bool:
+        return False  # what is held has no steps
+
     # ---- the walk ----------------------------------------------------------------------------
 
     def parts(self, sums: Sequence[TileRef]) -> list[tuple[BandFold, Sequence[TileRef]]]:

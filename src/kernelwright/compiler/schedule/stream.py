@@ -31,13 +31,17 @@ if TYPE_CHECKING:
     from kernelwright.compiler.schedule.kernels import RegionEmitter
 
 CORE = aul.CoreIdx()
+EVENLY = 0.9  # of the cores must have steps, or the shares are cut finer
+SMALLER = 3  # times more pieces, where there are several waves of them
+LEAST_STEPS = 16  # of such a piece: each has partial results
 
 
 @dataclass
 class Walk:
     """A core's way over its elements. ``blocks``: the tile's extent along each LoopDim that it
     holds; ``steps``: how many there are along each; ``outer``: the reduced dimension of which a
-    core has its ``share`` in ``split``; ``index`` and ``starts``: where the current step stands."""
+    core has its ``share`` in ``split``; ``index`` and ``starts``: where the current step stands.
+    ``joint``: the steps along all reduced dimensions are counted as one, and shared so."""
 
     blocks: dict[LoopDim, Symbol]
     steps: dict[LoopDim, Symbol]
@@ -46,6 +50,7 @@ class Walk:
     share: aul.IntExpr
     index: dict[LoopDim, aul.IntExpr]
     starts: dict[LoopDim, aul.IntExpr]
+    joint: bool = False
 
 
 class StreamEmitter:
@@ -90,9 +95,27 @@ class StreamEmitter:
                 room //= dim.size.value
             else:
                 default = block_for(dim.size.value, room, 1)
+                above = self.repeated_along(dim)
+                if above is not None:
+                    high = block_for(above.size.value, self.machine.rows // 2, 1)
+                    out[above] = self.parent.tunable("TM", high, (1, 2, 4, 8, 16))
+                    default = max(1, default // high)
                 out[dim] = self.parent.tunable("TK", default, choices_around(default))
                 break
         return out
+
+    def repeated_along(self, last: LoopDim) -> LoopDim | None:
+        """The next folded dimension, if there are operands along ``last`` that it repeats: a tile
+        that has some of it reads them that many times less. On a GPU they would come from the cache
+        that all cores share, which is no more than twice as fast as memory."""
+        outer = self.folded[: self.folded.index(last)]
+        if self.machine.serial_rows or self.after or not outer:
+            return None
+        repeated = any(
+            last.atoms[-1] in strides and outer[-1].atoms[0] not in strides
+            for strides in self.space.loads.values()
+        )
+        return outer[-1] if repeated else None
 
     def run(self) -> None:
         blocks = self.blocks()
@@ -100,6 +123,9 @@ class StreamEmitter:
         outer = next((d for d in self.folded if steps[d].value > 1), self.folded[0])
         places = product(steps[d] for d in self.kept)
         split_value = self.shares(steps[outer].value, places.value)
+        joint = self.uneven(steps, outer, places.value)
+        if joint:
+            split_value = self.shares(self.all_steps(steps).value, places.value)
         body: list[aul.Statement] = []
         if split_value > 1:
             split = self.parent.tunable("SPLIT", split_value, splits_around(split_value))
@@ -122,12 +148,31 @@ class StreamEmitter:
                 starts[dim] = self.parent.named(body, f"s{number}", start)
             else:
                 index[dim] = self.parent.named(body, f"p{number}", where[dim])
-        self.fold(body, Walk(blocks, steps, outer, split, share, index, starts), places)
+        self.fold(body, Walk(blocks, steps, outer, split, share, index, starts, joint), places)
 
     def shares(self, steps: int, places: int) -> int:
         """How many cores share the steps of each of ``places`` results."""
-        pieces = self.machine.cores * (1 if self.space.dims[-1].reduced else self.machine.shares)
+        pieces = self.machine.cores
+        if not self.space.dims[-1].reduced:
+            pieces *= self.machine.shares
+            if self.online.links and not self.machine.serial_rows:
+                # So much is held that a few more pieces than there is room for would wait alone.
+                pieces = max(pieces, min(SMALLER * pieces, steps * places // LEAST_STEPS))
         return max(1, min(steps, -(-pieces // places)))
+
+    def all_steps(self, steps: dict[LoopDim, Symbol]) -> Symbol:
+        return product(steps[d] for d in self.folded)
+
+    def uneven(self, steps: dict[LoopDim, Symbol], outer: LoopDim, places: int) -> bool:
+        """Whether shares of the outer dimension's steps alone would leave a good part of the cores
+        idle, where shares of all steps would not. A CPU keeps its nest of loops: vectors run along
+        the inner ones."""
+        if self.machine.serial_rows or steps[outer].value == self.all_steps(steps).value:
+            return False
+        wanted = self.shares(self.all_steps(steps).value, places)
+        chunk = -(-steps[outer].value // self.shares(steps[outer].value, places))
+        busy = steps[outer].value / chunk
+        return wanted > 1 and busy < EVENLY * wanted
 
     def fold(self, body: list[aul.Statement], walk: Walk, places: Symbol) -> None:
         """The loops over the reduced steps, and what follows them."""
@@ -163,6 +208,8 @@ class StreamEmitter:
     ) -> list[tuple[str, aul.IntExpr]]:
         """Variable and count of each loop, outermost first; what a step begins with goes to
         ``inner``, where it stands to the walk. ``turn``: 1 for a second pass."""
+        if walk.joint and not walk.split.literal:
+            return self.joint_loop(body, inner, walk)
         blocks, steps, split = walk.blocks, walk.steps, walk.split
         loops: list[tuple[str, aul.IntExpr]] = []
         for position, dim in enumerate(self.folded):
@@ -174,18 +221,43 @@ class StreamEmitter:
             step: aul.IntExpr = aul.Name(var)
             count: aul.IntExpr = steps[dim].expr
             if dim is walk.outer and not split.literal:
-                chunk = self.parent.named(body, "chunk", steps[dim].cdiv(split).expr)
-                first = self.parent.named(body, "first", aul.Binary("*", walk.share, chunk))
-                left = aul.Binary("-", steps[dim].expr, first)
-                count = aul.Call("max", (aul.Int(0), aul.Call("min", (chunk, left))))
-                step = aul.Binary("+", first, step)
+                step, count = self.share_of(body, walk, steps[dim], step)
             loops.append((var, count))
-            if dim in blocks:
-                start = aul.Binary("*", step, blocks[dim].expr)
-                walk.starts[dim] = self.parent.named(inner, f"t{number}_start", start)
-            else:
-                walk.index[dim] = self.parent.named(inner, f"q{number}", step)
+            self.stand(inner, walk, dim, number, step)
         return loops
+
+    def joint_loop(
+        self, body: list[aul.Statement], inner: list[aul.Statement], walk: Walk
+    ) -> list[tuple[str, aul.IntExpr]]:
+        """One loop over a core's share of the steps along all reduced dimensions."""
+        steps = walk.steps
+        parts = [(d, steps[d]) for d in self.folded if walk.blocks.get(d) != d.size]
+        total = product(count for _, count in parts)
+        step, count = self.share_of(body, walk, total, aul.Name("k0"))
+        where = self.parent.decode(self.parent.named(inner, "step", step), parts)
+        for number, (dim, _) in enumerate(parts):
+            self.stand(inner, walk, dim, number, where[dim])
+        return [("k0", count)]
+
+    def share_of(
+        self, body: list[aul.Statement], walk: Walk, steps: Symbol, step: aul.IntExpr
+    ) -> tuple[aul.IntExpr, aul.IntExpr]:
+        """A core's ``step`` as one of all ``steps``, and how many it has."""
+        chunk = self.parent.named(body, "chunk", steps.cdiv(walk.split).expr)
+        first = self.parent.named(body, "first", aul.Binary("*", walk.share, chunk))
+        left = aul.Binary("-", steps.expr, first)
+        count = aul.Call("max", (aul.Int(0), aul.Call("min", (chunk, left))))
+        return aul.Binary("+", first, step), count
+
+    def stand(
+        self, inner: list[aul.Statement], walk: Walk, dim: LoopDim, number: int, step: aul.IntExpr
+    ) -> None:
+        """Where the ``step`` along ``dim`` is."""
+        if dim in walk.blocks:
+            start = aul.Binary("*", step, walk.blocks[dim].expr)
+            walk.starts[dim] = self.parent.named(inner, f"t{number}_start", start)
+        else:
+            walk.index[dim] = self.parent.named(inner, f"q{number}", step)
 
     def tile_dims(self, walk: Walk) -> list[TileDim]:
         blocks = walk.blocks
@@ -253,7 +325,10 @@ class StreamEmitter:
         wanted = (True,) * len(writer.tiled)
         if ref.present != wanted:
             ref = writer.emit("vbroadcast_op", "", writer.new_tile("b", wanted, ref.dtype), ref)
-        for axis in reversed(range(len(writer.tiled))):
+        # On a GPU a thread holds rows of neighbours: what it has of the slower dimensions is folded
+        # without any other thread, and what is left has fewer elements to fold with others.
+        axes = range(len(writer.tiled))
+        for axis in reversed(axes) if self.machine.serial_rows else axes:
             if writer.tiled[axis].dim not in self.kept:
                 ref = writer.reduce_axis(ref, op, axis)
         return writer.convert(ref, acc.dtype)
