@@ -98,7 +98,7 @@ class StreamEmitter:
                 above = self.repeated_along(dim)
                 if above is not None:
                     high = block_for(above.size.value, self.machine.rows // 2, 1)
-                    out[above] = self.parent.tunable("TM", high, (1, 2, 4, 8, 16))
+                    out[above] = self.parent.tunable("TM", high, (2, 4, 8, 16))
                     default = max(1, default // high)
                 out[dim] = self.parent.tunable("TK", default, choices_around(default))
                 break
@@ -115,7 +115,7 @@ class StreamEmitter:
             last.atoms[-1] in strides and outer[-1].atoms[0] not in strides
             for strides in self.space.loads.values()
         )
-        return outer[-1] if repeated else None
+        return outer[-1] if repeated and outer[-1].size.value > 1 else None
 
     def run(self) -> None:
         blocks = self.blocks()
