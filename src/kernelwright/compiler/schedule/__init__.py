@@ -19,7 +19,9 @@ from kernelwright.compiler.schedule.convolutions import channels_last
 from kernelwright.compiler.schedule.cost import rates, started
 from kernelwright.compiler.schedule.kernels import RegionEmitter
 from kernelwright.compiler.schedule.machine import Machine, machine, variants
+from kernelwright.compiler.schedule.memory_order import in_memory_order
 from kernelwright.compiler.schedule.normalize import normalize
+from kernelwright.compiler.schedule.parted_sums import in_two_steps
 from kernelwright.compiler.schedule.plan import (
     CallStep,
     KernelStep,
@@ -100,7 +102,7 @@ def _normal(
     """``graph`` as the planner reads it on ``target``; for all sizes where some are declared."""
     declared = any(isinstance(n, tuple) for shape in (reduced or {}).values() for n in shape)
     if target.backend == "cuda":
-        graph = channels_last(decompose(graph))
+        graph = in_two_steps(in_memory_order(channels_last(decompose(graph))))
     return normalize(graph, fixed=not declared, cores=target.backend == "cpu")
 
 
