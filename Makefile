@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-EXTRAS := torch,triton,mlir,algebra,llm,acp,dev
+EXTRAS := torch,triton,mlir,polyhedral,algebra,llm,acp,dev
 STAMP  := $(VENV)/.installed
 PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 

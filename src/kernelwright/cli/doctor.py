@@ -41,6 +41,8 @@ PACKAGES = (
     Package("mlir", "xtc-mlir-python-bindings", "mlir", "impl_type mlir"),
     Package("llvmlite", "llvmlite", "mlir", "impl_type mlir"),
     Package("egglog", "egglog", "algebra", "algebra: Models made simpler before they are compiled"),
+    Package("islpy", "islpy", "polyhedral", "compiled info files: exact dependences"),
+    Package("cuda", "cuda-bindings", "cuda", "loading compiled PTX (kernelwright.load)"),
     Package("mindspore", "mindspore", "mindspore", "references written in MindSpore"),
     Package("openai", "openai", "llm", "language models (from Python; docs/llm.md)"),
     Package("acp", "agent-client-protocol", "acp", "coding agents as language models"),

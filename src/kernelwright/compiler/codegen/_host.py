@@ -59,13 +59,16 @@ class Buffer:
 class Call:
     """One launch: ``cores`` runs of ``function`` (legalized) on these buffers. ``threaded``: spread
     over threads; waking them costs more than a little work takes. ``count``: which of the plan's
-    ``numbers`` holds the cores of this call, when they hang on sizes of the caller's."""
+    ``numbers`` holds the cores of this call, when they hang on sizes of the caller's. ``joined``:
+    it needs no barrier before it (see ``_regions``). ``launch``: what it came from."""
 
     function: Function
     cores: int
     args: tuple[str, ...]
     threaded: bool = True
     count: int | None = None
+    joined: bool = False
+    launch: Launch | None = None
 
     @property
     def parallel(self) -> bool:
@@ -238,7 +241,8 @@ def _launch(
             function.name = f"{function.name}_{number + 1}"
         lowered[key] = function
     cores = evaluate(launch.cores, values)
-    return Call(lowered[key], cores, launch.args, _worth_threads(kernel, lowered[key], elements))
+    threaded = _worth_threads(kernel, lowered[key], elements)
+    return Call(lowered[key], cores, launch.args, threaded, launch=launch)
 
 
 # Stands where a buffer's elements are known at run time only: more than any memory holds.

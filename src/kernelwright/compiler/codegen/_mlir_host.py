@@ -14,6 +14,7 @@ from kernelwright.compiler.codegen._cpp_host import (
 )
 from kernelwright.compiler.codegen._host import Call, HostPlan, Segment, fresh_memory
 from kernelwright.compiler.codegen._mlir_text import memory_type, mlir_function, signature
+from kernelwright.compiler.codegen._regions import regions
 from kernelwright.compiler.codegen._scratch import scratch_offsets, stack_scratch
 from kernelwright.compiler.loops.ir import Function, Memory
 
@@ -151,13 +152,15 @@ class _Segment:
         block = self._block() if needs_block else ""
         before, self.lines = self.lines, []
         self._fill(data, block)
-        for number, call in enumerate(self.segment.calls):
-            if not call.parallel:
-                self._launch(call, data)
+        number = 0
+        for group in regions(self.segment.calls):
+            if not group[0].parallel:
+                self._launch(group[0], data)
             else:
                 name = f"{self.segment.symbol}_body{number}"
-                bodies.append(self._body(call, name))
+                bodies.append(self._body(group, name))
                 self._parallel(name, data)
+            number += len(group)
         if needs_block:
             self.lines.append(f"    func.call @give_block({block}) : (!llvm.ptr) -> ()")
         head = f"  func.func @{self.segment.symbol}(%buffers: !llvm.ptr) -> i32 {{"
@@ -248,11 +251,19 @@ class _Segment:
             "(!llvm.ptr, !llvm.ptr, i32, i32) -> ()"
         )
 
-    def _body(self, call: Call, name: str) -> str:
-        """One thread's share: cores n * thread / threads up to n * (thread + 1) / threads."""
+    def _body(self, calls: list[Call], name: str) -> str:
+        """One thread's share of each call in turn."""
         outer, self.lines = self.lines, []
         thread = self._wide("omp_get_thread_num", "thread")
         threads = self._wide("omp_get_num_threads", "threads")
+        for call in calls:
+            self._part(call, thread, threads)
+        made, self.lines = self.lines, outer
+        head = f"  func.func private @{name}(%data: !llvm.ptr) {{"
+        return "\n".join([head, *made, "    return", "  }"])
+
+    def _part(self, call: Call, thread: str, threads: str) -> None:
+        """Cores n * thread / threads up to n * (thread + 1) / threads."""
         cores = self._cores(call, "%data")
         one = self.new("arith.constant 1 : i64", "one")
         first = self._share(cores, thread, threads)
@@ -262,9 +273,6 @@ class _Segment:
         self.lines.append(f"    scf.for %core = {first} to {last} step {one} : i64 {{")
         self.lines.append(f"      {self._call(call, arguments, '%core', sizes)}")
         self.lines.append("    }")
-        made, self.lines = self.lines, outer
-        head = f"  func.func private @{name}(%data: !llvm.ptr) {{"
-        return "\n".join([head, *made, "    return", "  }"])
 
     def _wide(self, function: str, hint: str) -> str:
         narrow = self.new(f"llvm.call @{function}() : () -> i32", f"{hint}_i32_")

@@ -12,10 +12,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from kernelwright.aul import resolve
 from kernelwright.aul.syntax import FrameworkCall
 from kernelwright.compiler.codegen._host import HostPlan
 from kernelwright.compiler.codegen._mlir_host import mlir_source
 from kernelwright.compiler.codegen._plan import cpu_plan, host_vector_bytes
+from kernelwright.compiler.codegen._regions import joined
 from kernelwright.compiler.design import Design, returned, written
 from kernelwright.compiler.rewrite import optimize
 from kernelwright.compiler.schedule import design as schedule
@@ -31,17 +33,24 @@ def scheduled(graph: Graph, fake: Sequence[bool], target: Target, threads: int) 
 
     Raises UnsupportedError for what a library without Python cannot do.
     """
-    inner = dataclasses.replace(_wanted(graph, fake), name=f"{graph.name}_loops")
-    plain = _without_library(decompose(inner))
-    # Only the values are bound here, and none are known to be finite.
-    better = optimize(plain, target, strict_ieee=True).graph
-    design = native_products(schedule(_without_library(better), target, threads=threads), threads)
+    design = designed(graph, fake, target, threads)
     plan = cpu_plan(design, {}, host_vector_bytes(target))
+    plan = joined(plan, design, resolve(design.program))
     if any(isinstance(step, FrameworkCall) for step in plan.steps):
         raise UnsupportedError(f"{graph.name}: a library call is left, which K.so cannot make")
     text = mlir_source(plan, f"{plan.name}: int {graph.name}_kernel(void** arguments)")
     entry = _entry(graph, design, plan, fake, "@take_block" in text)
     return text.rstrip().removesuffix("}") + "\n" + entry + "}\n"
+
+
+def designed(graph: Graph, fake: Sequence[bool], target: Target, threads: int) -> Design:
+    """The design of K_out.mlir, with no library call that can be a kernel."""
+    inner = dataclasses.replace(_wanted(graph, fake), name=f"{graph.name}_loops")
+    plain = _without_library(decompose(inner))
+    # Only the values are bound here, and none are known to be finite.
+    better = optimize(plain, target, strict_ieee=True).graph
+    made = schedule(_without_library(better), target, threads=threads)
+    return native_products(made, threads)
 
 
 def _wanted(graph: Graph, fake: Sequence[bool]) -> Graph:
