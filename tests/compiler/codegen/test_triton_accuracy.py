@@ -67,6 +67,10 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
 
 
+def _share(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return x / (y.astype(np.float32) + np.float32(1)).astype(np.float64)
+
+
 LAST, LAST_64 = 88.72283172607422, 709.782712893384  # exp of more overflows
 FUNCTIONS_TESTED: Mapping[str, Function] = {
     "exp": Function("_exp(x)", np.exp, -105, 90, 3.5),
@@ -95,6 +99,7 @@ FUNCTIONS_TESTED: Mapping[str, Function] = {
     "divide": Function(
         "_divide_refined(x, y)", np.divide, -9, 9, 0.5001, binary=True, tiny_ulp=2.0
     ),
+    "share": Function("_share_refined(x, y + 1.0)", _share, 0, 1, 0.5001, binary=True, only=True),
     "divide_by": Function(
         "_divide_by(x, 3.0, 0.3333333432674408)", lambda x: x / 3, -9, 9, 0.5001, tiny_ulp=1.0
     ),

@@ -42,6 +42,19 @@ def indented(line: str) -> str:
     return f"    {line}"
 
 
+def softmax(less: str = "r", summed: str = "b", axis: int = 0) -> list[str]:
+    """exp(a - max(a)) over its sum, along the only dimension unless ``axis`` says another."""
+    return [
+        "    r = U.Tile((1,), U.float32, U.VecBuf)",
+        "    s = U.Tile((1,), U.float32, U.VecBuf)",
+        '    U.vreduce_op(op="max", dst=r, src=a, axis=0)',
+        f'    U.vbinary_op(op="sub", dst=d, src1=a, src2={less})',
+        unary("exp", "b", "d"),
+        f'    U.vreduce_op(op="sum", dst=s, src={summed}, axis={axis})',
+        '    U.vbinary_op(op="div", dst=c, src1=b, src2=s)',
+    ]
+
+
 CASES: dict[str, tuple[list[str], dict[str, str]]] = {
     "softplus": ([EXP, LOG1P], {"c": "softplus(a)"}),
     "of at most zero": (BELOW, {"c": "exp_below(d)"}),
@@ -58,6 +71,10 @@ CASES: dict[str, tuple[list[str], dict[str, str]]] = {
     "in another block": ([EXP, LOOP, indented(LOG1P)], {}),
     "both in a loop": ([LOOP, indented(EXP), indented(LOG1P)], {"c": "softplus(a)"}),
     "the other way round": ([LOG1P, EXP], {}),
+    "a softmax": (softmax(), {"b": "exp_below(d)", "c": "share(b)"}),
+    "less something else": (softmax(less="s"), {}),
+    "the sum of something else": (softmax(summed="a"), {"b": "exp_below(d)"}),
+    "the sum along another dimension": (softmax(axis=1), {"b": "exp_below(d)"}),
 }
 
 

@@ -84,3 +84,31 @@ def test_lanes_follow_memory_where_a_tile_has_many_dimensions() -> None:
 
     assert runs(store) == sorted(runs(store)) and runs(load) != sorted(runs(load))
     assert runs(load).index(max(runs(load))) != len(runs(load)) - 1
+
+
+def test_narrow_types_take_as_many_elements_as_the_wide_ones_beside_them() -> None:
+    b = Builder()
+    x = b.input("x", 0, TensorType((64, 4096), "float32"))
+    text = source(b.cast(b.neg(x), dtype="int8"), x)
+    (load,) = re.findall(r"tl\.load\((.*)", text)
+    (store,) = re.findall(r"tl\.store\((.*)", text)
+    assert "multiple_of" not in load and re.search(r"multiple_of\(.*, \(4,\)\)", store)
+
+
+def test_scans_keep_neighbours_in_a_thread() -> None:
+    """Shifted by one, so that no vector can be read: lanes four elements apart all the same."""
+    b = Builder()
+    x = b.input("x", 0, TensorType((64, 1024), "float32"))
+    moved = b.make("window", [x], starts=(0, -1), steps=(1, 1), shape=(64, 1024), value=0.0)
+    text = source(b.make("cumsum", [moved], axis=1), x)
+    assert "tl.cumsum" in text and "multiple_of" not in text
+
+
+def test_one_index_a_row_does_not_count_for_the_warps() -> None:
+    """Rows of a table normalised: as many warps as for rows that are read one after the other."""
+    b = Builder()
+    table = b.input("table", 0, TensorType((500, 768), "float32"))
+    index = b.input("index", 1, TensorType((4096, 1), "int64"))
+    rows = b.make("lookup", [table, index], shape=(4096, 768), follows=(-1, 1))
+    text = source(b.make("softmax", [rows], axis=1), table, index)
+    assert re.search(r"\bTM = 1\b", text) and "num_warps(16, " in text

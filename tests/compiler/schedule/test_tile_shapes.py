@@ -82,3 +82,31 @@ def test_an_output_that_is_a_concatenation_in_another_shape_is_stored_once() -> 
     assert len(made.program.kernels) == 1
     assert not any(isinstance(s, aul.Workspace) for s in made.program.host.body)
     agree(g, made)
+
+
+def test_what_small_tensors_are_broadcast_to_has_larger_tiles() -> None:
+    b = Builder()
+    x = b.input("x", 0, TensorType((2048, 1), "float32"))
+    y = b.input("y", 1, TensorType((1, 2048), "float32"))
+    made = design(Graph("op", [x, y], [], [b.sub(x, y)], "tensor"), GPU)
+    tiles = {d.name: d.default for d in made.program.declarations if isinstance(d, aul.Tunable)}
+    assert math.prod(tiles.values()) == 4096
+
+
+def test_a_few_elements_of_what_is_broadcast_are_folded_without_a_reduction() -> None:
+    """Extents of the overlaps of pairs of boxes, in two and five dimensions."""
+    for count, whole in ((2, False), (5, True)):
+        b = Builder()
+        x = b.input("x", 0, TensorType((300, 1, count), "float32"))
+        y = b.input("y", 1, TensorType((1, 400, count), "float32"))
+        low = b.make("minimum", [x, y])
+        g = Graph("op", [x, y], [], [b.make("prod", [low], axes=(2,), keepdims=False)], "tensor")
+        made = design(g, GPU)
+        families = {
+            s.family
+            for k in made.program.kernels
+            for s in aul.statements(k.body)
+            if isinstance(s, aul.VectorOp)
+        }
+        assert ("vreduce_op" in families) == whole
+        agree(g, made)

@@ -5,9 +5,11 @@ elements a thread as the widest vector access takes: four floats. That is best f
 contiguous and aligned. Elsewhere (every second element, reversed, shifted by one, looked up) the
 four become four accesses whose lanes lie four elements apart, so that one access of a warp touches
 four times as many 32-byte sectors as it wants bytes of. Lanes that are neighbours in memory are
-better then, though contiguous accesses take more instructions that way. And where no dimension is
-contiguous, or lanes are left over beyond the first one, Triton takes the others in any order: here
-they follow memory.
+better then, though contiguous accesses take more instructions that way. The same comes about where
+a wide type meets a narrow one: sixteen bytes a thread of int8 are four accesses of float32 whose
+lanes lie sixteen elements apart (rows quantised on an H200: 923 us, and 532 us with four elements a
+thread). And where no dimension is contiguous, or lanes are left over beyond the first one, Triton
+takes the others in any order: here they follow memory.
 
 The cost of a width is counted in turns of the first-level cache, which serves four sectors a turn,
 and instructions.
@@ -32,6 +34,7 @@ from kernelwright.aul.syntax import (
     Place,
     Slice,
     Tile,
+    VectorOp,
     statements,
 )
 from kernelwright.compiler.codegen._triton_index import ONE, Scope, names_in, row_major
@@ -41,6 +44,7 @@ _SECTOR_BYTES = 32
 _SECTORS = 4  # that the cache serves a turn
 _LANES = 32
 _INSTRUCTION = 0.5  # of a turn
+_MIXED = 2  # times as many narrow elements a thread as wide ones fit into one access of theirs
 _CLEARLY = 0.6  # a width's cost below this share of the widest one's replaces it
 
 
@@ -87,10 +91,13 @@ class _Access:
         turns = max(1.0, min(_LANES, sectors) / _SECTORS)
         return (turns + _INSTRUCTION) / taken
 
-    def hint(self, narrow: bool, when: str) -> Hint | None:
-        """``narrow``: one element a thread. None: Triton sees all that there is to know."""
+    def hint(self, narrow: bool, when: str, most: int) -> Hint | None:
+        """``narrow``: one element a thread; ``most``: how many of the widest type one access takes.
+        None: Triton sees all that there is to know."""
         rank = len(self.order)
         fills = self.run >= _LANES * _VECTOR_BYTES // self.bytes_each
+        if not narrow and self.vector > _MIXED * most:
+            return Hint((1,) * rank, most * self.bytes_each)
         if not narrow and (rank == 1 or (self.plain and (rank == 2 or fills))):
             return None
         runs = [1] * rank
@@ -118,8 +125,9 @@ def lane_hints(kernel: Kernel, scope: Scope, free: frozenset[str]) -> dict[int, 
     hints: dict[int, Hint] = {}
     for found in groups.values():
         narrow, when = _narrow(kernel, scope, tiles, free, found)
+        most = max(1, _VECTOR_BYTES // max(a.bytes_each for a in found.values()))
         for copy, access in found.items():
-            if (hint := access.hint(narrow, when)) is not None:
+            if (hint := access.hint(narrow, when, most)) is not None:
                 hints[copy] = hint
     return hints
 
@@ -132,6 +140,10 @@ def _narrow(
     found: dict[int, _Access],
 ) -> tuple[bool, str]:
     """Whether threads should hold one element each of these accesses, and for which sizes."""
+    if any(isinstance(s, VectorOp) and s.family == "vscan_op" for s in statements(kernel.body)):
+        # A scan goes across lanes for each element that is not its neighbour's thread's (an
+        # exclusive running sum of 16,384 elements on an H200: 1075 us, and 609 us so).
+        return False, ""
     widest = max(max(1, _VECTOR_BYTES // a.bytes_each) for a in found.values())
     if widest > _VECTOR_BYTES // 4:  # single lanes of less than a word
         return False, ""

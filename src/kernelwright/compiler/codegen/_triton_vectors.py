@@ -41,6 +41,10 @@ class VectorWriter(TileWriter):
 
     def _vbinary_op(self, op: VectorOp) -> None:
         a, b = self._sources(op)
+        known = self.compositions.get(op.dst.name)
+        if known is not None:
+            self._elementwise(op, known.text(a, b))
+            return
         dst = self.tiles[op.dst.name].dtype
         self._elementwise(op, ops.binary(op.op, a, b, self._dtype(op), dst))
 

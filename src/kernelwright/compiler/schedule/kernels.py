@@ -313,6 +313,11 @@ class RegionEmitter:
                 padded = 1 << max(0, row - 1).bit_length()
                 high = block_for(outer.size.value, max(1, self.machine.area // 2 // padded), 1)
                 block = self.tunable("TM", high, (1, 2, 4, 8, 16, 32))
+                if not self.across(outer):
+                    # Weights that all rows share come from the caches: no reason to make a program
+                    # of more rows, whose warps would wait for each other (an H200, 768 elements:
+                    # 693 us with 16 rows).
+                    self.out.shaped.append(self.out.tunables[-1].name)
             blocks[first_reduced - 1] = (outer, block)
         for dim, most in room.items():
             self.out.limits.append((dim.size.expr, most.value))
@@ -338,6 +343,15 @@ class RegionEmitter:
         """Whether a dimension's elements lie side by side."""
         step = strides.get(dim.atoms[-1])
         return step is not None and step.value == 1
+
+    def across(self, outer: LoopDim) -> bool:
+        """Whether a tensor's neighbours lie along ``outer`` rather than along the last dimension:
+        rows together then use whole cache lines of it."""
+        one, last = outer.atoms[-1], self.space.dims[-1].atoms[-1]
+        return any(
+            one in strides and strides[one].value == 1 and last in strides
+            for strides in [*self.space.loads.values(), *self.space.stores]
+        )
 
     def narrow(self, row: int) -> bool:
         """Whether rows fill no vector, and a vector had better go across them."""

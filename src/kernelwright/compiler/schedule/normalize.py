@@ -103,7 +103,6 @@ def normalize(graph: Graph, fixed: bool = True, cores: bool = True) -> Graph:
     if fixed:
         graph = rebuild(rebuild(graph, picked_elements), sunk_lookup)
         graph = with_tables(graph)
-        if cores:
-            graph = rebuild(graph, short_reductions(graph))
+        graph = rebuild(graph, short_reductions(graph, cores))
     graph = lower_windows(graph, cores)
     return separate_outputs(graph)

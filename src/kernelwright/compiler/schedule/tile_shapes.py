@@ -18,6 +18,7 @@ ALONG = 16.0  # elements that a piece of a run loses: its lines are shared with 
 LARGE = 1 << 21  # elements of a tensor that does not stay in the caches
 SHARED = 8  # elements of a tile that use one element of such a tensor
 LEAST = 512  # elements of a tile, however many tensors it is made of
+MADE = 4  # times as many where nothing large is read: a program's start is then all that it costs
 
 
 def fitted(extent: int, limit: int, weight: float) -> int:
@@ -67,7 +68,8 @@ def tile_area(space: Space, machine: Machine) -> int:
     total = prod(d.size.value for d in space.dims)
     loads = sum(reach(space, s) * SMALL >= total for s in space.loads.values())
     each = min(machine.held // max(1, loads), total // machine.cores)
-    area = max(LEAST, min(machine.area * narrowness(space), each))
+    wanted = machine.area * (narrowness(space) if loads else MADE)
+    area = max(LEAST, min(wanted, each))
     return 1 << (area.bit_length() - 1)
 
 

@@ -1,7 +1,8 @@
 """float32 division and roots: rounded to nearest as IEEE 754 has it, without branches.
 
-The hardware's approximate reciprocal is off by one unit. Newton's step and two corrections by the
-remainder (Markstein, IBM J. Res. Dev. 34, 1990) round the quotient as a division does. Where an
+The hardware's approximate reciprocal is off by one unit. Newton's step and a correction by the
+remainder (Markstein, IBM J. Res. Dev. 34, 1990) round the quotient as a division does, but for one
+in some millions that lies within 2**-22 units of the middle between two numbers. Where an
 intermediate is no number (a divisor of zero, an infinity) the plain product has the right value.
 """
 
@@ -31,18 +32,19 @@ def _rcp(x):
     """
 @triton.jit
 def _divide_refined(a, b):
-    # Both over the divisor's power of two: the dividend then overflows where the quotient does.
+    # Both over the divisor's power of two, with its sign: the dividend then overflows where the
+    # quotient does. What hangs on the divisor alone is done once for all that share it.
     exponent = tl.minimum(b.to(tl.int32, bitcast=True) & 0x7F800000, 0x7E000000)
-    scale = (0x7E800000 - exponent).to(tl.float32, bitcast=True)
+    sign = b.to(tl.int32, bitcast=True) & -2147483648
+    scale = ((0x7E800000 - exponent) | sign).to(tl.float32, bitcast=True)
     top = a * scale
     bottom = b * scale
     r = _rcp(bottom)
+    better = _fma(_fma(bottom, -r, 1.0), r, r)
+    r = tl.where(better == better, better, r)
     plain = r * top
-    r = _fma(_fma(bottom, -r, 1.0), r, r)
-    q = r * top
-    q = _fma(_fma(bottom, -q, top), r, q)
-    q = _fma(_fma(bottom, -q, top), r, q)
-    return tl.where((q == q) & (plain != 0), q, plain)
+    q = _fma(_fma(bottom, plain, -top), -r, plain)
+    return tl.where(q == q, q, plain)
 """,
     """
 @triton.jit
@@ -52,6 +54,23 @@ def _divide(a, b):
         return tl.div_rn(a, b)
     else:
         return _divide_refined(a, b)
+""",
+    """
+@triton.jit
+def _share(a, b):
+    # float32, rounded to nearest: a / b for 0 <= a <= 1 <= b (or NaN), b of no more than 2**100.
+    if INTERPRETED:
+        return tl.div_rn(a, b)
+    else:
+        return _share_refined(a, b)
+""",
+    """
+@triton.jit
+def _share_refined(a, b):
+    r = _rcp(b)
+    r = _fma(_fma(b, -r, 1.0), r, r)
+    q = r * a
+    return _fma(_fma(b, q, -a), -r, q)
 """,
     """
 @triton.jit
