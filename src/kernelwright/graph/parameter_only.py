@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from kernelwright.graph.core import Graph, Node, walk
 from kernelwright.graph.operand_view import operand_view
 from kernelwright.graph.ops import op_definition
+from kernelwright.graph.ops.window import inside
 
 CHEAP = frozenset(
     ("add", "sub", "mul", "neg", "abs", "maximum", "minimum", "cast", "where", "relu", "square")
@@ -91,10 +92,18 @@ def _reads_memory(node: Node) -> bool:
 
 
 def _without_views(node: Node) -> Node:
-    """What reshapes, transposes and broadcasts of it show: these cost a kernel nothing."""
-    while op_definition(node.op).kind == "view":
+    """What reshapes, transposes, parts and broadcasts of it show: these cost a kernel nothing."""
+    while op_definition(node.op).kind == "view" or _is_part(node):
         node = node.inputs[0]
     return node
+
+
+def _is_part(node: Node) -> bool:
+    """Whether the node is a window that lies within its operand."""
+    if node.op != "window":
+        return False
+    ends = zip(node.attrs["starts"], node.attrs["steps"], node.shape, node.inputs[0].shape)
+    return all(inside(start, step, n, size) == (0, n) for start, step, n, size in ends)
 
 
 def _worth_storing(node: Node, stored_anyway: bool) -> bool:
@@ -106,7 +115,8 @@ def _worth_storing(node: Node, stored_anyway: bool) -> bool:
         return False
     if stored_anyway:
         return True
-    if any(op_definition(n.op).kind in ("call", "movement", "reduction") for n in below):
+    dear_kinds = ("call", "movement", "reduction")
+    if any(op_definition(n.op).kind in dear_kinds and not _is_part(n) for n in below):
         return True
     work = _elementwise(below)
     dear = any(n.op not in CHEAP for n in work)

@@ -14,6 +14,7 @@ from kernelwright.compiler.design import Design
 from kernelwright.compiler.schedule import convolutions as rule
 from kernelwright.compiler.schedule import design as schedule
 from kernelwright.graph import Builder, Graph, Node, TensorType
+from kernelwright.graph.core import DTYPES
 from kernelwright.schema import Target
 
 torch = pytest.importorskip("torch")
@@ -110,7 +111,8 @@ def test_channels_are_last(spatial: int, rest: tuple, options: dict) -> None:
 IN_FRONT = [
     (2, (), {"channels": (3, 16)}, True),
     (2, ([1], [0], [1], 4), {"groups": 4}, True),
-    (2, ([1], [0], [1], 16), {"groups": 16, "channels": (16, 16)}, False),
+    (2, ([1], [0], [1], 16), {"groups": 16, "channels": (16, 32)}, False),
+    (2, ([1], "same", [1], 16), {"groups": 16, "channels": (16, 16), "target": "padding"}, False),
     (2, (), {"kernel": (1, 1)}, True),
     (3, (), {"channels": (18, 24)}, True),
     (2, (), {"dtype": "float64"}, False),
@@ -124,6 +126,26 @@ def test_channels_stay(spatial: int, rest: tuple, options: dict, apart: bool) ->
     (call,) = calls(made)
     assert "permute" not in call_text(call, "torch")
     assert len(call.src) == (2 if apart else 3)
+
+
+OWN: list[tuple[int, tuple, dict]] = [
+    (1, ([2], [1], [2]), {}),
+    (2, ([2, 1], [1, 0], [1, 2]), {"bias": False}),
+    (2, ([1], [1]), {"dtype": "bfloat16"}),
+    (3, ([1], [1, 0, 1], [1]), {}),
+]
+
+
+@pytest.mark.parametrize(("spatial", "rest", "options"), OWN)
+def test_single_channels_are_sums_of_windows(spatial: int, rest: tuple, options: dict) -> None:
+    rest = (*rest, *([[1]] if len(rest) == 2 else []), 6)
+    graph, arrays = convolved(spatial, *rest, groups=6, channels=(6, 6), **options)
+    made = schedule(graph, CUDA, threads=1)
+    assert not calls(made) and len(made.program.kernels) == 1
+    (node,) = graph.outputs[0].inputs
+    wanted = called(str(node.attrs["target"]), node.attrs["arguments"]["args"], arrays)
+    arrays = [a.astype(DTYPES[node.dtype]) for a in arrays]
+    np.testing.assert_array_equal(interpreted(made, arrays).astype(float), np.maximum(wanted, 0))
 
 
 def test_processors_keep_the_librarys_call() -> None:

@@ -14,6 +14,7 @@ library wants. The permuted weight depends on parameters alone and is made once.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import re
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ from typing import Any
 from kernelwright.graph.core import Builder, Graph, Node, TensorType
 from kernelwright.graph.operand_view import Steps
 from kernelwright.graph.ops import op_definition
+from kernelwright.graph.ops._taps import MAX_TAPS, Taps, tap_window
+from kernelwright.graph.rules import cast
 
 _CONVOLUTION = re.compile(
     r"aten\.conv([123])d\.(?:default|padding)|aten\.conv_transpose([123])d\.(?:default|input)"
@@ -64,6 +67,22 @@ class Convolution:
     def arguments(self) -> list[Any]:
         return list(self.node.attrs["arguments"]["args"])
 
+    def taps(self) -> list[Taps] | None:
+        """Where every output looks, an entry a spatial axis, of one that is not transposed; None
+        where that is said in words."""
+        stride, padding, dilation = (self._numbers(*p) for p in ((3, 1), (4, 0), (5, 1)))
+        if stride is None or padding is None or dilation is None:
+            return None
+        sizes = zip(self.node.inputs[1].shape[2:], stride, padding, dilation, self.node.shape[2:])
+        return [Taps(*one) for one in sizes]
+
+    def _numbers(self, place: int, default: int) -> list[int] | None:
+        given = self.arguments[place] if place < len(self.arguments) else default
+        if isinstance(given, str):
+            return None
+        listed = given if isinstance(given, list) else [given]
+        return listed * self.spatial if len(listed) == 1 else listed or [default] * self.spatial
+
 
 def convolution(node: Node) -> Convolution | None:
     """What ``node`` is if it is a batched convolution of distinct operands in a narrow float dtype;
@@ -99,10 +118,44 @@ def channels_last(graph: Graph) -> Graph:
         operands = tuple(new[n.id] for n in node.inputs)
         now = node if operands == node.inputs else Node(node.op, operands, node.attrs, node.type)
         found = convolution(now)
-        if found is not None and (node.id in last or _adds_bias_apart(found)):
+        if found is not None and (own := _of_channels(builder, found)) is not None:
+            now = own
+        elif found is not None and (node.id in last or _adds_bias_apart(found)):
             now = _rewritten(builder, found, node.id in last)
         new[node.id] = now
     return dataclasses.replace(graph, outputs=[new[n.id] for n in graph.outputs])
+
+
+def _of_channels(builder: Builder, found: Convolution) -> Node | None:
+    """A convolution of every channel by itself as a sum of windows times weights: it is bound by
+    memory, and what stands before and after it becomes part of its kernel. None where it is
+    something else."""
+    node = found.node
+    x, weight, *bias = node.inputs
+    taps = found.taps()
+    if found.transposed or found.groups != found.channels[0] != 1 or taps is None:
+        return None
+    if found.channels[1] != found.groups or math.prod(t.kernel for t in taps) > MAX_TAPS:
+        return None
+    x, weight = (cast(builder, n, "float32") for n in (x, weight))
+    axes, total = range(2, len(node.shape)), None
+    for at in itertools.product(*(range(t.kernel) for t in taps)):
+        seen = tap_window(builder, x, axes, taps, at, 0.0)
+        one = builder.slice(
+            weight,
+            starts=(0, 0, *at),
+            stops=(found.groups, 1, *(k + 1 for k in at)),
+            steps=(1,) * len(weight.shape),
+        )
+        row = builder.reshape(one, shape=(found.groups, *(1,) * found.spatial))
+        term = builder.mul(seen, row)
+        total = term if total is None else builder.add(total, term)
+    assert total is not None
+    if bias:
+        row = cast(builder, bias[0], "float32")
+        row = builder.reshape(row, shape=(found.groups, *(1,) * found.spatial))
+        total = builder.add(total, row)
+    return cast(builder, total, node.dtype)
 
 
 def _adds_bias_apart(found: Convolution) -> bool:
