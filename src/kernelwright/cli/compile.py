@@ -56,7 +56,7 @@ def compile_command(
         kernelwright compile --stages
     """
     if stages:
-        _show_stages()
+        _show_stages("cpu" if backend == "auto" else backend)
         return
     if not files:
         raise typer.BadParameter("name an info file, or ask for --stages")
@@ -64,7 +64,7 @@ def compile_command(
 
     def job(path: Path, observer: Any) -> Any:
         if print_after:
-            _known(print_after)
+            _known(print_after, backend)
         result = compile_file(path, out=folders[path] or out_dir, backend=backend, arch=arch,
                               start=start, until=until, observer=observer)  # fmt: skip
         if result and print_after:
@@ -87,14 +87,14 @@ def info_files(files: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _known(name: str) -> Any:
+def _known(name: str, backend: str) -> Any:
     from kernelwright.compiler.stages.kernel import stage
 
-    return stage(name)
+    return stage(name, "cpu" if backend == "auto" else backend)
 
 
 def _print(result: Any, name: str) -> None:
-    path = result.files.get(_known(name).writes)
+    path = result.files.get(_known(name, result.target.partition(":")[0]).writes)
     if path is None:
         raise UsageError(f"stage {name!r} did not run; see --from and --until")
     try:
@@ -103,11 +103,11 @@ def _print(result: Any, name: str) -> None:
         emit(f"{path}: {path.stat().st_size} bytes")
 
 
-def _show_stages() -> None:
-    from kernelwright.compiler.stages.kernel import STAGES
+def _show_stages(backend: str) -> None:
+    from kernelwright.compiler.stages.kernel import stages_of
 
     table = new_table("stage", "reads", "writes", "what it writes")
-    for each in STAGES:
+    for each in stages_of(backend):
         reads = f"K{each.reads}" if each.reads else "the info file"
         table.add_row(each.name, reads, f"K{each.writes}", each.what)
     console = Console(width=WIDTH)

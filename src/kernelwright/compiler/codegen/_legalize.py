@@ -53,7 +53,7 @@ def wrapped(value: int, dtype: str) -> int:
 
 
 _MOVES = frozenset("const splat load gather store scatter select extract bitcast convert".split())  # noqa: SIM905
-_MOVES |= {"shuffle", "lookup"}
+_MOVES |= {"shuffle", "lookup", "concat", "exchange"}
 
 
 def legalize(function: Function, native_extrema: int = 0) -> Function:

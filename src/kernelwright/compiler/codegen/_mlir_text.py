@@ -60,7 +60,7 @@ def mlir_function(function: Function, declared: set[str], noalias: bool = True) 
 
     ``declared`` collects the C functions that the text calls, as declarations.
     """
-    return _FunctionText(function, declared, noalias).text()
+    return FunctionText(function, declared, noalias).text()
 
 
 def signature(function: Function) -> list[str]:
@@ -70,7 +70,7 @@ def signature(function: Function) -> list[str]:
     return [memory_type(m) for m in (*function.memories, *heap)] + scalars
 
 
-class _FunctionText:
+class FunctionText:
     def __init__(self, function: Function, declared: set[str], noalias: bool) -> None:
         self.function, self.declared, self.noalias = function, declared, noalias
         self.names: dict[Any, str] = {}
@@ -197,7 +197,7 @@ class _FunctionText:
         if item.op == "splat" and item.result.type.lanes == 1:
             self.names[item.result] = self.get(item.args[0])
             return
-        text = _TEXTS.get(item.op, _FunctionText._binary)(self, item)
+        text = _TEXTS.get(item.op, FunctionText._binary)(self, item)
         hint = item.result.name
         if item.op == "const" and _automatic(item.result):
             hint = "c" if item.result.type.dtype not in FLOATS else "cst"
@@ -553,15 +553,15 @@ class _FunctionText:
         )
 
 
-_TEXTS: dict[str, Callable[[_FunctionText, Instruction], str]] = {
+_TEXTS: dict[str, Callable[[FunctionText, Instruction], str]] = {
     **{
-        name: getattr(_FunctionText, f"_{name}")
+        name: getattr(FunctionText, f"_{name}")
         for name in (
             *("const", "splat", "lane", "neg", "not", "fma", "abs", "cmp", "select"),
             *("convert", "bitcast", "extract", "slice", "shuffle", "reduce"),
         )
     },
-    **dict.fromkeys(_MATH, _FunctionText._rounding),
+    **dict.fromkeys(_MATH, FunctionText._rounding),
 }
 
 

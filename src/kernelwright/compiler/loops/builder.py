@@ -25,7 +25,7 @@ from kernelwright.compiler.loops.ir import (
 )
 
 INDEX = VectorType("int64")
-IMPURE = ("load", "gather", "lookup", "store", "scatter")
+IMPURE = ("load", "gather", "lookup", "store", "scatter", "exchange")
 
 
 @dataclass

@@ -53,12 +53,12 @@ def lower_kernel(
     AULError for a malformed kernel and UnsupportedError for what this compiler cannot do.
     """
     kernel = program.kernel(kernel_name)
-    lowering = _Lowering(kernel, env, vector_bytes, memory_sizes)
+    lowering = Lowering(kernel, env, vector_bytes, memory_sizes)
     sizes = lowering.bind_sizes(program, env, dynamic)
     lowering.tensors = lowering.bind_params(memory_sizes)
     lowering.memories = [t.memory for t in lowering.tensors.values()]
     lowering.join_inputs(program)
-    cores = None if dynamic else _most_cores(program, kernel_name, env)
+    cores = None if dynamic else most_cores(program, kernel_name, env)
     lowering.core_form = affine.variable(0, None if cores is None else cores - 1)
     lowering.b.bind(lowering.core_form, lowering.core)
     lowering.body(kernel.body, set())
@@ -67,7 +67,7 @@ def lower_kernel(
     return Function(kernel_name, memories, b.scratch, lowering.core, b.block, sizes)
 
 
-def _most_cores(program: Program, kernel_name: str, env: Mapping[str, int]) -> int | None:
+def most_cores(program: Program, kernel_name: str, env: Mapping[str, int]) -> int | None:
     """The largest launch of the kernel, when it can be evaluated."""
     names = dict(env)
     most = None
@@ -134,7 +134,7 @@ def _call(expression: Call, args: list[Affine]) -> Affine:
     return affine.of(1 << max(last - 1, 0).bit_length())  # next_pow2
 
 
-class _Lowering:
+class Lowering:
     def __init__(
         self,
         kernel: Kernel,

@@ -274,10 +274,15 @@ def _sin_cos(x: Vec) -> tuple[Vec, Vec, Vec]:
     for part in _PIO2_SHORT if x.dtype == "float32" else _PIO2:
         r = fma(n, -part, r)
     quadrant = shifted.bits("int32" if x.dtype == "float32" else "int64")
-    z = r * r
+    return *sine_cosine(r), quadrant
+
+
+def sine_cosine(r: Vec) -> tuple[Vec, Vec]:
+    """Of |r| <= pi/4."""
+    x, z = r, r * r
     sine = fma(horner(z, _SIN[x.dtype]) * z, r, r)
     cosine = fma(horner(z, _COS[x.dtype]) * z, z, fma(z, -0.5, 1.0))
-    return sine, cosine, quadrant
+    return sine, cosine
 
 
 def _quadrant(sine: Vec, cosine: Vec, quadrant: Vec) -> Vec:

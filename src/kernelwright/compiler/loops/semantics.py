@@ -240,6 +240,13 @@ def cost(op: str) -> int:
     return _COSTS.get(op, 1 if op in _CHEAP else 30)
 
 
+def cast(value: Vec, dtype: str) -> Vec:
+    """torch's conversion; small integers are reached through int32, so that they wrap."""
+    if is_float(value.dtype) and dtype in ("int8", "int16", "uint8"):
+        value = value.to("int32")
+    return value.to(dtype)
+
+
 def apply(op: str, operands: list[Vec]) -> Vec:
     """The operation on operands of one compute dtype and equal lanes."""
     if all(o.dtype == "bool" for o in operands) and op in _MASK:

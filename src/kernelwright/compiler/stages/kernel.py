@@ -1,64 +1,36 @@
 """An info file to a loadable kernel: a table of stages, each from text to text, every text kept.
 
-``STAGES`` names them in order with the file that each reads and writes (K stands for the kernel).
-A stage that was edited by hand can be gone on from: ``compile_kernel(..., start="lower")`` reads
-what the stage before it had written.
+``TABLES`` names those of every backend in order, with the file that each reads and writes (K stands
+for the kernel); ``STAGES`` are the CPU's. A stage that was edited by hand can be gone on from:
+``compile_kernel(..., start="lower")`` reads what the stage before it had written.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 
 from kernelwright.compiler.stages import llvm
+from kernelwright.compiler.stages.cuda import CUDA_STAGES
 from kernelwright.compiler.stages.cxx import link_shared
+from kernelwright.compiler.stages.job import Job, Stage, fake_positions, fakes
 from kernelwright.compiler.stages.kernel_entry import entry_name, scheduled
 from kernelwright.compiler.stages.metadata import Effects, LaunchShape, metadata
 from kernelwright.compiler.stages.mlir_pipeline import LOWERING
 from kernelwright.compiler.stages.mlir_provider import provider
 from kernelwright.errors import UnsupportedError, UsageError
 from kernelwright.frameworks.graphkernel.build import build
-from kernelwright.frameworks.graphkernel.info import Info
 from kernelwright.frameworks.graphkernel.parse import identifier, parse
-from kernelwright.frameworks.graphkernel.text import from_mlir, to_mlir
+from kernelwright.frameworks.graphkernel.text import to_mlir
 from kernelwright.schema import Target
-
-
-@dataclass
-class Job:
-    """One kernel on its way. ``contents`` are the files so far, by suffix ("" is the info file)."""
-
-    path: str
-    target: Target
-    threads: int
-    contents: dict[str, bytes] = field(default_factory=dict)
-
-    def text(self, suffix: str) -> str:
-        return self.contents[suffix].decode()
-
-    @property
-    def info(self) -> Info:
-        """The kernel as K.mlir has it."""
-        return from_mlir(self.text(".mlir"), f"{Path(self.path).stem}.mlir")
-
-
-@dataclass(frozen=True)
-class Stage:
-    """``run(job)`` gives what K + ``writes`` holds, from K + ``reads`` (and K.mlir)."""
-
-    name: str
-    reads: str
-    writes: str
-    what: str
-    run: Callable[[Job], bytes]
 
 
 def _import(job: Job) -> bytes:
     info = parse(job.text(""), job.path)
-    text = to_mlir(info, {"arch": job.target.arch})
+    named = "compute_capability" if job.target.backend == "cuda" else "arch"
+    text = to_mlir(info, {named: job.target.arch})
     build(info, [t.shape for t in info.inputs])  # what is wrong is said of the file, not of K.mlir
     return text.encode()
 
@@ -66,13 +38,7 @@ def _import(job: Job) -> bytes:
 def _schedule(job: Job) -> bytes:
     info = job.info
     graph = build(info, [t.shape for t in info.inputs]).graph
-    return scheduled(graph, _fakes(info), job.target, job.threads).encode()
-
-
-def _fakes(info: Info) -> list[bool]:
-    """Which of the outputs are not there."""
-    fake = {op.outputs[0].name for op in info.ops if op.attrs.get("fake_output") is True}
-    return [tensor.name in fake for tensor in info.outputs]
+    return scheduled(graph, fakes(info), job.target, job.threads).encode()
 
 
 def _lower(job: Job) -> bytes:
@@ -96,16 +62,16 @@ def _link(job: Job) -> bytes:
 
 def _describe(job: Job) -> bytes:
     info = job.info
-    fake = [i for i, is_fake in enumerate(_fakes(info)) if is_fake]
     writes = build(info, [t.shape for t in info.inputs]).graph.writes
     return metadata(
         info, entry_name(info.name), job.target, job.contents[".so"],
-        LaunchShape(grid=(job.threads, 1, 1)), Effects(fake, writes),
+        LaunchShape(grid=(job.threads, 1, 1)), Effects(fake_positions(info), writes),
     )  # fmt: skip
 
 
+_IMPORT = Stage("import", "", ".mlir", "tensors, one mindspore op each", _import)
 STAGES = (
-    Stage("import", "", ".mlir", "tensors, one mindspore op each", _import),
+    _IMPORT,
     Stage("schedule", ".mlir", "_out.mlir", "loops on vectors, threads, the entry", _schedule),
     Stage("lower", "_out.mlir", "_lowered.mlir", "MLIR's LLVM dialect", _lower),
     Stage("translate", "_lowered.mlir", ".ll", "LLVM IR after -O3", _translate),
@@ -114,12 +80,23 @@ STAGES = (
     Stage("describe", ".so", ".json", "what a loader has to know", _describe),
 )
 
+TABLES: dict[str, tuple[Stage, ...]] = {"cpu": STAGES, "cuda": (_IMPORT, *CUDA_STAGES)}
 
-def stage(name: str) -> Stage:
+
+def stages_of(backend: str) -> tuple[Stage, ...]:
+    """The stages of a backend, in order; raises UnsupportedError where it has none."""
+    if backend not in TABLES:
+        known = " or ".join(f"--backend {name}" for name in TABLES)
+        raise UnsupportedError(f"there are no stages for {backend} yet; use {known}")
+    return TABLES[backend]
+
+
+def stage(name: str, backend: str = "cpu") -> Stage:
     """The stage called ``name``; raises UsageError that lists them."""
-    found = next((s for s in STAGES if s.name == name), None)
+    stages = stages_of(backend)
+    found = next((s for s in stages if s.name == name), None)
     if found is None:
-        raise UsageError(f"unknown stage {name!r}; there are {', '.join(s.name for s in STAGES)}")
+        raise UsageError(f"unknown stage {name!r}; there are {', '.join(s.name for s in stages)}")
     return found
 
 
@@ -132,20 +109,19 @@ def compile_kernel(
     Nothing is written when a stage fails. Raises ReferenceBroken for a bad file, UnsupportedError
     for a target without stages, CompileError with a tool's words.
     """
-    if target.backend != "cpu":
-        raise UnsupportedError(f"there are no stages for {target.backend} yet; use --backend cpu")
-    first = STAGES.index(stage(start)) if start else 0
-    last = STAGES.index(stage(until)) if until else len(STAGES) - 1
+    stages = stages_of(target.backend)
+    first = stages.index(stage(start, target.backend)) if start else 0
+    last = stages.index(stage(until, target.backend)) if until else len(stages) - 1
     if last < first:
         raise UsageError(f"stage {until!r} comes before {start!r}")
     job = Job(str(path), target, threads)
     text = _read(path)
     name = identifier(parse(text, str(path)).name)
     job.contents[""] = text.encode()
-    for earlier in STAGES[:first]:
+    for earlier in stages[:first]:
         job.contents[earlier.writes] = _earlier(out / f"{name}{earlier.writes}", earlier)
     made: dict[str, bytes] = {}
-    for each in STAGES[first : last + 1]:
+    for each in stages[first : last + 1]:
         made[each.writes] = job.contents[each.writes] = each.run(job)
     return _written(out, name, made)
 

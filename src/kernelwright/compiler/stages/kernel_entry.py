@@ -45,15 +45,15 @@ def scheduled(graph: Graph, fake: Sequence[bool], target: Target, threads: int) 
 
 def designed(graph: Graph, fake: Sequence[bool], target: Target, threads: int) -> Design:
     """The design of K_out.mlir, with no library call that can be a kernel."""
-    inner = dataclasses.replace(_wanted(graph, fake), name=f"{graph.name}_loops")
-    plain = _without_library(decompose(inner))
+    inner = dataclasses.replace(wanted(graph, fake), name=f"{graph.name}_loops")
+    plain = without_library(decompose(inner))
     # Only the values are bound here, and none are known to be finite.
     better = optimize(plain, target, strict_ieee=True).graph
-    made = schedule(_without_library(better), target, threads=threads)
+    made = schedule(without_library(better), target, threads=threads)
     return native_products(made, threads)
 
 
-def _wanted(graph: Graph, fake: Sequence[bool]) -> Graph:
+def wanted(graph: Graph, fake: Sequence[bool]) -> Graph:
     """``graph`` without the outputs that stand for a kernel that has none."""
     if not all(fake):
         return graph
@@ -65,14 +65,14 @@ def _wanted(graph: Graph, fake: Sequence[bool]) -> Graph:
 # ---- products as sums ----------------------------------------------------------------------------
 
 
-def _without_library(graph: Graph) -> Graph:
-    """Matrix products with a short side as sums of products; the others get blocks of their own
-    (``schedule.products``)."""
+def without_library(graph: Graph, blocks: bool = True) -> Graph:
+    """Matrix products with a short side as sums of products; with ``blocks`` the others get blocks
+    of their own (``schedule.products``)."""
     made: dict[int, Node] = {}
     builder = Builder()
     for node in graph.nodes():
         operands = [made[n.id] for n in node.inputs]
-        if node.op == "matmul" and not pays(*(n.shape for n in operands)):
+        if node.op == "matmul" and not (blocks and pays(*(n.shape for n in operands))):
             made[node.id] = _product(builder, *operands)
         elif all(a is b for a, b in zip(operands, node.inputs)):
             made[node.id] = node

@@ -12,7 +12,7 @@ from kernelwright.errors import CompileError, MissingDependencyError
 _REVISION = 2  # of what is done here besides LLVM
 
 
-def _binding() -> Any:
+def llvm_binding() -> Any:
     try:
         from llvmlite import binding
     except ImportError as error:
@@ -22,7 +22,7 @@ def _binding() -> Any:
 
 @functools.lru_cache(maxsize=1)
 def _target_machine() -> Any:
-    binding = _binding()
+    binding = llvm_binding()
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     features = binding.get_host_cpu_features()
@@ -37,7 +37,7 @@ def _target_machine() -> Any:
 
 def version() -> str:
     """LLVM's version, ours, and the CPU that code is made for; part of cache keys."""
-    binding = _binding()
+    binding = llvm_binding()
     numbers = ".".join(map(str, binding.llvm_version_info))
     return f"llvm {numbers} {binding.get_host_cpu_name()} {_REVISION}"
 
@@ -47,7 +47,7 @@ def optimized(ir_text: str, exported: Collection[str]) -> Any:
 
     Raises CompileError with LLVM's words.
     """
-    binding, machine = _binding(), _target_machine()
+    binding, machine = llvm_binding(), _target_machine()
     module = parsed(ir_text)
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
@@ -67,7 +67,7 @@ def optimized(ir_text: str, exported: Collection[str]) -> Any:
 def parsed(ir_text: str) -> Any:
     """The module of an IR text. Raises CompileError with LLVM's words."""
     try:
-        return _binding().parse_assembly(ir_text)
+        return llvm_binding().parse_assembly(ir_text)
     except RuntimeError as error:
         raise CompileError("LLVM refused the IR", "llvmlite parse_assembly", str(error)) from error
 
