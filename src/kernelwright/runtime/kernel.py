@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import json
+import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from kernelwright.errors import UsageError
+from kernelwright.runtime.free_sizes import FreeSizes
 from kernelwright.runtime.signature import Signature, address, empty, is_torch
 
 _BINARIES = {"cpu": ".so", "cuda": ".ptx"}
@@ -31,12 +33,15 @@ class LoadedKernel:
     def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
         try:
             self.signature = Signature.of(about)
+            self._sizes = FreeSizes.of(about)
             library = _library(path.with_suffix(".so"))
             self._function = getattr(library, self.signature.name)
         except (OSError, KeyError, TypeError, AttributeError) as error:
             raise _unusable(path, error) from error
-        self._function.argtypes = [ctypes.c_void_p]
+        self._function.argtypes = [ctypes.c_void_p, *([ctypes.c_void_p] if self._sizes else [])]
         self._function.restype = ctypes.c_int
+        count = len(self.signature.inputs) + len(self.signature.outputs)
+        self._pack = struct.Struct(f"{max(1, count)}P").pack
 
     @property
     def name(self) -> str:
@@ -45,19 +50,35 @@ class LoadedKernel:
     def __call__(self, *inputs: Any, out: Sequence[Any] | None = None) -> Any:
         signature = self.signature
         signature.check(inputs, "cpu")
-        device = "cpu" if any(is_torch(x) for x in inputs) else None
-        made = [empty(*o, device) for o in signature.real] if out is None else list(out)
-        if out is not None:
-            signature.check_out(made, "cpu")
-        rest = iter(made)
-        results = [
-            0 if i in signature.fake else address(next(rest)) for i in range(len(signature.outputs))
-        ]
-        addresses = [*map(address, inputs), *results]
-        pointers = (ctypes.c_void_p * max(1, len(addresses)))(*addresses)
-        if self._function(ctypes.addressof(pointers)) != 0:
-            raise MemoryError(f"{self.name}: no memory for the workspaces")
+        wanted, sizes = signature.real, []
+        if self._sizes is not None:
+            known = self._sizes.values(self.name, [tuple(x.shape) for x in inputs])
+            sizes = list(known.values())
+            real = [i for i in range(len(signature.outputs)) if i not in signature.fake]
+            shapes = [self._sizes.output(i, known) for i in real]
+            wanted = [(dtype, shape) for (dtype, _), shape in zip(wanted, shapes)]
+        if out is None:
+            device = "cpu" if any(is_torch(x) for x in inputs) else None
+            made = [empty(dtype, shape, device) for dtype, shape in wanted]
+        else:
+            made = list(out)
+            signature.check_out(made, "cpu", wanted)
+        self._run([*map(address, inputs), *self._results(made)], sizes)
         return signature.given_back(inputs, made)
+
+    def _results(self, made: Sequence[Any]) -> list[int]:
+        """An address an output, 0 where it is not there."""
+        fake, rest = self.signature.fake, iter(made)
+        return [0 if i in fake else address(next(rest)) for i in range(len(self.signature.outputs))]
+
+    def _run(self, addresses: list[int], sizes: list[int]) -> None:
+        # ctypes passes bytes as a pointer to them
+        given = [self._pack(*(addresses or [0]))]
+        if sizes:
+            given.append(struct.pack(f"{len(sizes)}q", *sizes))
+        status = self._function(*given)
+        if status != 0:
+            raise MemoryError(f"{self.name}: no memory for the workspaces")
 
 
 def _library(path: Path) -> ctypes.CDLL:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,13 +54,15 @@ class Signature:
         for index, (given, wanted) in enumerate(zip(inputs, self.inputs)):
             check(f"input {index}", given, *wanted, device)
 
-    def check_out(self, out: Sequence[Any], device: str) -> None:
-        """The same of the tensors that results go to."""
-        real = self.real
+    def check_out(
+        self, out: Sequence[Any], device: str, wanted: Sequence[tuple[str, Shape]] | None = None
+    ) -> None:
+        """The same of the tensors that results go to; ``wanted`` where sizes are free."""
+        real = self.real if wanted is None else wanted
         if len(out) != len(real):
             raise UsageError(f"{self.name} has {len(real)} outputs, not {len(out)}")
-        for index, (given, wanted) in enumerate(zip(out, real)):
-            check(f"output {index}", given, *wanted, device)
+        for index, (given, expected) in enumerate(zip(out, real)):
+            check(f"output {index}", given, *expected, device)
 
     def given_back(self, inputs: Sequence[Any], made: Sequence[Any]) -> Any:
         """What a call returns: the outputs, or the inputs written to where all outputs are fake."""
@@ -77,20 +80,23 @@ def is_torch(x: Any) -> bool:
 
 def check(what: str, given: Any, dtype: str, shape: Shape, device: str) -> None:
     """Raises UsageError unless ``given`` is a contiguous tensor of that kind on ``device``."""
-    if is_torch(given):
-        name = str(given.dtype).removeprefix("torch.")
+    if type(given) is np.ndarray:
+        kind, flat, where = given.dtype == numpy_dtype(dtype), given.flags.c_contiguous, "cpu"
+    elif is_torch(given):
+        kind = str(given.dtype).removeprefix("torch.") == dtype
         flat, where = given.is_contiguous(), given.device.type
-    elif isinstance(given, np.ndarray):
-        name, flat, where = given.dtype.name, given.flags.c_contiguous, "cpu"
     else:
         raise UsageError(f"{what} is a {type(given).__name__}; give a NumPy array or torch tensor")
-    fits = len(given.shape) == len(shape) and all(
-        wanted in (FREE, n) for n, wanted in zip(given.shape, shape)
-    )
-    if name != dtype or not fits:
-        raise UsageError(f"{what} is {name}{list(given.shape)}, not {dtype}{list(shape)}")
+    found = tuple(given.shape)
+    if not kind or (found != shape and not _fits(found, shape)):
+        name = str(given.dtype).removeprefix("torch.")
+        raise UsageError(f"{what} is {name}{list(found)}, not {dtype}{list(shape)}")
     if not flat or where != device:
         raise UsageError(f"{what} must be contiguous and in the {_memory(device)} memory")
+
+
+def _fits(found: Shape, shape: Shape) -> bool:
+    return len(found) == len(shape) and all(n in (FREE, m) for n, m in zip(shape, found))
 
 
 def _memory(device: str) -> str:
@@ -105,6 +111,7 @@ def empty(dtype: str, shape: Shape, torch_device: str | None) -> Any:
     return np.empty(shape, numpy_dtype(dtype))
 
 
+@functools.cache
 def numpy_dtype(name: str) -> np.dtype:
     return _EXTRA.get(name) or np.dtype(name)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kernelwright.backends import BACKENDS
 from kernelwright.config import Config, resolve
+from kernelwright.runtime.free_sizes import FreeSizes
 from kernelwright.runtime.kernel_file import kernel_file
 from kernelwright.runtime.signature import Signature
 from kernelwright.task.compile import CompileResult, compile_file
@@ -71,10 +72,12 @@ def _default_out(path: Path, backend: str, arch: str) -> Path:
 def _call_file(compiled: CompileResult) -> Path:
     """Writes K_call.py beside K.so."""
     described = compiled.files[".json"]
-    signature = Signature.of(json.loads(described.read_text(encoding="utf-8")))
+    about = json.loads(described.read_text(encoding="utf-8"))
     library = compiled.files[".so"]
     entry = described.with_name(f"{described.stem}_call.py")
-    entry.write_text(kernel_file(signature, library.name), encoding="utf-8")
+    entry.write_text(
+        kernel_file(Signature.of(about), FreeSizes.of(about), library.name), encoding="utf-8"
+    )
     return entry
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from kernelwright.compiler.stages import llvm
 from kernelwright.compiler.stages.cuda import CUDA_STAGES
 from kernelwright.compiler.stages.cxx import link_shared
+from kernelwright.compiler.stages.free_sizes import said_sizes
 from kernelwright.compiler.stages.job import Job, Stage, fake_positions, fakes
 from kernelwright.compiler.stages.kernel_entry import entry_name, scheduled
 from kernelwright.compiler.stages.metadata import Effects, LaunchShape, metadata
@@ -22,6 +23,7 @@ from kernelwright.compiler.stages.mlir_pipeline import LOWERING
 from kernelwright.compiler.stages.mlir_provider import provider
 from kernelwright.errors import UnsupportedError, UsageError
 from kernelwright.frameworks.graphkernel.build import build
+from kernelwright.frameworks.graphkernel.free_sizes import shape_sets
 from kernelwright.frameworks.graphkernel.parse import identifier, parse
 from kernelwright.frameworks.graphkernel.text import to_mlir
 from kernelwright.schema import Target
@@ -29,16 +31,18 @@ from kernelwright.schema import Target
 
 def _import(job: Job) -> bytes:
     info = parse(job.text(""), job.path)
+    if info.dynamic and job.target.backend != "cpu":
+        said = f"free sizes are not compiled for {job.target.backend}; give each a number"
+        raise UnsupportedError(f"{info.path}: {said}")
     named = "compute_capability" if job.target.backend == "cuda" else "arch"
     text = to_mlir(info, {named: job.target.arch})
-    build(info, [t.shape for t in info.inputs])  # what is wrong is said of the file, not of K.mlir
+    shape_sets(info)  # what is wrong is said of the file, not of K.mlir
     return text.encode()
 
 
 def _schedule(job: Job) -> bytes:
     info = job.info
-    graph = build(info, [t.shape for t in info.inputs]).graph
-    return scheduled(graph, fakes(info), job.target, job.threads).encode()
+    return scheduled(info, shape_sets(info), fakes(info), job.target, job.threads).encode()
 
 
 def _lower(job: Job) -> bytes:
@@ -62,10 +66,11 @@ def _link(job: Job) -> bytes:
 
 def _describe(job: Job) -> bytes:
     info = job.info
-    writes = build(info, [t.shape for t in info.inputs]).graph.writes
+    writes = build(info, shape_sets(info)[0]).graph.writes
     return metadata(
         info, entry_name(info.name), job.target, job.contents[".so"],
         LaunchShape(grid=(job.threads, 1, 1)), Effects(fake_positions(info), writes),
+        said_sizes(job.text("_out.mlir")),
     )  # fmt: skip
 
 

@@ -11,18 +11,14 @@ from kernelwright.errors import CaptureError, ReferenceBroken
 from kernelwright.frameworks._base import LoadedModel, RunResult, StateEntry, Value
 from kernelwright.frameworks.graphkernel import domains
 from kernelwright.frameworks.graphkernel.build import Built, build
-from kernelwright.frameworks.graphkernel.faults import CHECK, fault
+from kernelwright.frameworks.graphkernel.faults import CHECK
+from kernelwright.frameworks.graphkernel.free_sizes import shape_sets
 from kernelwright.frameworks.graphkernel.info import Info, is_complex
 from kernelwright.frameworks.graphkernel.parse import parse
 from kernelwright.frameworks.graphkernel.sizes import WrongSizes
 from kernelwright.frameworks.numpy import relayout
 from kernelwright.graph.core import DTYPES, Graph, is_float
 from kernelwright.graph.evaluate import evaluate
-
-# What free sizes are in turn: the first with which the file holds is the reference's own. Distinct
-# symbols get distinct numbers where the file allows that.
-_FREE_SIZES = (96, 64, 160, 33, 128, 48, 7)
-_SETS = 3
 
 
 class GraphKernelModel:
@@ -37,7 +33,7 @@ class GraphKernelModel:
         self.path = path
         self.info: Info = parse(source, path)
         self._built: dict[tuple[tuple[int, ...], ...], Built] = {}
-        self._sets = self._input_shapes()
+        self._sets = shape_sets(self.info, self._build)
         self._laws: dict[int, str] | None = None
 
     # ---- inputs ------------------------------------------------------------------------------
@@ -65,46 +61,6 @@ class GraphKernelModel:
             else _drawn(node.shape, node.dtype, rng, self._laws.get(i), built.holds.get(i))
             for i, node in enumerate(built.graph.inputs)
         ]
-
-    def _input_shapes(self) -> list[tuple[tuple[int, ...], ...]]:
-        """The shapes of the inputs; several where sizes are free. Raises ReferenceBroken."""
-        if not self.info.dynamic:
-            shapes = tuple(tensor.shape for tensor in self.info.inputs)
-            self._build(shapes)
-            return [shapes]
-        found: list[tuple[tuple[int, ...], ...]] = []
-        last: Exception | None = None
-        for distinct in (True, False):
-            for start in range(len(_FREE_SIZES)):
-                shapes = self._freed(start, distinct)
-                try:
-                    self._build(shapes)
-                except (WrongSizes, ReferenceBroken) as error:
-                    last = last or error
-                    continue
-                if shapes not in found:
-                    found.append(shapes)
-            if found:
-                return found[:_SETS]
-        raise fault(self.path, "", f"no sizes were found that the file holds for: {last}",
-                    "correct the symbols")  # fmt: skip
-
-    def _freed(self, start: int, distinct: bool) -> tuple[tuple[int, ...], ...]:
-        names: list[str] = []
-
-        def size(text: str) -> int:
-            if text not in names:
-                names.append(text)
-            place = start + (names.index(text) if distinct else 0)
-            return _FREE_SIZES[place % len(_FREE_SIZES)]
-
-        return tuple(
-            tuple(
-                size(t.symbols[a] if t.symbols else "") if n == -1 else n
-                for a, n in enumerate(t.shape)
-            )
-            for t in self.info.inputs
-        )
 
     # ---- the Graph ---------------------------------------------------------------------------
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from kernelwright.errors import UnsupportedError
 from kernelwright.frameworks.graphkernel.faults import fault
 from kernelwright.frameworks.graphkernel.info import Info, Op, Tensor
 from kernelwright.frameworks.graphkernel.parse import identifier
@@ -43,14 +42,12 @@ _NAMES = {op_word(name): name for name in ALL_OPS}
 
 def to_mlir(info: Info, attributes: Mapping[str, str] | None = None) -> str:
     """The module. ``attributes`` are the function's, beside ``mindspore_kernel`` and ``process``.
-    Raises UnsupportedError for free sizes."""
+    A free size is ``?``, its symbol in the type's SymShapeAttr."""
     return _Writer(info).module(attributes or {})
 
 
 class _Writer:
     def __init__(self, info: Info) -> None:
-        if info.dynamic:
-            raise UnsupportedError(f"{info.path}: free sizes are not compiled; give each a number")
         self.info = info
         self.lines: list[str] = []
         self.values: dict[str, tuple[str, Tensor]] = {}
@@ -129,14 +126,18 @@ class _Writer:
 
 
 def _wishes(info: Info) -> dict[str, Mapping[str, Any]]:
-    """``parallel_fusion`` and ``buffer_stitch``, where there are any."""
-    given = {"parallel_fusion": info.parallel_fusion, "buffer_stitch": info.buffer_stitch}
+    """``parallel_fusion``, ``buffer_stitch`` and ``symbol_calc_expr``, where there are any."""
+    given = {"parallel_fusion": info.parallel_fusion, "buffer_stitch": info.buffer_stitch,
+             "symbol_calc_expr": info.symbol_calc}  # fmt: skip
     return {name: wish for name, wish in given.items() if wish}
 
 
 def type_text(tensor: Tensor) -> str:
-    sizes = "".join(f"{n}x" for n in tensor.shape)
-    return f"tensor<{sizes}{_ELEMENTS[tensor.dtype]}>"
+    sizes = "".join(f"{'?' if n == -1 else n}x" for n in tensor.shape)
+    symbols = ""
+    if tensor.symbols and -1 in tensor.shape:
+        symbols = f", {{SymShapeAttr = [{', '.join(map(json.dumps, tensor.symbols))}]}}"
+    return f"tensor<{sizes}{_ELEMENTS[tensor.dtype]}{symbols}>"
 
 
 def _dense(tensor: Tensor) -> str:
@@ -188,13 +189,17 @@ def _attribute(value: Any) -> str:
 
 _HEAD = re.compile(r"func\.func @(?P<name>\w+)\((?P<arguments>.*)\) -> (?P<results>.*) attributes")
 _PROCESS = re.compile(r'^\s*process = "(\w+)"', re.MULTILINE)
-_WISH = re.compile(r'^\s*(parallel_fusion|buffer_stitch) = (".*?(?<!\\)"),?$', re.MULTILINE)
+_WISH = re.compile(
+    r'^\s*(parallel_fusion|buffer_stitch|symbol_calc_expr) = (".*?(?<!\\)"),?$', re.MULTILINE
+)
 _OP = re.compile(
     r'^\s*(?P<made>%\w+)(?::\d+)? = "mindspore\.(?P<word>\w+)"\((?P<operands>[^)]*)\)'
     r"(?: \{(?P<attrs>.*)\})? : \((?P<types>.*?)\) -> (?P<results>.*)$"
 )
 _RETURN = re.compile(r"^\s*return (?P<values>.*) : (?P<types>.*)$")
-_TYPE = re.compile(r"tensor<((?:\d+x)*)(.*)>$")
+_TYPE = re.compile(
+    r"tensor<((?:(?:\d+|\?)x)*)([^,]*)(?:, \{SymShapeAttr = (?P<symbols>\[.*\])\})?>$"
+)
 
 
 def from_mlir(text: str, path: str) -> Info:
@@ -221,6 +226,8 @@ def from_mlir(text: str, path: str) -> Info:
     if outputs is None:
         raise fault(path, "", "the function returns nothing", "end it with return")
     wishes = {name: json.loads(json.loads(wish)) for name, wish in _WISH.findall(text)}
+    if "symbol_calc_expr" in wishes:
+        wishes["symbol_calc"] = wishes.pop("symbol_calc_expr")
     return Info(path, head["name"], process[1] if process else "cpu", 0, tuple(inputs), outputs,
                 tuple(ops), **wishes)  # fmt: skip
 
@@ -269,8 +276,9 @@ def _typed(name: str, kind: str, path: str, number: int) -> Tensor:
     found = _TYPE.match(kind.strip())
     if found is None or found[2] not in _DTYPES:
         raise fault(path, f"line {number}", f"{kind!r} is no type of a tensor", "correct it")
-    shape = tuple(int(n) for n in found[1].split("x") if n)
-    return Tensor(name, shape, _DTYPES[found[2]])
+    shape = tuple(-1 if n == "?" else int(n) for n in found[1].split("x") if n)
+    symbols = tuple(json.loads(found["symbols"])) if found["symbols"] else None
+    return Tensor(name, shape, _DTYPES[found[2]], symbols)
 
 
 def _parts(text: str) -> list[str]:
