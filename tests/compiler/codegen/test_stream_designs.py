@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from kernelwright.aul import check, interpret
+from kernelwright.aul import check, interpret, print_program
 from kernelwright.aul.syntax import Tunable
 from kernelwright.compiler.codegen import PRINTERS
 from kernelwright.compiler.design import Design
@@ -53,6 +53,14 @@ def column_statistics(b: Builder, xs: list[Node]) -> list[Node]:
     return [b.make("var", [x], **keep, correction=1), b.make("argmax", [x], **keep)]
 
 
+def statistics(b: Builder, xs: list[Node]) -> list[Node]:
+    """Of rows; the mean is asked for twice, once alone and once by the variance."""
+    (x,) = xs
+    keep = {"axes": (0, 2) if len(x.shape) == 3 else (1,), "keepdims": False}
+    return [b.make("mean", [x], **keep), b.make("var", [x], **keep, correction=1),
+            b.make("amax", [x], **keep)]  # fmt: skip
+
+
 CASES: dict[str, tuple[Body, tuple[tuple[int, ...], ...], str]] = {
     "neighbours": (neighbours, ((3, 61, 301),), "float32"),
     "hinge": (hinge, ((13, 9001), (9001,)), "float32"),
@@ -60,6 +68,10 @@ CASES: dict[str, tuple[Body, tuple[tuple[int, ...], ...], str]] = {
     "hinge double": (hinge, ((7, 8193), (8193,)), "float64"),
     "integers": (counted, ((5, 8195),), "int32"),
     "halves": (counted, ((5, 8195),), "float16"),
+    "rows": (statistics, ((3, 20_001),), "float32"),
+    "images": (statistics, ((4, 3, 8_192),), "float32"),
+    "rows double": (statistics, ((2, 20_001),), "float64"),
+    "rows half": (statistics, ((2, 20_001),), "float16"),
     "columns": (column_statistics, ((9001, 7),), "float32"),
 }
 
@@ -138,3 +150,28 @@ def test_elements_are_tested_only_where_a_size_leaves_a_tail() -> None:
     text = PRINTERS.get("triton").print(made, GPU, "torch", {}).files["kernel.py"].decode()
     partial = text[text.index("_partial(") : text.index("_finish(")]
     assert "% TK != 0 else" in partial
+
+
+def spread(x: np.ndarray) -> np.ndarray:
+    b = Builder()
+    node = b.input("x", 0, TensorType(x.shape, str(x.dtype)))
+    made = design(Graph("op", [node], [], statistics(b, [node]), "tuple"), GPU)
+    assert 'U.vunary_op(op="isfinite"' in print_program(made.program)  # the shift's
+    with np.errstate(all="ignore"):
+        return interpret(made.program, [x])[1]
+
+
+def test_equal_numbers_have_no_variance() -> None:
+    x = np.repeat(np.array([[0.1], [-4097.3], [1e-30], [3e30]], np.float32), 20_001, axis=1)
+    np.testing.assert_array_equal(spread(x), 0.0)
+
+
+def test_the_shift_may_be_anything_that_the_first_block_holds() -> None:
+    x = np.random.default_rng(2).standard_normal((5, 60_001)).astype(np.float32) + 3000
+    x[1, 7] = 1e7
+    x[2, :4096] = -1e5
+    x[3, 0] = np.inf
+    x[4, 50_000] = np.nan
+    with np.errstate(all="ignore"):
+        truth = x.astype("f8").var(axis=1, ddof=1)
+    np.testing.assert_allclose(spread(x), truth, rtol=3e-5)

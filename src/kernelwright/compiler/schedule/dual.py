@@ -37,6 +37,7 @@ class BandFold(StreamEmitter):
     ) -> None:
         super().__init__(parent)
         self.reductions, self.online = list(reductions), Online([])
+        self.twins, self.shifted = {}, None
         gone = set(self.region.dims.resolve(reductions[0].reduced))
         self.folded = [d for d in self.space.dims if d.atoms[0] in gone]
         self.kept = [d for d in self.space.dims if d.atoms[0] not in gone]
@@ -50,6 +51,7 @@ class DualEmitter(StreamEmitter):
     def __init__(self, parent: RegionEmitter, found: Bands) -> None:
         super().__init__(parent)
         self.found, self.online, self.after = found, Online([]), ()
+        self.twins, self.shifted = {}, None
         self.held = [d for d in self.space.dims if d.reduced]
         self.band = [d for d in self.space.dims if d.atoms[0] in found.band]
         self.folded = [d for d in self.space.dims if d in self.held or d in self.band]

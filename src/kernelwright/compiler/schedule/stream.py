@@ -7,13 +7,13 @@ where the work is split over cores, partial results meet in a workspace and a se
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kernelwright.aul import syntax as aul
 from kernelwright.compiler.schedule.blocks import block_for, choices_around, splits_around
-from kernelwright.compiler.schedule.online import Online
+from kernelwright.compiler.schedule.online import Online, peel
 from kernelwright.compiler.schedule.region import Value
+from kernelwright.compiler.schedule.shifted import Shifted
 from kernelwright.compiler.schedule.space import LoopDim
 from kernelwright.compiler.schedule.symbols import Symbol, product
 from kernelwright.compiler.schedule.tiles import (
@@ -25,6 +25,7 @@ from kernelwright.compiler.schedule.tiles import (
     compute_dtype,
     identity,
 )
+from kernelwright.compiler.schedule.walk import Walk, nested
 from kernelwright.graph.core import is_float
 
 if TYPE_CHECKING:
@@ -36,23 +37,6 @@ SMALLER = 3  # times more pieces, where there are several waves of them
 LEAST_STEPS = 16  # of such a piece: each has partial results
 
 
-@dataclass
-class Walk:
-    """A core's way over its elements. ``blocks``: the tile's extent along each LoopDim that it
-    holds; ``steps``: how many there are along each; ``outer``: the reduced dimension of which a
-    core has its ``share`` in ``split``; ``index`` and ``starts``: where the current step stands.
-    ``joint``: the steps along all reduced dimensions are counted as one, and shared so."""
-
-    blocks: dict[LoopDim, Symbol]
-    steps: dict[LoopDim, Symbol]
-    outer: LoopDim
-    split: Symbol
-    share: aul.IntExpr
-    index: dict[LoopDim, aul.IntExpr]
-    starts: dict[LoopDim, aul.IntExpr]
-    joint: bool = False
-
-
 class StreamEmitter:
     """A long reduction: every core folds its share of the reduced steps into accumulators."""
 
@@ -61,12 +45,36 @@ class StreamEmitter:
         self.space, self.region, self.machine = parent.space, parent.region, parent.machine
         self.reductions = self.region.reductions()
         self.online = Online(self.reductions)
+        self.twins = self.repeated()
+        self.reductions = [r for r in self.reductions if id(r) not in self.twins]
+        self.shifted: Shifted | None = None
+        if self.in_lanes() and Shifted.suits(self.reductions, self.online):
+            self.shifted = Shifted(self.reductions, self.online)
+        self.walked = 0  # steps of all reduced dimensions
+        self.first: list[aul.Compare] = []  # when a step is a core's first one
         self.folded = [d for d in self.space.dims if d.reduced]
         self.kept = [d for d in self.space.dims if not d.reduced]
         # Positions: it writes these when the reductions are done, and those in a second pass.
         self.roots: Sequence[int] = [i for i in self.all_roots() if not self.along(i)]
         self.after: Sequence[int] = [i for i in self.all_roots() if self.along(i)]
         self.tag = ""  # tells the names of several folds in one kernel apart
+
+    def in_lanes(self) -> bool:
+        """Whether a tile runs along what it folds, on a machine where sums over a tile are dear."""
+        return self.space.dims[-1].reduced and not self.machine.serial_rows
+
+    def repeated(self) -> dict[int, tuple[Value, Value]]:
+        """The reductions that another one equals, by id, each with that one."""
+        found: dict[int, tuple[Value, Value]] = {}
+        known: dict[object, Value] = {}
+        bases = [r for r in self.reductions if id(r) in self.online.bases]
+        for value in [*bases, *(r for r in self.reductions if r not in bases)]:
+            folded = frozenset(self.region.dims.resolve(value.reduced))
+            what = value.op, value.dtype, id(peel(value.args[0])), folded
+            other = known.setdefault(what, value)
+            if other is not value and id(value) not in self.online.bases:
+                found[id(value)] = value, other
+        return found
 
     def all_roots(self) -> range:
         return range(len(self.region.roots))
@@ -122,6 +130,7 @@ class StreamEmitter:
         steps = {d: d.size.cdiv(blocks[d]) if d in blocks else d.size for d in self.space.dims}
         outer = next((d for d in self.folded if steps[d].value > 1), self.folded[0])
         places = product(steps[d] for d in self.kept)
+        self.walked = self.all_steps(steps).value
         split_value = self.shares(steps[outer].value, places.value)
         joint = self.uneven(steps, outer, places.value)
         if joint:
@@ -148,16 +157,20 @@ class StreamEmitter:
                 starts[dim] = self.parent.named(body, f"s{number}", start)
             else:
                 index[dim] = self.parent.named(body, f"p{number}", where[dim])
-        self.fold(body, Walk(blocks, steps, outer, split, share, index, starts, joint), places)
+        walk = Walk(
+            self.parent, self.folded, blocks, steps, outer, split, share, index, starts, joint
+        )
+        self.fold(body, walk, places)
 
     def shares(self, steps: int, places: int) -> int:
         """How many cores share the steps of each of ``places`` results."""
         pieces = self.machine.cores
         if not self.space.dims[-1].reduced:
             pieces *= self.machine.shares
-            if self.online.links and not self.machine.serial_rows:
-                # So much is held that a few more pieces than there is room for would wait alone.
-                pieces = max(pieces, min(SMALLER * pieces, steps * places // LEAST_STEPS))
+        if self.online.links and not self.machine.serial_rows:
+            # So much is held that a few more pieces than there is room for would wait alone.
+            enough = self.walked * places // LEAST_STEPS
+            pieces = max(pieces, min(SMALLER * pieces, enough))
         return max(1, min(steps, -(-pieces // places)))
 
     def all_steps(self, steps: dict[LoopDim, Symbol]) -> Symbol:
@@ -177,8 +190,9 @@ class StreamEmitter:
     def fold(self, body: list[aul.Statement], walk: Walk, places: Symbol) -> None:
         """The loops over the reduced steps, and what follows them."""
         inner: list[aul.Statement] = []
-        loops = self.loops(body, inner, walk)
-        writer = self.parent.writer(self.tile_dims(walk), walk.index)
+        loops = walk.loops(body, inner)
+        self.first = [aul.Compare("==", aul.Name(var), aul.Int(0)) for var, _ in loops]
+        writer = self.parent.writer(walk.tile_dims(), walk.index)
         writer.counter["k"] = 2 * len(self.folded)  # the loops are k0, k1, ...
         sums = self.accumulators(writer)
         body.extend(writer.body)
@@ -186,6 +200,7 @@ class StreamEmitter:
         self.accumulate_all(writer, sums)
         body.extend(nested(loops, inner + writer.body))
         writer.body, writer.tiles = [], {}
+        sums = self.joined(writer, sums)
         if walk.split.literal:
             self.finish_alone(writer, sums)
             body.extend(writer.body)
@@ -199,81 +214,13 @@ class StreamEmitter:
             self.parent.finish_kernel(name, writer, body, places * walk.split)
             self.second_launch(partials, walk.split)
 
-    def loops(
-        self,
-        body: list[aul.Statement],
-        inner: list[aul.Statement],
-        walk: Walk,
-        turn: int = 0,
-    ) -> list[tuple[str, aul.IntExpr]]:
-        """Variable and count of each loop, outermost first; what a step begins with goes to
-        ``inner``, where it stands to the walk. ``turn``: 1 for a second pass."""
-        if walk.joint and not walk.split.literal:
-            return self.joint_loop(body, inner, walk)
-        blocks, steps, split = walk.blocks, walk.steps, walk.split
-        loops: list[tuple[str, aul.IntExpr]] = []
-        for position, dim in enumerate(self.folded):
-            whole = dim in blocks and blocks[dim] == dim.size
-            if whole:
-                continue
-            number = position + turn * len(self.folded)
-            var = f"k{number}"
-            step: aul.IntExpr = aul.Name(var)
-            count: aul.IntExpr = steps[dim].expr
-            if dim is walk.outer and not split.literal:
-                step, count = self.share_of(body, walk, steps[dim], step)
-            loops.append((var, count))
-            self.stand(inner, walk, dim, number, step)
-        return loops
-
-    def joint_loop(
-        self, body: list[aul.Statement], inner: list[aul.Statement], walk: Walk
-    ) -> list[tuple[str, aul.IntExpr]]:
-        """One loop over a core's share of the steps along all reduced dimensions."""
-        steps = walk.steps
-        parts = [(d, steps[d]) for d in self.folded if walk.blocks.get(d) != d.size]
-        total = product(count for _, count in parts)
-        step, count = self.share_of(body, walk, total, aul.Name("k0"))
-        where = self.parent.decode(self.parent.named(inner, "step", step), parts)
-        for number, (dim, _) in enumerate(parts):
-            self.stand(inner, walk, dim, number, where[dim])
-        return [("k0", count)]
-
-    def share_of(
-        self, body: list[aul.Statement], walk: Walk, steps: Symbol, step: aul.IntExpr
-    ) -> tuple[aul.IntExpr, aul.IntExpr]:
-        """A core's ``step`` as one of all ``steps``, and how many it has."""
-        chunk = self.parent.named(body, "chunk", steps.cdiv(walk.split).expr)
-        first = self.parent.named(body, "first", aul.Binary("*", walk.share, chunk))
-        left = aul.Binary("-", steps.expr, first)
-        count = aul.Call("max", (aul.Int(0), aul.Call("min", (chunk, left))))
-        return aul.Binary("+", first, step), count
-
-    def stand(
-        self, inner: list[aul.Statement], walk: Walk, dim: LoopDim, number: int, step: aul.IntExpr
-    ) -> None:
-        """Where the ``step`` along ``dim`` is."""
-        if dim in walk.blocks:
-            start = aul.Binary("*", step, walk.blocks[dim].expr)
-            walk.starts[dim] = self.parent.named(inner, f"t{number}_start", start)
-        else:
-            walk.index[dim] = self.parent.named(inner, f"q{number}", step)
-
-    def tile_dims(self, walk: Walk) -> list[TileDim]:
-        blocks = walk.blocks
-        return [
-            TileDim(d, blocks[d], None if blocks[d] == d.size and d.reduced else walk.starts.get(d))
-            for d in self.space.dims
-            if d in blocks
-        ]
-
     def read_again(self, writer: TileWriter, walk: Walk) -> list[aul.Statement]:
         """The pass that stores what the finished reductions are for, element by element."""
         inner: list[aul.Statement] = []
-        loops = self.loops([], inner, walk, turn=1)
-        writer.tiled, writer.index = self.tile_dims(walk), dict(walk.index)
+        loops = walk.loops([], inner, turn=1)
+        writer.tiled, writer.index = walk.tile_dims(), dict(walk.index)
         writer.body = []
-        writer.tiles = {id(r): writer.tiles[id(r)] for r in self.reductions}
+        writer.tiles = {id(r): writer.tiles[id(r)] for r in self.region.reductions()}
         self.parent.write_roots(writer, self.after)
         return nested(loops, inner + writer.body)
 
@@ -293,7 +240,9 @@ class StreamEmitter:
 
     def accumulator(self, writer: TileWriter, reduction: Value) -> TileRef:
         """Float sums and products are carried in float64: one addition a step, so it costs nothing,
-        and the error no longer grows with the number of steps."""
+        and the error no longer grows with the number of steps. Lanes have their own dtype."""
+        if self.shifted is not None and id(reduction) in self.shifted.members:
+            return self.shifted.accumulator(writer, reduction)
         dtype = compute_dtype(reduction.dtype)
         op = REDUCE[reduction.op]
         if is_float(dtype) and op in ("sum", "prod"):
@@ -307,6 +256,10 @@ class StreamEmitter:
         if self.online.counts:
             count, here = sums[-1], self.online.here(writer)
         for reduction, acc in zip(self.reductions, sums):
+            if self.shifted is not None and id(reduction) in self.shifted.members:
+                if id(reduction) in self.online.bases:
+                    self.shifted.accumulate(writer, reduction, self.first)
+                continue
             block = self.of_block(writer, reduction, acc)
             if id(reduction) in self.online.bases:
                 self.online.base(writer, reduction, acc, block, count, here)
@@ -317,6 +270,15 @@ class StreamEmitter:
                 writer.emit("vbinary_op", op, acc, acc, block)
         if count is not None and here is not None:
             writer.emit("vbinary_op", "add", count, count, here)
+
+    def joined(self, writer: TileWriter, sums: Sequence[TileRef]) -> list[TileRef]:
+        """The accumulators without their lanes."""
+        if self.shifted is None:
+            return list(sums)
+        own = [r for r in self.reductions if id(r) in self.shifted.members]
+        done = iter(self.shifted.joined(writer, own, sums[-1]))
+        whole = [next(done) if r in own else acc for r, acc in zip(self.reductions, sums)]
+        return [*whole, sums[-1]]
 
     def of_block(self, writer: TileWriter, reduction: Value, acc: TileRef) -> TileRef:
         """What one block comes to, in the accumulator's dtype."""
@@ -348,6 +310,8 @@ class StreamEmitter:
         """The roots, from the finished reductions; tiles of the loop are out of scope."""
         for reduction, ref in zip(self.reductions, results):
             writer.tiles[id(reduction)] = ref
+        for twin, other in self.twins.values():
+            writer.tiles[id(twin)] = writer.tiles[id(other)]
         self.parent.write_roots(writer, self.roots)
 
     def store_partials(
@@ -458,13 +422,3 @@ class StreamEmitter:
         place = aul.Place(name, tuple(index))
         writer.body.append(aul.Copy(aul.Place(loaded.name), place, pad))
         return loaded
-
-
-def nested(
-    loops: Sequence[tuple[str, aul.IntExpr]], body: Sequence[aul.Statement]
-) -> list[aul.Statement]:
-    """``body`` in loops, the outermost first."""
-    nest = list(body)
-    for var, count in reversed(loops):
-        nest = [aul.Loop(var, count, tuple(nest))]
-    return nest
