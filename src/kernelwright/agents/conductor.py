@@ -162,13 +162,20 @@ class Conductor:
 
     def _fix_designer(self, records: Sequence[Record], what: str) -> Decision:
         last = records[-1]
+        fixes = _in_a_row(records, ActionType.FIX_DESIGNER)
+        if self.designer_can_fix and fixes < self.max_fixes and self._may(records, "designer"):
+            return Decision(ActionType.FIX_DESIGNER, what, suggestions_from(last))
+        text = f"{what} after {fixes} fixes"
         if not self.designer_can_fix:
             text = f"{what}, and the Designer would give the same again"
-            return Decision(ActionType.EXIT, _with_cause(text, last))
-        if _in_a_row(records, ActionType.FIX_DESIGNER) < self.max_fixes:
-            return Decision(ActionType.FIX_DESIGNER, what, suggestions_from(last))
-        text = f"{what} after {self.max_fixes} fixes"
+        if self.coder_can_fix and not _took(records, CODER_ACTIONS):
+            # A Coder that is no printer can do without.
+            return Decision(ActionType.DO_CODER_DIRECT, f"{text}; coding without one")
         return Decision(ActionType.EXIT, _with_cause(text, last))
+
+    def _may(self, records: Sequence[Record], agent: str) -> bool:
+        """Whether the workflow lets ``agent`` come next."""
+        return self.workflow is None or agent in self.workflow.legal_next(_agents(records))
 
 
 def _agent_of(action: ActionType) -> str:

@@ -156,7 +156,7 @@ class BuiltinDesigner:
             if sum(np.size(v) for v in inputs) > MAX_INTERPRETED_ELEMENTS:
                 note = "the design was not interpreted: the Model takes no smaller sizes"
                 return DesignCheck(True, False, True, note)
-        sizes = "x".join(str(list(np.shape(v))) for v in inputs)
+        sizes = _sizes(inputs)
         failure = self.failure(design, inputs)
         if failure is None:
             return DesignCheck(True, True, True, f"interpreted on {sizes}: agrees")
@@ -167,6 +167,25 @@ class BuiltinDesigner:
             note = f"a design of the same kind was interpreted on {sizes}: agrees"
             return DesignCheck(True, True, False, note)
         return DesignCheck(False, True, False, f"interpreted on {sizes}: {second}")
+
+    def check_text(self, design: Design) -> DesignCheck:
+        """As ``check`` for a design that somebody else has written: it is this very text that must
+        agree, on the reduced sizes or, where it holds for its own alone, on those."""
+        inputs = self.reference.reduced_inputs(seed=1)
+        first = None if inputs is None else self.failure(design, inputs)
+        if inputs is not None and first is None:
+            return DesignCheck(True, True, True, f"interpreted on {_sizes(inputs)}: agrees")
+        own = self.reference.make_inputs(seed=1)
+        if sum(np.size(v) for v in own) <= MAX_INTERPRETED_ELEMENTS:
+            failure = self.failure(design, own)
+            agrees = failure is None
+            said = "agrees" if agrees else str(failure)
+            return DesignCheck(agrees, True, False, f"interpreted on {_sizes(own)}: {said}")
+        if inputs is None:
+            note = "the design was not interpreted: the Model takes no smaller sizes"
+            return DesignCheck(True, False, True, note)
+        note = f"interpreted on {_sizes(inputs)}: {first}"
+        return DesignCheck(False, True, False, f"{note} (extents must be declared as U.Size)")
 
     def failure(self, design: Design, inputs: Sequence[Any]) -> str | None:
         """What is wrong with the design's outputs for these inputs; None when nothing is."""
@@ -192,6 +211,10 @@ class BuiltinDesigner:
         """Executes a design's library call in the reference process."""
         outputs = self.reference.run_call(op, arrays, attributes["arguments"])
         return [outputs[i] for i in attributes["outputs"]]
+
+
+def _sizes(inputs: Sequence[Any]) -> str:
+    return "x".join(str(list(np.shape(v))) for v in inputs)
 
 
 def shapes_over(

@@ -84,3 +84,5 @@ class Record:
     evaluation: Evaluation | None = None  # of a VERIFY step
     prompt: str = ""  # of an LLM's step
     reasoning: str = ""
+    feedback: str = ""  # of a VERIFY step: the judge's word for an agent, as JSON
+    author: str = ""  # who wrote ``design``: "builtin", "llm:<model>"; "" for nobody known

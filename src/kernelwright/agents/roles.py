@@ -16,7 +16,8 @@ class Request:
     """What an agent is asked.
 
     ``suggestions`` is empty, or says what was wrong with the last try; ``design`` and
-    ``parsed_code`` are what the task has so far; ``records`` is all that happened.
+    ``parsed_code`` are what the task has so far; ``records`` is all that happened. ``hints``:
+    what else a model should know, as text.
     """
 
     spec: TaskSpec
@@ -24,12 +25,14 @@ class Request:
     suggestions: str = ""
     design: Design | None = None
     records: Sequence[Record] = ()
+    hints: str = ""
 
 
 @dataclass(frozen=True)
 class Designed:
     """A Designer's answer: AUL text, the Design that it stands for (None when only the text is
-    known), and a note for people. ``problem`` is empty, or says why it must not be coded."""
+    known), and a note for people. ``problem`` is empty, or says why it must not be coded.
+    ``author`` is who wrote it, as ``Candidate.producer``."""
 
     text: str
     design: Design | None = None
@@ -37,15 +40,18 @@ class Designed:
     problem: str = ""
     prompt: str = ""
     reasoning: str = ""
+    author: str = "builtin"
 
 
 @dataclass(frozen=True)
 class Coded:
-    """A Coder's answer. ``design`` is set when the Coder made one on the way."""
+    """A Coder's answer. ``design`` is set when the Coder made one on the way. Without a candidate
+    ``problem`` says why there is none."""
 
-    candidate: Candidate
+    candidate: Candidate | None
     design: Design | None = None
     note: str = ""
+    problem: str = ""
     prompt: str = ""
     reasoning: str = ""
 

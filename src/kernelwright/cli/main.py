@@ -20,8 +20,20 @@ import kernelwright
 from kernelwright.cli import audit as audit_command
 from kernelwright.cli import compile as compile_command
 from kernelwright.cli import plan as plan_command
+from kernelwright.cli import replay as replay_command
 from kernelwright.cli import run_kernel as run_command
 from kernelwright.cli.bench import bench
+from kernelwright.cli.llm import (
+    Llm,
+    LlmAgents,
+    LlmBudget,
+    LlmFix,
+    LlmOptions,
+    LlmPresets,
+    LlmPrices,
+    LlmStyle,
+    WorkflowName,
+)
 from kernelwright.cli.ops import ops
 from kernelwright.cli.options import (
     EXIT_CODES,
@@ -110,6 +122,14 @@ def optimize(
     fresh: Fresh = False,
     strict_ieee: Strict = False,
     allow_unsandboxed: Unsandboxed = False,
+    llm: Llm = None,
+    llm_agents: LlmAgents = "",
+    llm_budget: LlmBudget = "",
+    llm_presets: LlmPresets = "",
+    llm_prices: LlmPrices = "",
+    llm_fix: LlmFix = "",
+    llm_style: LlmStyle = "",
+    workflow: WorkflowName = "",
 ) -> None:
     """Make a verified, measured kernel for every FILE.
 
@@ -122,6 +142,8 @@ def optimize(
         kernelwright optimize a.py b.py --effort none --out results
 
         kernelwright optimize model.py --effort full --budget 300
+
+        kernelwright optimize model.py --llm ollama_qwen3 --llm-budget requests=20,tokens=100000
     """
     from kernelwright.task.ahead import begin_reference
 
@@ -134,10 +156,16 @@ def optimize(
         "baselines": names(baselines),
     }  # fmt: skip
     folders = result_folders(files, out_dir)
+    asked = LlmOptions(
+        llm, llm_agents, llm_budget, llm_presets, llm_prices, llm_fix, llm_style, workflow
+    )
 
     def job(path: Path, observer: Any) -> Any:
         config = config_of(allow_unsandboxed, strict_ieee)
-        return optimize_file(path, out=folders[path], observer=observer, config=config, **options)
+        return optimize_file(
+            path, out=folders[path], observer=observer, config=config, agents=asked.plan(),
+            **options,
+        )  # fmt: skip
 
     run_jobs(list(folders), job, as_json)
 
@@ -226,6 +254,7 @@ app.command(epilog=plan_command.PLAN_EXIT_CODES)(plan_command.plan)
 app.command(epilog=EXIT_CODES)(plan_command.tune)
 app.command("compile", epilog=compile_command.COMPILE_EXIT_CODES)(compile_command.compile_command)
 app.command("run", epilog=EXIT_CODES)(run_command.run_command)
+app.command(epilog=replay_command.EXIT_CODES)(replay_command.replay)
 app.command()(ops)
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from kernelwright.agents.record import ActionType, Record
 from kernelwright.compiler.design import Design
 from kernelwright.config import Config
 from kernelwright.errors import (
@@ -22,6 +23,7 @@ from kernelwright.errors import (
 from kernelwright.sandbox.fork_server import tally
 from kernelwright.schema import Candidate, Evaluation, Status, TaskSpec
 from kernelwright.store import Store
+from kernelwright.task.agent_work import AgentPlan, agents_attempt
 from kernelwright.task.identity import run_key, tuning_key, versions
 from kernelwright.task.making import Designs, DesignSource, Scheduled, name_of
 from kernelwright.task.measurement import (
@@ -62,6 +64,7 @@ class Optimization:
     """One run. Every finished step is in the store; a run with the same key continues there.
 
     ``source`` gives the designs; ``asked`` is what else decides the outcome, for the key.
+    ``agents`` make a kernel beside the builtin ones.
     """
 
     def __init__(
@@ -75,13 +78,16 @@ class Optimization:
         *,
         source: DesignSource | None = None,
         asked: Mapping[str, Any] | None = None,
+        agents: AgentPlan | None = None,
     ) -> None:
         self.spec, self.out, self.options, self.config = spec, out, options, config
         self.store, self.observer = store, observer
         self.source = source or Scheduled(alternatives=options.tunes)
         apart = ("fresh", "keep_tuning")
         settled = {k: v for k, v in dataclasses.asdict(options).items() if k not in apart}
-        self.key = run_key(spec, config, {**settled, **(asked or {})})
+        self.agents = agents
+        more = {**(asked or {}), **(agents.asked() if agents is not None else {})}
+        self.key = run_key(spec, config, {**settled, **more})
         self.run_id = 0
         self.watch = Stopwatch()
         self.jobs_before = tally["jobs"]
@@ -139,15 +145,9 @@ class Optimization:
     # ---- steps -------------------------------------------------------------------------------
 
     def work(self, session: Session) -> OptimizeResult:
-        designs = self.designs(session)
-        names = impl_types_to_try(self.spec)
-        if self.options.effort == "none":
-            attempts = self.first_choice(session, designs.first, names)
-        else:
-            attempts = self.tried(session, designs.first, names)
-        self.attempts = attempts
-        if self.options.tunes:
-            self.tune(session, designs)
+        design = self.built(session)
+        if self.agents is not None:
+            self.ask_agents(session, self.agents)
         if self.spec.task_type == "profile":
             self.attempts = self.measured(session, self.attempts)
             if not any(a.evaluation.passed for a in self.attempts) and self.untuned:
@@ -157,7 +157,50 @@ class Optimization:
                 )
                 self.attempts = [*self.measured(session, self.untuned), *self.attempts]
         self.surroundings["work"] = self.work_done(session)
-        return self.result(self.attempts, designs.first)
+        return self.result(self.attempts, design)
+
+    def built(self, session: Session) -> Design | None:
+        """The builtin kernels, verified and tuned, as ``attempts``; the design that they came from.
+        Where agents are there too, what the builtin way cannot do is only said."""
+        try:
+            designs = self.designs(session)
+            names = impl_types_to_try(self.spec)
+            if self.options.effort == "none":
+                self.attempts = self.first_choice(session, designs.first, names)
+            else:
+                self.attempts = self.tried(session, designs.first, names)
+        except (CaptureError, UnsupportedError, DesignError) as lacking:
+            if self.agents is None:
+                raise
+            self.observer.finish("not here")
+            self.notes.append(f"no builtin kernel: {lacking}")
+            return None
+        if self.options.tunes:
+            self.tune(session, designs)
+        return designs.first
+
+    def ask_agents(self, session: Session, plan: AgentPlan) -> None:
+        """Adds the agents' attempt. Raises UnsupportedError when there is no other and they cannot
+        do it either."""
+
+        def told(action: ActionType, record: Record | None) -> None:
+            if record is None:
+                self.observer.start(action.value)
+            else:
+                lines = (record.result if record.ok else record.error_log).strip().splitlines()
+                shown = "ok" if record.ok and record.evaluation is None else "".join(lines[:1])
+                self.observer.finish(shown)
+
+        with self.watch.stage("agents"):
+            attempt, remarks = agents_attempt(
+                session, plan, self.config, self.out,
+                fresh=self.options.fresh, told=told, note=self.observer.note,
+            )  # fmt: skip
+        self.notes += remarks
+        if attempt is not None:
+            self.attempts = [*self.attempts, attempt]
+        elif not self.attempts:
+            raise UnsupportedError("; ".join(self.notes))
 
     def work_done(self, session: Session) -> dict[str, dict[str, int]]:
         """What the run has asked of others: requests to the reference by what they are for, and
@@ -326,12 +369,12 @@ class Optimization:
     def measured(self, session: Session, attempts: Sequence[Attempt]) -> list[Attempt]:
         """Times every natively verified attempt and the baselines side by side in one process."""
         chosen = {
-            a.impl_type: a.candidate
+            a.name: a.candidate
             for a in attempts
             if a.candidate is not None and a.evaluation.passed and session.native(a.impl_type)
         }
         for attempt in attempts:
-            if attempt.evaluation.passed and attempt.impl_type not in chosen:
+            if attempt.evaluation.passed and attempt.name not in chosen:
                 self.notes.append(not_timed_note(attempt.impl_type))
         if not chosen:
             return list(attempts)
@@ -352,7 +395,7 @@ class Optimization:
         self.notes.extend(profiled.notes)
         for name, text in profiled.baseline_failures.items():
             self.notes.append(baseline_note(name, text))
-        return [timed(a, a.impl_type, profiled) for a in attempts]
+        return [timed(a, a.name, profiled) for a in attempts]
 
     # ---- the record --------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any
 from kernelwright.config import Config, resolve
 from kernelwright.errors import KernelwrightError
 from kernelwright.store import Store
+from kernelwright.task.agent_work import AgentPlan, check_models
 from kernelwright.task.identity import versions
 from kernelwright.task.optimization import Interrupted, Optimization
 from kernelwright.task.options import EFFORTS, Options
@@ -33,9 +34,11 @@ def optimize_file(
     out: str | Path | None = None,
     observer: Observer | None = None,
     config: Config | None = None,
+    agents: AgentPlan | None = None,
     **options: Any,
 ) -> OptimizeResult:
-    """Optimises the Model in ``path``; keyword options are those of ``Options``.
+    """Optimises the Model in ``path``; keyword options are those of ``Options``. With ``agents``
+    models make a kernel too, which is judged and measured beside the builtin ones.
 
     Writes the result's folder (``out``, default ``kernelwright-out/<op>-<hash>``) and returns the
     OptimizeResult, whose truth value says whether a verified candidate exists. Raises UsageError
@@ -54,9 +57,14 @@ def optimize_file(
         impl_type=settings.impl_type,
         task_type=settings.task_type,
     )
+    if agents is not None:
+        check_models(agents)
+        agents.impl_type(spec)
     folder = Path(out) if out is not None else default_out(spec)
     check_writable(folder)
     settled = config if config is not None else resolve()
     with Store(settled.state_dir / "runs.db") as store:
-        job = Optimization(spec, folder, settings, settled, store, observer or Silent())
+        job = Optimization(
+            spec, folder, settings, settled, store, observer or Silent(), agents=agents
+        )
         return job.run()

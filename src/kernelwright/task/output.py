@@ -1,7 +1,7 @@
 """The result's folder: reference, design, kernel, stages, evaluation and report.
 
 The best candidate's files stand at the top, so that ``from kernel import ModelNew`` works there;
-the other attempts stand under ``candidates/<impl_type>/``. Files are written beside their target
+the other attempts stand under ``candidates/<name>/``. Files are written beside their target
 and renamed, so a reader never sees half of one.
 """
 
@@ -51,7 +51,7 @@ def write_file(path: Path, data: bytes) -> None:
 
 def write_candidate(out: Path, attempt: Attempt, best: bool) -> dict[str, Any]:
     """Writes one attempt's files and returns its entry for the record."""
-    folder = Path() if best else Path("candidates") / attempt.impl_type
+    folder = Path() if best else Path("candidates") / attempt.name
     entry: dict[str, Any] = {
         "impl_type": attempt.impl_type,
         "folder": str(folder),

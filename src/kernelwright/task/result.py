@@ -21,6 +21,13 @@ class Attempt:
     evaluation: Evaluation
 
     @property
+    def name(self) -> str:
+        """Tells it from the run's other attempts: the impl_type, for a model's kernel with "-llm"
+        behind it."""
+        made = self.candidate.producer if self.candidate is not None else ""
+        return f"{self.impl_type}-llm" if made.startswith("llm:") else self.impl_type
+
+    @property
     def measurement(self) -> Measurement | None:
         return self.evaluation.measurement
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
+from kernelwright.agents.feedback import feedback_text
 from kernelwright.agents.record import (
     CODER_ACTIONS,
     DESIGNER_ACTIONS,
@@ -25,6 +27,7 @@ from kernelwright.errors import (
     UnsupportedError,
     UsageError,
 )
+from kernelwright.llm.budget import Budget
 from kernelwright.report.numbers import speedup_text
 from kernelwright.schema import Candidate, Evaluation, Measurement, Status, TaskSpec
 from kernelwright.task.builtin_agents import SessionCoder, SessionDesigner
@@ -45,17 +48,20 @@ _AGENTS_FAULT = (AULError, CaptureError, CompileError, UnsupportedError)
 
 @dataclass(frozen=True)
 class Agents:
-    """Makes the agents of a session; a session is opened anew for another device."""
+    """Makes the agents of a session; a session is opened anew for another device. ``budget``: what
+    judging counts against too."""
 
     designer: DesignerFactory = SessionDesigner
     coder: CoderFactory = SessionCoder
+    budget: Budget | None = None
 
 
 class Steps:
     """One task's session and agents. Use from one thread at a time; ``close`` ends the session.
 
     ``option`` is what the caller called the impl_type ("impl_type" or "dsl"). ``resume``: verdicts
-    on record are believed.
+    on record are believed. ``hints`` go to the agents. ``session``: one that is open already, and
+    stays so.
     """
 
     def __init__(
@@ -65,15 +71,20 @@ class Steps:
         trace: Trace,
         agents: Agents,
         *,
-        option: str,
+        option: str = "impl_type",
         resume: bool = True,
+        hints: str = "",
+        session: Session | None = None,
     ) -> None:
         self.spec, self.config, self.trace = spec, config, trace
-        self.agents, self.option, self.resume = agents, option, resume
+        self.agents, self.option, self.resume, self.hints = agents, option, resume, hints
         self.session: Session | None = None
         self.device = -1
         self.designer: Designer
         self.coder: Coder
+        self._lent = session
+        if session is not None:
+            self._use(session, session.device_index)
 
     def open(self, device: int) -> None:
         """Has the session run on ``device``, an id of the DevicePool."""
@@ -81,15 +92,20 @@ class Steps:
         if self.session is not None and index == self.device:
             return
         self.close()
-        self.session, self.device = Session(self.spec, self.config, device=index), index
+        failures = self.trace.folder / "failures"
+        session = Session(self.spec, self.config, device=index, reproducers=failures)
+        self._use(session, index)
+
+    def _use(self, session: Session, index: int) -> None:
+        self.session, self.device = session, index
         self.record = TaskRecord(self.spec, self.config, index, resume=self.resume)
-        self.designer = self.agents.designer(self.session)
-        self.coder = self.agents.coder(self.session)
+        self.designer = self.agents.designer(session)
+        self.coder = self.agents.coder(session)
 
     def close(self) -> None:
-        if self.session is not None:
+        if self.session is not None and self.session is not self._lent:
             self.session.close()
-            self.session = None
+        self.session = None
 
     def act(
         self, action: ActionType, parsed_code: ParsedCode, suggestions: str, profile: bool
@@ -102,10 +118,15 @@ class Steps:
             parsed_code=before.parsed_code if before else parsed_code,
             design=before.design if before else None,
             candidate=before.candidate if before else None,
+            author=before.author if before else "",
         )
+        if action is ActionType.DO_CODER_DIRECT:  # whatever design there was is not to be followed
+            codes = current.parsed_code.with_design("")
+            current = replace(current, parsed_code=codes, design=None, author="")
         request = Request(
-            self.spec, current.parsed_code, suggestions, current.design, tuple(self.trace.records)
-        )
+            self.spec, current.parsed_code, suggestions, current.design, tuple(self.trace.records),
+            self.hints,
+        )  # fmt: skip
         try:
             if action in DESIGNER_ACTIONS:
                 record = self.design(current, request)
@@ -138,10 +159,18 @@ class Steps:
             design=made.design,
             prompt=made.prompt,
             reasoning=made.reasoning,
+            author=made.author,
         )
 
     def code(self, current: Record, request: Request) -> Record:
         made = self.coder.code(request)
+        if made.candidate is None:
+            return replace(
+                current,
+                error_log=made.problem or "the Coder gave no kernel",
+                prompt=made.prompt,
+                reasoning=made.reasoning,
+            )
         text = made.candidate.source
         codes = current.parsed_code.with_kernel(self.spec.impl_type, text)
         if made.candidate.design and not codes.aul_code:
@@ -182,6 +211,7 @@ class Steps:
             evaluation=evaluation,
             result=described(evaluation),
             error_log=error_log,
+            feedback=feedback_text(evaluation, candidate),
         )
 
     def judged(self, candidate: Candidate, profile: bool) -> Evaluation:
@@ -189,7 +219,8 @@ class Steps:
         when the same task on this machine has had it before."""
         evaluation = self.record.verdict(candidate, profile)
         if evaluation is None:
-            evaluation = self.judged_now(candidate, profile)
+            with self.agents.budget.evaluation() if self.agents.budget else nullcontext():
+                evaluation = self.judged_now(candidate, profile)
             self.record.keep(candidate, profile, evaluation)
         else:
             log.info("%s: the verdict is on record", self.spec.op_name)

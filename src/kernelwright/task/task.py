@@ -9,13 +9,16 @@ that says why.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kernelwright.agents.conductor import Conductor, Decision
+from kernelwright.agents.conductor import Decision
+from kernelwright.agents.conversation import hints_text
+from kernelwright.agents.llm_coder import can_code
 from kernelwright.agents.prose import is_prose, source_from_prose
 from kernelwright.agents.record import (
     CODER_ACTIONS,
@@ -29,16 +32,20 @@ from kernelwright.config import Config, resolve
 from kernelwright.devices import DevicePool
 from kernelwright.errors import KernelwrightError, UsageError
 from kernelwright.schema import Evaluation, Target, TaskSpec
+from kernelwright.task.agent_loop import decide
+from kernelwright.task.agent_settings import BUILTIN, AgentSettings, settings_of
 from kernelwright.task.builtin_agents import SessionCoder, SessionDesigner
+from kernelwright.task.cast import Cast, open_cast
 from kernelwright.task.combination import (
     TaskConfigError,
     check_task_config,
     check_task_type,
     normal_name,
 )
+from kernelwright.task.journal import Journal
 from kernelwright.task.resolve import guess_backend, guess_framework, impl_types_to_try
 from kernelwright.task.steps import Agents, CoderFactory, DesignerFactory, Steps
-from kernelwright.task.task_config import default_settings, load_config, wanted_models
+from kernelwright.task.task_config import default_settings, load_config
 from kernelwright.task.trace import Trace, file_name
 from kernelwright.task.workflow import Workflow, find_workflow
 
@@ -91,7 +98,8 @@ class Task:
     formula in prose. ``framework`` is guessed from it when not given; ``backend`` and ``arch``
     default to what this machine has. ``config`` is what ``load_config`` gives; ``device_pool``
     lends devices while a kernel runs. ``task_type`` "profile" also measures. ``designer`` and
-    ``coder`` make the agents (builtin ones by default).
+    ``coder`` make the agents; else ``agent_model_config`` says which model plays which (builtin
+    ones by default). ``inspirations`` and ``meta_prompts`` are put before models.
 
     Raises ValueError (TaskConfigError) for a name or combination that does not exist.
     """
@@ -136,9 +144,11 @@ class Task:
         self.task_type = task_type
         self.config = dict(config) if config is not None else load_config()
         self.device_pool = device_pool or _shared_pool()
+        self._workflow_name = "" if workflow is None else str(workflow)
         self.workflow = self._workflow(workflow, limit_steps)
         self.inspirations, self.meta_prompts = inspirations, meta_prompts
         self.agents = Agents(designer or SessionDesigner, coder or SessionCoder)
+        self._given = designer is not None or coder is not None
         self.trace = Trace(self.op_name, self.task_id, self.config.get("log_dir", _NO_LOG_DIR))
 
     @property
@@ -191,16 +201,21 @@ class Task:
 
     async def _loop(self, start: ActionType, codes: ParsedCode, suggestions: str) -> Decision:
         spec = await self._thread(self.spec)
-        for model in wanted_models(self.config):
-            log.warning("no LLM is used in this version: builtin agents stand in for %s", model)
+        cast = await self._thread(lambda: self._open_cast())
         steps = Steps(
-            spec, self.our_config(), self.trace, self.agents, option=self.option,
-            resume=bool(self.config.get("resume", True)),
+            spec, self.our_config(), self.trace, self.agents if cast is None else cast.agents,
+            option=self.option, resume=bool(self.config.get("resume", True)),
+            hints=hints_text(self.meta_prompts, self.inspirations),
         )  # fmt: skip
+        journal = None if cast is None else self._journal(cast, spec, start, codes, steps.hints)
+        adviser = None if cast is None else cast.adviser
+        flow = dataclasses.replace(self.workflow, start=start)
         try:
             while True:
-                decision = self._decide(steps, start)
+                decision = await self._thread(lambda: decide(steps, flow, start, adviser))
                 if decision.action_type is ActionType.EXIT:
+                    if journal is not None:
+                        journal.end(decision)
                     if self._passed:
                         log.info("task %s: %s", self.op_name, decision.reason)
                     return decision
@@ -209,20 +224,38 @@ class Task:
                     self.op_name, self.trace.step, decision.action_type.value, decision.reason,
                 )  # fmt: skip
                 said = decision.suggestions if self.trace.records else suggestions
-                await self._step(steps, decision.action_type, codes, said)
+                record = await self._step(steps, decision.action_type, codes, said)
+                if journal is not None:
+                    journal.add(record)
         finally:
             await self._thread(steps.close)
+            if cast is not None:
+                log.info("task %s used %s", self.op_name, cast.budget.spent.text())
+                await self._thread(cast.close)
 
-    def _decide(self, steps: Steps, start: ActionType) -> Decision:
-        """The agents are made with the session, so before the first step there are none."""
-        opened = steps.session is not None
-        conductor = Conductor(
-            limit_steps=self.workflow.max_step,
-            workflow=self.workflow.rules,
-            designer_can_fix=opened and steps.designer.can_fix,
-            coder_can_fix=opened and steps.coder.can_fix,
-        )
-        return conductor.decide(self.trace.records, start)
+    def _settings(self) -> AgentSettings:
+        return settings_of(self.config, self.impl_type)
+
+    @property
+    def llm_folder(self) -> Path:
+        """Where the conversations with models are recorded."""
+        return self.trace.folder / f"I{file_name(self.task_id)}_agents"
+
+    def _open_cast(self) -> Cast | None:
+        """The agents that ``config`` names, where one of them is a model."""
+        settings = self._settings()
+        if self._given or not settings.models:
+            return None
+        return open_cast(settings, self.llm_folder, self.our_config().state_dir)
+
+    def _journal(
+        self, cast: Cast, spec: TaskSpec, start: ActionType, codes: ParsedCode, hints: str
+    ) -> Journal:
+        return Journal(
+            self.llm_folder, spec, cast.settings, start=start, workflow=self._workflow_name,
+            limit_steps=self.workflow.max_step, codes=codes, hints=hints,
+            models=cast.names,
+        )  # fmt: skip
 
     async def _step(
         self, steps: Steps, action: ActionType, codes: ParsedCode, suggestions: str
@@ -265,10 +298,17 @@ class Task:
             self.op_name, source, self.framework, Target(self.backend, self.arch), self.impl_type,
             self.task_type, path,
         )  # fmt: skip
-        self.impl_type = impl_types_to_try(spec)[0]
+        self.impl_type = self._impl_type(impl_types_to_try(spec))
         return TaskSpec(
             self.op_name, source, self.framework, spec.target, self.impl_type, self.task_type, path
         )
+
+    def _impl_type(self, names: Sequence[str]) -> str:
+        """The first of ``names``; for a model's kernels the first that a model is asked for."""
+        settings = self._settings()
+        if self._given or settings.coder == BUILTIN or settings.style != "dsl":
+            return names[0]
+        return next((name for name in names if can_code(name)), names[0])
 
     def our_config(self) -> Config:
         """Kernelwright's own configuration, with what ``config`` says of it."""

@@ -16,6 +16,7 @@ import yaml
 from kernelwright.backends import IMPL_TYPES
 from kernelwright.config import log_dir_from_environment
 from kernelwright.errors import ConfigError
+from kernelwright.llm.presets import load_presets
 from kernelwright.task.combination import normal_name
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ def load_config(dsl: str | Path = "", config_path: str | Path | None = None) -> 
         )
     default = default_settings()
     settings = dict(default)
+    given: Mapping[str, Any] = {}
     if config_path is not None:
         given = _read(Path(config_path).expanduser())
         for key, value in given.items():
@@ -49,6 +51,7 @@ def load_config(dsl: str | Path = "", config_path: str | Path | None = None) -> 
                 value = {**settings[key], **value}
             settings[key] = value
     _check_agents(settings, default, config_path)
+    settings["agent_model_config"] = _completed(settings["agent_model_config"], given)
     parent = log_dir_from_environment() or Path(str(settings["log_dir"])).expanduser()
     settings["log_dir"] = parent / f"Task_{_random_name()}"
     return settings
@@ -65,6 +68,21 @@ def wanted_models(settings: Mapping[str, Any]) -> list[str]:
     """Model presets of ``agent_model_config`` that are not the builtin agents."""
     agents = settings.get("agent_model_config") or {}
     return sorted({str(name) for name in agents.values() if name != "builtin"})
+
+
+def _completed(agents: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """``agents``, where those that the file does not name are what it says of their kind
+    ("designer" for "aul_designer"), else its "default"."""
+    named = given.get("agent_model_config") or {}
+    kinds = ("designer", "coder", "conductor")
+
+    def model(agent: str) -> Any:
+        if agent in named:
+            return named[agent]
+        kind = next((k for k in kinds if k in agent), "")
+        return named.get(kind, named.get("default", agents[agent]))
+
+    return {agent: model(agent) for agent in agents}
 
 
 def _is_path(text: str | Path) -> bool:
@@ -96,11 +114,23 @@ def _check_agents(
             raise TaskConfigFileError(
                 f"{path}: unknown agent {agent!r} in agent_model_config; known: {', '.join(known)}"
             )
-        if not any(fnmatchcase(str(model), pattern) for pattern in settings["model_presets"]):
+        known_models = [*settings["model_presets"], *_own_presets(settings, path)]
+        if not any(fnmatchcase(str(model), pattern) for pattern in known_models):
             raise TaskConfigFileError(
                 f"{path}: unknown model preset {model!r} for agent {agent!r}; "
-                f"known: {', '.join(settings['model_presets'])}"
+                f"known: {', '.join(known_models)}"
             )
+
+
+def _own_presets(settings: Mapping[str, Any], path: str | Path | None) -> list[str]:
+    """The names in the user's own file of presets."""
+    own = settings.get("llm_config_path")
+    if not own:
+        return []
+    try:
+        return list(load_presets(Path(str(own)).expanduser()))
+    except ConfigError as error:
+        raise TaskConfigFileError(f"{path}: llm_config_path: {error}") from error
 
 
 def _random_name() -> str:
