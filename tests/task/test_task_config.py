@@ -10,8 +10,9 @@ import pytest
 from kernelwright.agents.record import ActionType
 from kernelwright.backends import MATRIX
 from kernelwright.errors import UsageError
+from kernelwright.task.agent_settings import settings_of
 from kernelwright.task.combination import check_task_config, check_task_type
-from kernelwright.task.task_config import load_config, wanted_models
+from kernelwright.task.task_config import load_config
 from kernelwright.task.workflow import find_workflow
 
 
@@ -31,7 +32,7 @@ def test_defaults() -> None:
     for agent in ("aul_designer", "triton_coder_fix", "conductor_check", "designer", "coder"):
         assert agent in one["agent_model_config"]
     assert {"designer", "coder"} <= set(one["docs_dir"])
-    assert wanted_models(one) == []
+    assert settings_of(one, "triton").models == ()
 
 
 def test_a_file_overlays_the_defaults(tmp_path: Path) -> None:
@@ -45,7 +46,7 @@ def test_a_file_overlays_the_defaults(tmp_path: Path) -> None:
         assert config["log_dir"].parent == tmp_path
         assert config["profile_settings"] == {"run_times": 7, "warmup_times": 5}
         assert config["agent_model_config"]["aul_designer"] == "builtin"
-        assert wanted_models(config) == ["deepseek_v3_default"]
+        assert settings_of(config, "triton").models == ("deepseek_v3_default",)
 
 
 def test_first_argument_is_a_path_when_it_is_one(

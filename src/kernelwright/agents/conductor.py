@@ -232,7 +232,8 @@ def suggestions_from(record: Record) -> str:
 
 
 def _with_cause(text: str, last: Record) -> str:
-    cause = (last.error_log or last.result).strip().split("\n\n")[0]  # without the process's log
+    said = last.result if last.evaluation is not None or not last.ok else ""  # else it is code
+    cause = (last.error_log or said).strip().split("\n\n")[0]  # without the process's log
     return f"{text}: {cause}" if cause else text
 
 

@@ -64,12 +64,6 @@ def default_settings() -> dict[str, Any]:
     return settings
 
 
-def wanted_models(settings: Mapping[str, Any]) -> list[str]:
-    """Model presets of ``agent_model_config`` that are not the builtin agents."""
-    agents = settings.get("agent_model_config") or {}
-    return sorted({str(name) for name in agents.values() if name != "builtin"})
-
-
 def _completed(agents: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """``agents``, where those that the file does not name are what it says of their kind
     ("designer" for "aul_designer"), else its "default"."""
