@@ -59,6 +59,7 @@ class AccessChecker:
         cores = core_count(x.cores, self.env)
         kernel = self.program.kernel(x.kernel)
         declared = {d.name: self.env[d.name] for d in self.program.declarations}
+        self.teams(kernel, declared, cores, x)
         found = self.walks.get((x.kernel, cores))
         if found is None:
             found = self.walks[(x.kernel, cores)] = walk(kernel, declared, cores)
@@ -83,6 +84,14 @@ class AccessChecker:
             if param.output:
                 self.paint(stores, param, arg, shape, found.sampled)
         self.valid(found, kernel)
+
+    def teams(self, kernel: s.Kernel, env: Mapping[str, int], cores: int, x: s.Launch) -> None:
+        barrier = s.team_barrier(kernel)
+        if barrier is None:
+            return
+        size = evaluate(barrier.size, env)
+        if size < 1 or cores % size:
+            self.out.error(f"{cores} cores of {x.kernel} are no whole teams of {size}", x.loc)
 
     def strides(self, param: s.Param, shape: Shape) -> Shape:
         if param.strides is not None:

@@ -92,6 +92,8 @@ class KernelChecker:
                 self.assign(statement, scope)
             elif isinstance(statement, s.Loop):
                 self.loop(statement, scope)
+            elif isinstance(statement, s.TeamBarrier):
+                self.team_barrier(statement, scope)
             else:
                 self.guard(statement, scope)
 
@@ -129,6 +131,18 @@ class KernelChecker:
         scope.integers |= then.integers & other.integers
         scope.written |= then.written & other.written & set(scope.tiles)
         scope.maybe |= (then.written | other.written | then.maybe | other.maybe) & set(scope.tiles)
+
+    def team_barrier(self, x: s.TeamBarrier, scope: Scope) -> None:
+        check_expr(x.size, scope.integers, self.out)
+        top = [y for y in self.kernel.body if isinstance(y, s.TeamBarrier)]
+        if not any(y is x for y in top):
+            self.out.error("a team's barrier stands outside of loops and branches", x.loc)
+        elif x is not top[0]:
+            self.out.error("a kernel has one team barrier at most", x.loc)
+        elif not self.fixed(x.size):
+            self.out.error(
+                f"the size of {self.kernel.name}'s teams is no function of declared names", x.loc
+            )
 
     def tile(self, x: s.Tile, scope: Scope) -> None:
         if x.name in self.declared or x.name in self.params or x.name in scope.integers:

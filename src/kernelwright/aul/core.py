@@ -48,6 +48,8 @@ class Core:
                 for turn in range(evaluate(x.iterations, self.env)):
                     self.env[x.var] = turn
                     self.run(x.body)
+            elif isinstance(x, s.TeamBarrier):
+                raise AULError("a team's barrier stands outside of loops and branches", *x.loc)
             else:
                 self.run(x.body if holds(x.condition, self.env) else x.orelse)
 

@@ -154,8 +154,30 @@ class _Interpreter:
         views = {
             p.name: self.view(p, self.buffer(arg, x.loc)) for p, arg in zip(kernel.params, x.args)
         }
-        for core in range(core_count(x.cores, self.env)):
+        cores = core_count(x.cores, self.env)
+        barrier = s.team_barrier(kernel)
+        if barrier is not None:
+            self.teams(kernel, barrier, views, cores)
+            return
+        for core in range(cores):
             Core({**self.declared, CORE: core}, views, self.check_bounds).run(kernel.body)
+
+    def teams(
+        self, kernel: s.Kernel, barrier: s.TeamBarrier, views: Mapping[str, View], cores: int
+    ) -> None:
+        """All cores of a team up to the barrier, then all of them from there on."""
+        size = evaluate(barrier.size, self.declared)
+        if size < 1 or cores % size:
+            raise AULError(f"{cores} cores are no whole teams of {size}", *barrier.loc)
+        at = next(i for i, x in enumerate(kernel.body) if x is barrier)
+        for first in range(0, cores, size):
+            team = [
+                Core({**self.declared, CORE: core}, views, self.check_bounds)
+                for core in range(first, first + size)
+            ]
+            for part in (kernel.body[:at], kernel.body[at + 1 :]):
+                for core in team:
+                    core.run(part)
 
     def view(self, param: s.Param, buffer: Buffer) -> View:
         dtype = buffer.data.dtype if param.dtype is None else DTYPES[param.dtype]

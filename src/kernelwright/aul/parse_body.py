@@ -12,7 +12,7 @@ from kernelwright.aul.parse_source import MODULE_NAMES, VECTOR_FAMILIES, Source,
 from kernelwright.aul.parse_values import Names, Values
 from kernelwright.aul.parse_vector import VectorReader
 
-_STATEMENT_CALLS = ("data_copy", *VECTOR_FAMILIES)
+_STATEMENT_CALLS = ("data_copy", "team_barrier", *VECTOR_FAMILIES)
 
 
 class BodyReader:
@@ -153,6 +153,9 @@ class BodyReader:
             return self.vectors.read(function, node)
         if isinstance(node, ast.Call) and function == "data_copy":
             return [self.copy(node)]
+        if isinstance(node, ast.Call) and function == "team_barrier":
+            given = self.source.arguments(node, ("size",), 1)
+            return [s.TeamBarrier(self.values.integer(given["size"]), self.source.at(node))]
         shown = ast.unparse(node.func if isinstance(node, ast.Call) else node)
         hint = nearest(shown.rpartition(".")[2], MODULE_NAMES)
         self.source.fail(f"{shown} is no statement of AUL{hint}", node)

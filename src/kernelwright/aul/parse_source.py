@@ -16,7 +16,7 @@ _NAMES = """
     Tile FilledTile SetGlobalTensorPtr TensorPtr OutPtr Size Tunable Pipelined
     get_core_idx data_copy vunary_op vbinary_op vectorscalar_op vcompare_op vselect_op
     vreduce_op vscan_op vcast_op viota_op vfill_op vbroadcast_op vtranspose_op matmul_op
-    framework_call sub_kernel cdiv next_pow2 min max GlobalMem VecBuf CubeBuf
+    framework_call team_barrier sub_kernel cdiv next_pow2 min max GlobalMem VecBuf CubeBuf
 """
 MODULE_NAMES: Mapping[str, str] = {
     **{name: name for name in _NAMES.split()},

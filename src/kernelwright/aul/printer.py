@@ -183,6 +183,8 @@ def statement_lines(x: s.Statement, depth: int) -> list[str]:
         return [head, *block(x.body, depth + 1)]
     if isinstance(x, s.Assign):
         return assignment(x.name, x.value, indent)
+    if isinstance(x, s.TeamBarrier):
+        return call("U.team_barrier", [f"size={expr(x.size)}"], depth)
     tests = " and ".join(f"{expr(c.left)} {c.op} {expr(c.right)}" for c in x.condition)
     lines = [f"{indent}if {tests}:", *block(x.body, depth + 1)]
     if len(x.orelse) == 1 and isinstance(x.orelse[0], s.Guard):

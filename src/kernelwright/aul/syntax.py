@@ -205,7 +205,18 @@ class Guard:
     loc: Location = _loc()
 
 
-Statement = Tile | Copy | VectorOp | Loop | Assign | Guard
+@dataclass(frozen=True)
+class TeamBarrier:
+    """``U.team_barrier(size=n)``: cores c with the same c // n are a team. A core goes on when all
+    of its team have come here, and what they stored before may be read after. A kernel has at most
+    one, outside of loops and branches; a launch has whole teams.
+    """
+
+    size: IntExpr
+    loc: Location = _loc()
+
+
+Statement = Tile | Copy | VectorOp | Loop | Assign | Guard | TeamBarrier
 
 
 # ---- program -------------------------------------------------------------------------------
@@ -338,6 +349,11 @@ class Program:
 
     def kernel(self, name: str) -> Kernel:
         return next(k for k in self.kernels if k.name == name)
+
+
+def team_barrier(kernel: Kernel) -> TeamBarrier | None:
+    """The place where the kernel's cores wait for their team, if there is one."""
+    return next((x for x in kernel.body if isinstance(x, TeamBarrier)), None)
 
 
 # ruff: noqa: SIM905

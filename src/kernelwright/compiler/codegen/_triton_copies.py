@@ -39,6 +39,8 @@ class CopyWriter(TileWriter):
         shown = ops.number(float(value) if tile.dtype in ops.FLOATS else int(value))
         more = f", mask={mask}, other={shown}" if mask else ""
         more += self.kept_for(self.read_in.get(place.name, set()))
+        if self.params[place.name].output:  # written by others, who share no first-level cache
+            more += ', cache_modifier=".cg"'
         name = self.name(copy.dst.name)
         self.emit(f"{name} = tl.load({pointer}{more})")
 

@@ -30,6 +30,7 @@ from kernelwright.compiler.codegen._triton_host_text import (
     PADDED,
     SEEN_ARRAYS,
     SEEN_TENSORS,
+    TEAMS,
     WARPS,
     constant_files,
     constant_reader,
@@ -90,6 +91,8 @@ class HostPrinter:
         sections = [LAUNCH]
         if not self.options.get("num_warps") and self.kernels:
             sections.append(WARPS)
+        if any(k.team is not None for k in self.kernels.values()):
+            sections.append(TEAMS)
         if any(k.padded for k in self.kernels.values()):
             sections.append(PADDED)
         shapes = tuple_text(
@@ -195,10 +198,13 @@ class HostPrinter:
         lines = []
         for launch in calls:
             kernel = self.kernels[launch.kernel]
-            pointers = tuple_text(f'"{ops.POINTERS[p.dtype or "float32"]}"' for p in kernel.params)
+            types = [ops.POINTERS[p.dtype or "float32"] for p in kernel.params]
+            types += ["*i32"] if kernel.team is not None else []
+            pointers = tuple_text(f'"{t}"' for t in types)
             arguments = [f"{n}={n}" for n in kernel.static]
             least = f", {kernel.least}" if kernel.least > 1 else ""
             arguments += [f"{n}=padded({host_text(e)}{least})" for n, e in kernel.padded.items()]
+            arguments += ["TOGETHER=True"] if kernel.team is not None else []
             arguments += self._options(kernel)
             lines += [
                 "    Launch(",
@@ -410,6 +416,11 @@ class HostPrinter:
             elif isinstance(s, Launch):
                 number = next(i for i, other in enumerate(launches) if other is s)
                 tensors = ", ".join(s.args)
+                team = self.kernels[s.kernel].team
+                if team is not None:
+                    size = host_text(team)
+                    lines.append(f"launch_teams(run[{number}], {size}, device, {tensors})")
+                    continue
                 lines.append(
                     f"{s.kernel}[run[{number}].grid]({tensors}, **run[{number}].arguments)"
                 )

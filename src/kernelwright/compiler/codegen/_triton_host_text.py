@@ -36,6 +36,25 @@ PADDED = '''def padded(size, least=1):
     return max(least, triton.next_power_of_2(size))
 '''
 
+TEAMS = '''@functools.lru_cache(maxsize=None)
+def together(size, device):
+    """Whether the device surely runs ``size`` programs at once, so that they can wait for one
+    another: each multiprocessor holds one at least."""
+    if device.type != "cuda" or os.environ.get("TRITON_INTERPRET") == "1":
+        return False
+    return size <= torch.cuda.get_device_properties(device).multi_processor_count
+
+
+def launch_teams(launch, size, device, *tensors):
+    """Launches programs that wait for their team of ``size``. Where they cannot wait, a second
+    launch finds what the first has stored."""
+    arrivals = torch.zeros(32 + launch.grid[0] // size, dtype=torch.int32, device=device)
+    now = together(size, device)
+    for _ in range(1 if now else 2):
+        arguments = {**launch.arguments, "TOGETHER": now}
+        launch.kernel[launch.grid](*tensors, arrivals, **arguments)
+'''
+
 CONVERSIONS = '''def tensor(value):
     """A NumPy array on the device that the kernels run on."""
     value = np.ascontiguousarray(value)

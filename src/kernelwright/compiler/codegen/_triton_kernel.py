@@ -23,9 +23,11 @@ from kernelwright.aul.syntax import (
     Place,
     Slice,
     Statement,
+    TeamBarrier,
     Tile,
     VectorOp,
     statements,
+    team_barrier,
 )
 from kernelwright.compiler.codegen._triton_copies import CopyWriter
 from kernelwright.compiler.codegen._triton_index import Scope, names_in
@@ -46,7 +48,8 @@ class PrintedKernel:
     integers that it takes; ``padded``: padded sizes that it takes (name -> size); ``tiles``: the
     padded shapes of its tiles, as texts; ``least``: smallest padded size. ``each``: how many
     elements of its largest tile a thread should hold; ``columns``: the padded extents, as texts, of
-    last dimensions that a reduction over an earlier one leaves for good."""
+    last dimensions that a reduction over an earlier one leaves for good. ``team``: how many
+    programs wait for one another; None: none do."""
 
     text: str
     params: tuple[Param, ...]
@@ -56,6 +59,7 @@ class PrintedKernel:
     least: int
     each: int
     columns: tuple[str, ...]
+    team: IntExpr | None = None
 
     @property
     def constants(self) -> tuple[str, ...]:
@@ -79,15 +83,19 @@ class _KernelPrinter(CopyWriter, VectorWriter):
         self.hints = lane_hints(self.kernel, self.scope, self.free)
         self.read_in = self.loads_of_loops()
         uses_core = any("<core>" in names for names in map(_integers_of, self._walk()))
-        if uses_core:
-            self.emit("core = tl.program_id(0)" + (".to(tl.int64)" if self.wide else ""))
+        barrier = team_barrier(self.kernel)
+        if uses_core or barrier is not None:
+            first = "_ticket(arrivals, TOGETHER)" if barrier is not None else "tl.program_id(0)"
+            self.emit(f"core = {first}" + (".to(tl.int64)" if self.wide else ""))
         self.body(self.kernel.body)
         body = "\n".join(self.lines) or "    pass"
         words = set(re.findall(r"[A-Za-z_]\w*", body))
         static = tuple(n for n in self.scope.static if n in words)
         padded = {n: e for n, e in (self.padded.wrapper or {}).items() if n in words}
         arguments = [self.name(p.name) for p in self.kernel.params]
+        arguments += ["arrivals"] if barrier is not None else []
         arguments += [f"{n}: tl.constexpr" for n in (*static, *padded)]
+        arguments += ["TOGETHER: tl.constexpr"] if barrier is not None else []
         one_line = f"def {self.kernel.name}({', '.join(arguments)}):"
         if len(one_line) > 96:
             one_line = "\n    ".join([f"def {self.kernel.name}(", *(f"{a}," for a in arguments)])
@@ -95,7 +103,7 @@ class _KernelPrinter(CopyWriter, VectorWriter):
         text = f"@triton.jit\n{one_line}\n{body}\n"
         return PrintedKernel(
             text, self.kernel.params, static, padded, tuple(self.shapes), self.padded.least,
-            self.each(), self.columns(),
+            self.each(), self.columns(), self.scope.expand(barrier.size) if barrier else None,
         )  # fmt: skip
 
     def loads_of_loops(self) -> dict[str, set[int]]:
@@ -117,6 +125,9 @@ class _KernelPrinter(CopyWriter, VectorWriter):
         vectors = [s for s in self._walk() if isinstance(s, VectorOp)]
         meeting = {"vreduce_op", "vscan_op", "matmul_op"}
         typed = [p for p in self.kernel.params if p.dtype is not None]
+        if team_barrier(self.kernel) is not None:  # what a thread keeps while its team comes
+            read = max((itemsize(p.dtype or "") for p in typed if not p.output), default=4)
+            return min(32, 128 // read)
         if any(s.family in meeting for s in vectors):
             inputs = {p.name: itemsize(p.dtype or "") for p in typed if not p.output}
             read = max((inputs[n] for n in self.read_whole() if n in inputs), default=4)
@@ -168,6 +179,9 @@ class _KernelPrinter(CopyWriter, VectorWriter):
                 self.vector(statement)
             elif isinstance(statement, Loop):
                 self.loop(statement)
+            elif isinstance(statement, TeamBarrier):
+                size = self.scope.text(statement.size)
+                self.emit(f"_team_barrier(arrivals, core // {size}, {size}, TOGETHER)")
             else:
                 self.guard(statement)
 

@@ -29,7 +29,12 @@ from kernelwright.compiler.codegen._triton_index import Scope, names_in
 from kernelwright.compiler.codegen._triton_lanes import Hint
 from kernelwright.errors import UnsupportedError
 
-RESERVED = frozenset({"core", "tl", "triton", "torch", "os", "range", "float", "INTERPRETED"})
+RESERVED = frozenset(
+    {
+        *("core", "tl", "triton", "torch", "os", "range", "float", "INTERPRETED"),
+        *("arrivals", "TOGETHER"),
+    }
+)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from kernelwright.aul.syntax import (
     Name,
     Program,
     Statement,
+    TeamBarrier,
     Tile,
     VectorOp,
     statements,
@@ -279,6 +280,11 @@ class Lowering:
                     run.vector(statement)
                 elif isinstance(statement, Loop):
                     self.loop(statement, liveness.live_in(rest, live_out))
+                elif isinstance(statement, TeamBarrier):
+                    raise UnsupportedError(
+                        "U.team_barrier: cores that run one after the other cannot wait for one "
+                        "another; use impl_type triton"
+                    )
                 else:
                     assert isinstance(statement, Guard)
                     self.guard(statement, liveness.live_in(rest, live_out))

@@ -30,6 +30,7 @@ from kernelwright.compiler.schedule.plan import (
     call_attributes,
 )
 from kernelwright.compiler.schedule.symbols import SizeTable
+from kernelwright.compiler.schedule.teams import team_tile
 from kernelwright.compiler.schedule.tiles import OWN_NAMES
 from kernelwright.graph.core import Graph, Node
 from kernelwright.graph.decompose import decompose
@@ -131,6 +132,7 @@ class Scheduler:
         limits = Limits(
             self.machine.resident, self.machine.longest, self.machine.cores, held,
             self.machine.reread,
+            lambda extents, rows: team_tile(extents, rows, self.machine) is not None,
         )  # fmt: skip
         planner = Planner(self.graph, self.table, limits)
         steps = planner.run()
@@ -141,6 +143,7 @@ class Scheduler:
         host: list[aul.HostStatement] = []
         kernels: list[aul.Kernel] = []
         tunables: list[aul.Tunable] = []
+        constants: list[aul.Const] = []
         room: list[tuple[aul.IntExpr, int]] = []
         count = sum(isinstance(s, KernelStep) for s in steps)
         for number, step in enumerate(steps):
@@ -155,11 +158,12 @@ class Scheduler:
             room.extend(emitted.limits)
             self.shaped.extend(emitted.shaped)
             tunables.extend(map(settled, emitted.tunables) if step.once else emitted.tunables)
+            constants.extend(emitted.constants)
             host.extend(emitted.host)
         params = [self.host_param(n, name, False) for n, name in inputs]
         params += [self.host_param(n, name, True) for n, name in zip(self.graph.outputs, outputs)]
         program = aul.Program(
-            (*self.table.declarations(), *tunables),
+            (*self.table.declarations(), *tunables, *constants),
             tuple(kernels),
             aul.Host(base, tuple(params), tuple(host)),
             f"{self.graph.name}: designed by the builtin scheduler.",

@@ -21,6 +21,7 @@ from kernelwright.compiler.schedule.scans import ScanEmitter
 from kernelwright.compiler.schedule.space import LoopDim, Space, Strides
 from kernelwright.compiler.schedule.stream import StreamEmitter
 from kernelwright.compiler.schedule.symbols import Symbol, product
+from kernelwright.compiler.schedule.teams import TeamEmitter
 from kernelwright.compiler.schedule.tile_shapes import SMALL, narrowness, reach, tile_extents
 from kernelwright.compiler.schedule.tiles import TileDim, TileWriter
 
@@ -36,6 +37,7 @@ class Emitted:
     kernels: list[aul.Kernel] = field(default_factory=list)
     host: list[aul.HostStatement] = field(default_factory=list)
     tunables: list[aul.Tunable] = field(default_factory=list)
+    constants: list[aul.Const] = field(default_factory=list)
     limits: list[tuple[aul.IntExpr, int]] = field(default_factory=list)
     shaped: list[str] = field(default_factory=list)  # tunables that suit each other as they are
 
@@ -87,6 +89,11 @@ class RegionEmitter:
         listed = tuple(sorted({*choices, default}))
         self.out.tunables.append(aul.Tunable(full, default, listed))
         return Symbol(default, aul.Name(full))
+
+    def constant(self, name: str, value: Symbol) -> Symbol:
+        """A name of the program for what sizes and tunables make."""
+        self.out.constants.append(aul.Const(name + self.suffix, value.expr))
+        return Symbol(value.value, aul.Name(name + self.suffix))
 
     def writer(
         self,
@@ -397,4 +404,5 @@ class RegionEmitter:
     # ---- stream ------------------------------------------------------------------------------
 
     def stream(self) -> None:
-        StreamEmitter(self).run()
+        shared = TeamEmitter(self)
+        (shared if shared.suits else StreamEmitter(self)).run()

@@ -9,6 +9,10 @@ from dataclasses import dataclass, replace
 
 from kernelwright.schema import Target
 
+# What data-centre GPUs have at least; a team of more cores falls back to two launches.
+MULTIPROCESSORS = {"sm_80": 104, "sm_90": 128, "sm_100": 128}
+FEW_MULTIPROCESSORS = 64
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -22,7 +26,9 @@ class Machine:
     step of a long reduction; ``rows``: rows of such a step when the innermost dimension is kept;
     ``shares``: pieces a core into which such a reduction is cut. ``serial_rows``: True when one
     core takes rows one after the other, False when a tile holds several rows. ``dual``: whether
-    reductions over different dimensions share a pass.
+    reductions over different dimensions share a pass. ``team``: how many cores may wait for one
+    another, because so many surely run at once; 0: none. ``part``: elements of a row that one of
+    them keeps.
     """
 
     cores: int
@@ -39,13 +45,18 @@ class Machine:
     held: int = 16384
     shares: int = 1
     reread: int = 0
+    team: int = 0
+    part: int = 8192
 
 
 def machine(target: Target, threads: int) -> Machine:
     """``threads`` is the number of CPU threads; other targets ignore it."""
     if target.backend == "cpu":
         return Machine(threads, 16384, 4096, 16384, 128, 65536, 2**19, 8192, 64, True)
-    return Machine(528, 1024, 512, 1024, 64, 16384, 16384, 4096, 8, False, shares=2, reread=2**17)
+    team = MULTIPROCESSORS.get(target.arch, FEW_MULTIPROCESSORS)
+    return Machine(
+        528, 1024, 512, 1024, 64, 16384, 16384, 4096, 8, False, shares=2, reread=2**17, team=team
+    )
 
 
 def variants(target: Target, threads: int) -> list[Machine]:
@@ -58,5 +69,6 @@ def variants(target: Target, threads: int) -> list[Machine]:
         replace(usual, resident=usual.resident // 4, longest=usual.resident // 4),
         replace(usual, cores=max(1, usual.cores // 4)),
         replace(usual, dual=False),
-        replace(usual, reread=0),
+        replace(usual, reread=0, team=0),
+        replace(usual, team=0),
     ]

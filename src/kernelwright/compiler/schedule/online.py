@@ -238,6 +238,19 @@ class Online:
             writer.emit("vbinary_op", "add", acc, acc, self.joint[id(pair.base)])
         writer.emit("vbinary_op", "add", acc, acc, block)
 
+    def alone(self, writer: TileWriter, base: Value, block: TileRef, here: TileRef | None) -> None:
+        """Leaves what a base's dependents need in the one block that a core has."""
+        pair = self.bases[id(base)]
+        if pair.locates:
+            writer.tiles[id(base)] = block
+        elif pair.rescales:
+            writer.tiles[id(pair.inner)] = writer.tiles[id(base)] = self.finite(writer, block)
+        else:
+            assert here is not None
+            total = writer.convert(block, "float64")
+            mean = writer.binary("mul", total, self.inverse(writer, here), "float64")
+            writer.tiles[id(pair.inner)] = writer.convert(mean, compute_dtype(base.dtype))
+
     def here(self, writer: TileWriter) -> TileRef:
         """The number of elements of this block that a result folds, as float64."""
         count: aul.IntExpr = aul.Int(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -49,13 +49,15 @@ class Limits:
     ``longest_row``: the longest that it holds in a cache further out, where that beats a second
     pass. ``min_cores``: fewer independent rows than this leave the machine idle. ``held_elements``:
     the longest row of reductions over different dimensions in one pass; 0: they do not go
-    together. ``reread_elements``: the longest row that one core reads twice in a kernel."""
+    together. ``reread_elements``: the longest row that one core reads twice in a kernel.
+    ``shared(extents, rows)``: whether a team of cores keeps rows of that shape among them."""
 
     resident_elements: int
     longest_row: int
     min_cores: int
     held_elements: int = 0
     reread_elements: int = 0
+    shared: Callable[[Sequence[int], int], bool] = lambda extents, rows: False
 
 
 class Planner:
@@ -320,7 +322,11 @@ class Planner:
         row = prod(operand.shape[a] for a in axes)
         rows = operand.type.size // max(1, row)
         inner = prod(operand.shape[max(axes, default=-1) + 1 :])
-        return inner == 1 and row <= self.limits.reread_elements and rows >= self.limits.min_cores
+        if inner > 1:
+            return False
+        if self.limits.shared([operand.shape[a] for a in sorted(axes)], rows):
+            return True
+        return row <= self.limits.reread_elements and rows >= self.limits.min_cores
 
 
 def prune(region: Region, wanted: Collection[int]) -> None:

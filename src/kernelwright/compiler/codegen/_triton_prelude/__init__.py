@@ -26,6 +26,7 @@ from kernelwright.compiler.codegen._triton_prelude import (
     logarithm,
     power,
     scans,
+    teams,
     tiles,
 )
 
@@ -50,6 +51,7 @@ _MODULES = (
     double,
     scans,
     integers,
+    teams,
 )
 
 FUNCTIONS: dict[str, str] = _by_name(text for module in _MODULES for text in module.TEXTS)
