@@ -36,3 +36,13 @@ def test_a_folder_is_run_past_a_bad_file(kw: Run, tmp_path: Path) -> None:
         call.read_text().replace("    results = made", "    made[0] *= 1.01\n    results = made")
     )
     assert kw("verify", infos / "scaled.info", call, "--backend", "cpu").code == 1
+
+
+def test_what_compiles_for_a_gpu_is_not_said_to_have_run(kw: Run, tmp_path: Path) -> None:
+    x, y = tensor("x", (64,)), tensor("y", (64,))
+    path = tmp_path / "exp.json"
+    path.write_text(json.dumps(kernel("exp", [x], [y], [op("Exp", [x], [y])])))
+    ran = kw("run", path, "--backend", "cuda", "--arch", "sm_80", "--out", "out")
+    assert ran.code == 0 and "PASSED" not in ran.out
+    assert "ptxas" in ran.out and "not run: " in ran.out
+    assert (tmp_path / "out" / "exp.ptx").exists()

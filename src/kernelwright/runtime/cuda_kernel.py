@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,26 @@ from kernelwright.errors import KernelwrightError, MissingDependencyError, Usage
 from kernelwright.runtime.signature import Signature, empty
 
 
+@dataclass(frozen=True)
+class _Launch:
+    """One entry of the PTX; every entry takes the inputs, the outputs and the workspaces."""
+
+    entry: str
+    grid: tuple[int, ...]
+    block: tuple[int, ...]
+
+
 class CudaKernel:
     """A Kernel of K.ptx (see ``runtime.kernel.Kernel``) on CUDA tensors of torch. The PTX is
-    compiled for a device when the first tensors on it arrive."""
+    compiled for a device when the first tensors on it arrive. Tensors must start where K.json's
+    ``alignment`` asks for: those that torch makes do, a part of one may not (UsageError)."""
 
     def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
         try:
             self.signature = Signature.of(about)
             self._ptx = path.with_suffix(".ptx").read_bytes() + b"\0"
-            self._launches = [_launch(each) for each in about.get("launches") or [_only(about)]]
-            self._workspaces = [int(n) for n in about.get("workspaces", ())]
+            self._launches = _launches(about)
+            self._workspaces = tuple(map(int, about.get("workspaces", ())))
             self._alignment = int(about.get("alignment", 1))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(
@@ -54,68 +65,57 @@ class CudaKernel:
             0 if i in signature.fake else next(rest).data_ptr()
             for i in range(len(signature.outputs))
         ]
-        own = [torch.empty(n, dtype=torch.uint8, device=device) for n in self._workspaces]
-        addresses = [*(x.data_ptr() for x in inputs), *results, *(w.data_ptr() for w in own)]
-        self._aligned(addresses)
+        addresses = [*(x.data_ptr() for x in inputs), *results]
+        if any(address % self._alignment for address in addresses):
+            raise UsageError(
+                f"{self.name}: tensors must start at {self._alignment} bytes' multiples"
+            )
         with torch.cuda.device(device):
+            # Workspaces go back to torch's allocator at once: it gives them to later work on this
+            # stream only.
+            own = [torch.empty(max(1, n), dtype=torch.uint8, device=device)
+                   for n in self._workspaces]  # fmt: skip
             stream = torch.cuda.current_stream(device).cuda_stream
-            functions = self._loaded(device.index or 0)
-            for function, (_, grid, block) in zip(functions, self._launches):
-                self._launch(function, grid, block, addresses, stream)
+            addresses += [w.data_ptr() for w in own]
+            for function, launch in zip(self._loaded(device.index or 0), self._launches):
+                self._launch(function, launch, addresses, stream)
         return signature.given_back(inputs, made)
 
-    def _aligned(self, addresses: Sequence[int]) -> None:
-        """Raises UsageError for a tensor that accesses of several elements cannot begin at."""
-        for index, address in enumerate(addresses):
-            if address % self._alignment:
-                raise UsageError(
-                    f"{self.name}: argument {index} does not begin at a multiple of "
-                    f"{self._alignment} bytes; give it a .clone()"
-                )
-
     def _loaded(self, device: int) -> list[Any]:
-        """The functions of the launches, on a device."""
+        """The entries as functions of the device."""
         if device not in self._functions:
             driver = _driver()
             module = _checked(driver.cuModuleLoadData(self._ptx), f"{self.name}: its PTX")
             self._functions[device] = [
-                _checked(driver.cuModuleGetFunction(module, name.encode()), f"{name}: its entry")
-                for name, _, _ in self._launches
+                _checked(driver.cuModuleGetFunction(module, each.entry.encode()), each.entry)
+                for each in self._launches
             ]
         return self._functions[device]
 
     def _launch(
-        self,
-        function: Any,
-        grid: Sequence[int],
-        block: Sequence[int],
-        addresses: Sequence[int],
-        stream: int,
+        self, function: Any, launch: _Launch, addresses: Sequence[int], stream: int
     ) -> None:
         driver = _driver()
         values = [ctypes.c_void_p(a) for a in addresses]
         pointers = (ctypes.c_void_p * max(1, len(values)))(*(ctypes.addressof(v) for v in values))
         _checked(
             driver.cuLaunchKernel(
-                function, *grid, *block, 0, driver.CUstream(stream),
+                function, *launch.grid, *launch.block, 0, driver.CUstream(stream),
                 ctypes.addressof(pointers), 0,
             ),
-            f"{self.name}: its launch",
+            f"{launch.entry}: its launch",
         )  # fmt: skip
 
 
-def _launch(said: Mapping[str, Any]) -> tuple[str, list[int], list[int]]:
-    """(entry, grid, block) as K.json has them."""
-    return said["kernelName"], list(map(int, said["gridDim"])), list(map(int, said["blockDim"]))
-
-
-def _only(about: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The one launch of a K.json that has the format's own keys alone."""
-    return {
-        "kernelName": about["kernelName"],
-        "gridDim": [about[f"blockIdx.{axis}"] for axis in "xyz"],
-        "blockDim": [about[f"threadIdx.{axis}"] for axis in "xyz"],
-    }
+def _launches(about: Mapping[str, Any]) -> tuple[_Launch, ...]:
+    """K.json's launches in order; of a file without them, the one that its keys describe."""
+    if "launches" in about:
+        return tuple(
+            _Launch(each["kernelName"], tuple(each["gridDim"]), tuple(each["blockDim"]))
+            for each in about["launches"]
+        )
+    grid, block = (tuple(int(about[f"{k}.{a}"]) for a in "xyz") for k in ("blockIdx", "threadIdx"))
+    return (_Launch(about["kernelName"], grid, block),)
 
 
 def _driver() -> Any:

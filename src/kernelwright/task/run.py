@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kernelwright.backends import BACKENDS
+from kernelwright.compiler.stages import nvptx
 from kernelwright.config import Config, resolve
 from kernelwright.runtime.free_sizes import FreeSizes
 from kernelwright.runtime.kernel_file import kernel_file
@@ -82,8 +83,13 @@ def _call_file(compiled: CompileResult) -> Path:
 
 
 def _not_run(backend: str) -> str:
-    """Why a kernel that compiled did not run."""
+    """Why a kernel that compiled did not run, and what was checked without running it."""
+    seen = ""
+    if backend == "cuda":
+        found = nvptx.assembler()
+        seen = " (ptxas took its PTX)" if found else " (its PTX is unchecked: there is no ptxas)"
     devices = BACKENDS.get(backend).devices()
     if not devices:
-        return f"compiled, not run: this machine has no device for {backend}"
-    return f"compiled, not run: load it with kernelwright.load and call it on {backend} tensors"
+        return f"compiled{seen}, not run: this machine has no device for {backend}"
+    how = f"load it with kernelwright.load and call it on {backend} tensors"
+    return f"compiled{seen}, not run: {how}"
