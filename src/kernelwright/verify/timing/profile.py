@@ -80,11 +80,16 @@ def profile(
     fresh = secrets.randbits(63) if seed is None else seed
     plan = TimingPlan.of(spec, device, config, subjects, input_sets, state, cold, fresh, env)
     plan.mixed = mixed
-    with device_lock(device.backend, device.index, config.state_dir, on_wait=on_progress):
+    with ExitStack() as stack:
+        lock = device_lock(device.backend, device.index, config.state_dir, on_wait=on_progress)
+        if device.backend == "cpu":  # where compilers would disturb what another process times
+            stack.enter_context(lock)
         if on_progress is not None:
             on_progress("timing: compiling")
-        with prepared(plan):
-            return _with_suspects_again(plan, judge, limit, on_progress)
+        stack.enter_context(prepared(plan))
+        if device.backend != "cpu":
+            stack.enter_context(lock)
+        return _with_suspects_again(plan, judge, limit, on_progress)
 
 
 def _with_suspects_again(
