@@ -36,7 +36,7 @@ def designed(graph: Graph, fake: list[bool], target: Target) -> Design:
     plain = without_library(decompose(wanted(graph, fake)), blocks=False)
     # Only the values are bound here, and none are known to be finite.
     better = optimize(plain, target, strict_ieee=True).graph
-    return _filled(schedule(without_library(better, blocks=False), target))
+    return _filled(schedule(without_library(better, blocks=False), target, waits=False))
 
 
 def _filled(design: Design) -> Design:
