@@ -360,9 +360,6 @@ class TileWriter:
             index, along = refs[1], value.attrs["indexed"][0]
         else:
             index, along = self.joined_index(value, refs[1:])
-        if atomic and index.present != everywhere:
-            wide = self.new_tile("b", everywhere, index.dtype)
-            index = self.emit("vbroadcast_op", "", wide, index)
         place, _ = self.place(
             self.names[root.buffer.id], strides, Symbol.of(0), dtype, True, None, along, True
         )
