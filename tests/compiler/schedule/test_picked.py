@@ -9,7 +9,7 @@ import pytest
 
 from kernelwright.aul import check, interpret, resolve
 from kernelwright.aul import evaluate as size_of
-from kernelwright.aul.syntax import Workspace
+from kernelwright.aul.syntax import Copy, Workspace, statements
 from kernelwright.compiler.schedule import design
 from kernelwright.graph import Builder, Graph, Node, TensorType
 from kernelwright.graph.evaluate import evaluate
@@ -82,3 +82,26 @@ def test_the_chosen_element_is_looked_up(
     spaces = [w for w in made.program.host.body if isinstance(w, Workspace)]
     sizes = [np.prod([size_of(e, env) for e in w.shape]) for w in spaces]
     assert max(sizes, default=0) < x.type.size // 4  # nothing per class
+
+
+@pytest.mark.parametrize("shape", [(37, 10), (3, 21, 5)], ids=str)
+@pytest.mark.parametrize("body", [gathered, gathered_in_a_column])
+def test_short_rows_that_a_gpu_reads_anyway_are_summed(body: Body, shape: tuple[int, ...]) -> None:
+    b = Builder()
+    x = b.input("x", 0, TensorType(shape, "float32"))
+    labels = b.input("labels", 1, TensorType((shape[0], *shape[2:]), "int64"))
+    g = Graph("op", [x, labels], [], [body(b, x, labels)], "single")
+    made = design(g, GPU)
+    copies = [s for k in made.program.kernels for s in statements(k.body) if isinstance(s, Copy)]
+    assert len(made.program.kernels) == 1 and all(c.index is None for c in copies)
+    rng = np.random.default_rng(0)
+    values = [
+        rng.standard_normal(shape).astype("float32"),
+        rng.integers(0, shape[1], labels.shape),
+    ]
+    values[0].flat[:2] = [-np.inf, np.nan]
+    if body is gathered:  # with a number for labels outside
+        values[1].flat[-3:] = [-100, shape[1], 2**32 + 1]
+    found = interpret(made.program, values)
+    truth = evaluate(g, values, {}, float64=True)
+    np.testing.assert_allclose(found[0], truth[0], rtol=3e-6, atol=3e-6)

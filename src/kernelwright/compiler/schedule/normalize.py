@@ -101,7 +101,7 @@ def normalize(graph: Graph, fixed: bool = True, cores: bool = True) -> Graph:
     graph = rebuild(graph, lowered(cores))
     graph = rebuild(graph, fold_constants)
     if fixed:
-        graph = rebuild(rebuild(graph, picked_elements), sunk_lookup)
+        graph = rebuild(rebuild(graph, picked_elements), sunk_lookup(cores))
         graph = with_tables(graph)
         graph = rebuild(graph, short_reductions(graph, cores))
     graph = lower_windows(graph, cores)

@@ -8,7 +8,7 @@ of which one element a row is read (``lookup``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kernelwright.graph.core import DTYPES, Builder, Node
 from kernelwright.graph.ops import op_definition
@@ -44,9 +44,18 @@ def picked_elements(builder: Builder, node: Node) -> Node | None:
     )
 
 
-def sunk_lookup(builder: Builder, node: Node) -> Node | None:
-    """A lookup of what is computed element by element, made of lookups of what it is made of: the
-    whole need not be stored for a few of its elements. None for other nodes."""
+def sunk_lookup(cores: bool) -> Callable[[Builder, Node], Node | None]:
+    """A rewrite of lookups of what is computed element by element, made of lookups of what it is
+    made of: the whole need not be stored for a few of its elements. On a GPU (not ``cores``) a
+    short row that is read anyway, as its softmax needs, is summed."""
+
+    def rewrite(builder: Builder, node: Node) -> Node | None:
+        return _sunk(builder, node, cores)
+
+    return rewrite
+
+
+def _sunk(builder: Builder, node: Node, cores: bool) -> Node | None:
     if node.op != "lookup" or len(node.inputs) != 2:
         return None
     x, index = node.inputs
@@ -63,8 +72,44 @@ def sunk_lookup(builder: Builder, node: Node) -> Node | None:
     labels = builder.make("reshape", [index], shape=tuple(column))
     fill = node.attrs.get("fill")
     other = builder.constant(outside(DTYPES[x.dtype]) if fill is None else fill, x.dtype)
+    if not cores and x.shape[axis] < SHORTEST and _reduced_too(x, axis):
+        value = _summed(builder, x, labels, axis, other)
+        return builder.make("reshape", [value], shape=node.shape)
     value = _picked(builder, x, labels, x.shape, axis, other)
     return None if value is None else builder.make("reshape", [value], shape=node.shape)
+
+
+def _reduced_too(node: Node, axis: int) -> bool:
+    """Whether ``node``, elementwise, is made of a reduction along ``axis``, counted from the
+    front, of what is as long."""
+    stack, seen = [node], {node.id}
+    while stack:
+        current = stack.pop()
+        kind = op_definition(current.op).kind
+        if kind == "reduction":
+            whole = current.inputs[0]
+            if axis in current.attrs["axes"] and whole.shape == node.shape:
+                return True
+        elif kind == "elementwise" or current.op == "expand":
+            new = [n for n in current.inputs if n.id not in seen]
+            seen |= {n.id for n in new}
+            stack += new
+    return False
+
+
+def _summed(builder: Builder, x: Node, labels: Node, axis: int, other: Node) -> Node:
+    """``x`` at the labels along ``axis``, which stays with one element, as the sum of a row of
+    which all other elements count for nothing; ``other`` where a label is no index."""
+    low = builder.ge(labels, builder.constant(0, labels.dtype))
+    high = builder.lt(labels, builder.constant(x.shape[axis], labels.dtype))
+    line = tuple(n if a == axis else 1 for a, n in enumerate(x.shape))
+    place = builder.make("iota", [], shape=line, axis=axis, dtype="int32")
+    hit = builder.eq(place, builder.cast(labels, dtype="int32"))
+    chosen = builder.where(hit, x, builder.constant(0, x.dtype))
+    value = builder.make("sum", [chosen], axes=(axis,), keepdims=True)
+    if value.dtype != x.dtype:
+        value = builder.make("cast", [value], dtype=x.dtype)
+    return builder.where(builder.logical_and(low, high), value, other)
 
 
 def _picked(
