@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -13,8 +14,11 @@ from kernelwright.compiler.codegen._framework_call import call_text
 from kernelwright.compiler.design import Design
 from kernelwright.compiler.schedule import convolutions as rule
 from kernelwright.compiler.schedule import design as schedule
+from kernelwright.compiler.schedule.late_bias import late_biases
 from kernelwright.graph import Builder, Graph, Node, TensorType
 from kernelwright.graph.core import DTYPES
+from kernelwright.graph.decompose import decompose
+from kernelwright.graph.evaluate import evaluate
 from kernelwright.schema import Target
 
 torch = pytest.importorskip("torch")
@@ -181,3 +185,35 @@ def test_a_chain_is_transposed_at_its_ends() -> None:
     assert len(calls(made)) == 3 and len(made.program.kernels) == 4
     assert all("result" in c.attrs for c in calls(made))
     assert len(turned) == 2  # the input, and what follows the last convolution
+
+
+def pooled(kind: str, kernel: int, padding: int) -> tuple[Graph, Graph]:
+    """max_pool or avg_pool of a convolution, as it is and with the bias added afterwards."""
+    graph = convolved(2)[0]
+    (relu,) = graph.outputs
+    b, (x,) = Builder(), relu.inputs
+    sizes = [(n + 2 * padding - kernel) // 2 + 1 for n in x.shape[2:]]
+    attrs = {"kernel": (kernel,) * 2, "stride": (2, 2), "padding": (padding,) * 2}
+    more = {"dilation": (1, 1)} if kind == "max_pool" else {"include_pad": True, "divisor": None}
+    made = b.make(kind, [x], **attrs, **more, out=tuple(sizes))
+    plain = rule.channels_last(decompose(dataclasses.replace(graph, outputs=[made])))
+    return plain, late_biases(plain)
+
+
+@pytest.mark.parametrize(
+    ("kind", "kernel", "padding", "late"),
+    [("max_pool", 3, 1, True), ("avg_pool", 2, 0, True), ("avg_pool", 3, 1, False)],
+)
+def test_biases_are_added_after_pools(kind: str, kernel: int, padding: int, late: bool) -> None:
+    """Not where a window reaches outside and reads zeros, to which no bias is added."""
+    from kernelwright.frameworks._torch_capture_call import numpy_calls
+
+    plain, after = pooled(kind, kernel, padding)
+    arrays = convolved(2)[1]
+    state = dict(zip(("w", "bias"), arrays[1:]))
+    (wanted,), (found,) = (
+        evaluate(g, arrays[:1], state, calls=numpy_calls(g)) for g in (plain, after)
+    )
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    windows = [n for n in after.nodes() if n.op == "window"]
+    assert windows and any(n.inputs[0].op == "add" for n in windows) != late

@@ -18,6 +18,7 @@ from kernelwright.compiler.design import Binding, Design, OutputSpec
 from kernelwright.compiler.schedule.convolutions import channels_last
 from kernelwright.compiler.schedule.cost import rates, started
 from kernelwright.compiler.schedule.kernels import RegionEmitter
+from kernelwright.compiler.schedule.late_bias import late_biases
 from kernelwright.compiler.schedule.machine import Machine, machine, variants
 from kernelwright.compiler.schedule.memory_order import in_memory_order
 from kernelwright.compiler.schedule.normalize import normalize
@@ -106,8 +107,9 @@ def _normal(
 ) -> Graph:
     """``graph`` as the planner reads it on ``target``; for all sizes where some are declared."""
     declared = any(isinstance(n, tuple) for shape in (reduced or {}).values() for n in shape)
-    if target.backend == "cuda":
-        graph = in_two_steps(in_memory_order(channels_last(decompose(graph))))
+    if target.backend == "cuda" and not declared:  # a convolution's result has sizes of its own
+        graph = late_biases(channels_last(decompose(graph)))
+        graph = in_two_steps(in_memory_order(graph))
     return normalize(graph, fixed=not declared, cores=target.backend == "cpu")
 
 
