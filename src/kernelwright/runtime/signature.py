@@ -81,9 +81,10 @@ def is_torch(x: Any) -> bool:
 def check(what: str, given: Any, dtype: str, shape: Shape, device: str) -> None:
     """Raises UsageError unless ``given`` is a contiguous tensor of that kind on ``device``."""
     if type(given) is np.ndarray:
-        kind, flat, where = given.dtype == numpy_dtype(dtype), given.flags.c_contiguous, "cpu"
+        kind, flat, where = _is(given.dtype, dtype), given.flags.c_contiguous, "cpu"
     elif is_torch(given):
-        kind = str(given.dtype).removeprefix("torch.") == dtype
+        name = str(given.dtype).removeprefix("torch.")
+        kind = name == dtype or name == dtype.removeprefix("u") and name.startswith("int")
         flat, where = given.is_contiguous(), given.device.type
     else:
         raise UsageError(f"{what} is a {type(given).__name__}; give a NumPy array or torch tensor")
@@ -93,6 +94,13 @@ def check(what: str, given: Any, dtype: str, shape: Shape, device: str) -> None:
         raise UsageError(f"{what} is {name}{list(found)}, not {dtype}{list(shape)}")
     if not flat or where != device:
         raise UsageError(f"{what} must be contiguous and in the {_memory(device)} memory")
+
+
+def _is(found: np.dtype, dtype: str) -> bool:
+    """Whether an array is of a dtype, or of the signed one with an unsigned one's bits."""
+    return found == numpy_dtype(dtype) or (
+        found.kind == "i" and dtype.startswith("uint") and found.name == dtype[1:]
+    )
 
 
 def _fits(found: Shape, shape: Shape) -> bool:

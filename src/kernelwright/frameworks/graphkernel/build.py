@@ -10,14 +10,14 @@ import numpy as np
 
 from kernelwright.frameworks.graphkernel.call import Call, Complaint
 from kernelwright.frameworks.graphkernel.faults import fault, nearest
-from kernelwright.frameworks.graphkernel.info import COMPLEX, Info, Op, Tensor, is_complex
+from kernelwright.frameworks.graphkernel.info import COMPLEX, UNSIGNED, Info, Op, Tensor, is_complex
 from kernelwright.frameworks.graphkernel.sizes import Sizes, WrongSizes
 from kernelwright.frameworks.graphkernel.table import ALL_OPS, REFUSED
 from kernelwright.frameworks.graphkernel.values import Complex, Value, on_parts, paired, parted
 from kernelwright.graph.core import DTYPES, Builder, Graph, Node, TensorType
 
 # Ops that an index goes through unchanged on its way from an input.
-_CARRYING = ("cast", "reshape", "transpose", "expand", "slice")
+_CARRYING = ("cast", "reshape", "transpose", "expand", "slice", "bitwise_and")
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,27 @@ class Build:
 
     def _input(self, index: int, tensor: Tensor, shape: tuple[int, ...]) -> Node:
         dtype = COMPLEX.get(tensor.dtype, tensor.dtype)
+        if tensor.unsigned:
+            dtype = UNSIGNED[tensor.unsigned][0]
         full = (*shape, 2) if is_complex(tensor.dtype) else tuple(shape)
         node = self.b.input(tensor.name, index, TensorType(full, dtype))
         self.position[node.id] = index
-        self.values[tensor.name] = parted(self.b, node) if is_complex(tensor.dtype) else node
+        self.values[tensor.name] = self._read(tensor, node)
         self.homes[tensor.name] = tensor.name
         return node
+
+    def _read(self, tensor: Tensor, node: Node) -> Value:
+        """What an input's memory stands for."""
+        if is_complex(tensor.dtype):
+            return parted(self.b, node)
+        if tensor.unsigned:
+            return self._wrapped(tensor, self.b.cast(node, dtype=tensor.dtype))
+        return node
+
+    def _wrapped(self, tensor: Tensor, node: Node) -> Node:
+        """A number in the range of the tensor's unsigned dtype."""
+        bits = 8 * DTYPES[UNSIGNED[tensor.unsigned][0]].itemsize
+        return self.b.bitwise_and(node, self.b.constant((1 << bits) - 1, tensor.dtype))
 
     def run(self) -> Built:
         for op in self.info.ops:
@@ -116,8 +131,9 @@ class Build:
             known = self.declared.get(tensor.name)
             if known is None:
                 continue
-            if known.dtype != tensor.dtype:
-                said = f"tensor {tensor.name!r} is {tensor.dtype} here and {known.dtype} there"
+            if known.file_dtype != tensor.file_dtype:
+                said = f"tensor {tensor.name!r} is {tensor.file_dtype} here and "
+                said += f"{known.file_dtype} there"
                 raise Complaint(f"input_desc[{index}].data_type", said, "correct one of them")
             free = -1 in (*known.shape, *tensor.shape)
             if not free and _size(known) != _size(tensor):
@@ -195,6 +211,8 @@ class Build:
         if len(value.shape) != len(tensor.shape) or not self._fits(tensor, value.shape):
             value = self._reshaped(tensor, value)
         self.sizes.learn(tensor, value.shape)
+        if tensor.unsigned and isinstance(value, Node):
+            value = self._wrapped(tensor, value)
         return value
 
     def _fits(self, tensor: Tensor, shape: Sequence[int]) -> bool:
@@ -285,8 +303,12 @@ class Build:
             values = list(self.written.values())
         places = {t.name: i for i, t in enumerate(self.info.inputs)}
         writes = sorted(places[name] for name in self.written)
-        after = [self.written[self.info.inputs[i].name] for i in writes]
-        outputs = [self._tensor(v) for v in (*values, *after)]
+        tensors = [t for t in self.info.outputs if t.name not in self.fake] if names else [
+            self.declared[name] for name in self.written
+        ]  # fmt: skip
+        after = [self.info.inputs[i] for i in writes]
+        outputs = [self._tensor(t, v) for t, v in zip(tensors, values)]
+        outputs += [self._tensor(t, self.written[t.name]) for t in after]
         return Graph(
             self.info.name, self.nodes, [], outputs,
             "tensor" if len(values) == 1 else "tuple", writes=writes,
@@ -298,8 +320,13 @@ class Build:
             return True
         return _size(tensor) == _size(made)
 
-    def _tensor(self, value: Value) -> Node:
-        return paired(self.b, value) if isinstance(value, Complex) else value
+    def _tensor(self, tensor: Tensor, value: Value) -> Node:
+        """A value as it lies in memory."""
+        if isinstance(value, Complex):
+            return paired(self.b, value)
+        if tensor.unsigned:
+            return self.b.cast(value, dtype=UNSIGNED[tensor.unsigned][0])
+        return value
 
     def _hints(self, names: Sequence[str]) -> dict[str, Any]:
         hints: dict[str, Any] = {}

@@ -25,13 +25,19 @@ _ALIASES: Mapping[str, str] = {
     "double": "float64",
     "int": "int32",
 }
-_ABSENT = ("uint16", "uint32", "uint64")
+# An unsigned tensor lies in memory as the signed one of the same bits, and is computed with in a
+# type that holds all its values: dtype of the file -> (in memory, computed in).
+UNSIGNED: Mapping[str, tuple[str, str]] = {
+    "uint16": ("int16", "int32"),
+    "uint32": ("int32", "int64"),
+}
 
 
 @dataclass(frozen=True)
 class Tensor:
     """One mention of a tensor. ``shape``: -1 where the size is free. ``symbols``: an expression an
-    axis, where the file names sizes. ``value``: of a constant, None otherwise."""
+    axis, where the file names sizes. ``value``: of a constant, None otherwise. ``unsigned``: the
+    dtype in the file where it is one of UNSIGNED; ``dtype`` is then what is computed in."""
 
     name: str
     shape: tuple[int, ...]
@@ -39,9 +45,14 @@ class Tensor:
     symbols: tuple[str, ...] | None = None
     value: Any = None
     format: str = ""
+    unsigned: str = ""
+
+    @property
+    def file_dtype(self) -> str:
+        return self.unsigned or self.dtype
 
     def __str__(self) -> str:
-        return f"{self.dtype}{list(self.shape)}"
+        return f"{self.file_dtype}{list(self.shape)}"
 
 
 @dataclass(frozen=True)
@@ -92,14 +103,19 @@ def is_complex(dtype: str) -> bool:
 
 
 def known_dtype(name: str) -> str | None:
-    """Our name of a dtype of the format; None for one that it, or we, do not have."""
+    """The usual name of a dtype of the format; None for one that it, or we, do not have."""
     plain = name.strip().lower()
     plain = _ALIASES.get(plain, plain)
-    return plain if plain in DTYPES or plain in COMPLEX else None
+    return plain if plain in DTYPES or plain in COMPLEX or plain in UNSIGNED else None
+
+
+def computed(name: str) -> tuple[str, str]:
+    """A Tensor's ``dtype`` and ``unsigned`` for a known dtype."""
+    return (UNSIGNED[name][1], name) if name in UNSIGNED else (name, "")
 
 
 def why_no_dtype(name: str) -> str:
     """What to say about a dtype that ``known_dtype`` refuses."""
-    if name in _ABSENT:
-        return f"dtype {name!r} is not computed with here; use int32 or int64"
-    return f"unknown dtype {name!r}; known: {', '.join((*DTYPES, *COMPLEX))}"
+    if name == "uint64":
+        return f"dtype {name!r} is not computed with here; use int64 or uint32"
+    return f"unknown dtype {name!r}; known: {', '.join((*DTYPES, *UNSIGNED, *COMPLEX))}"

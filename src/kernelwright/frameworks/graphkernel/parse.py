@@ -8,7 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kernelwright.frameworks.graphkernel.faults import fault, nearest
-from kernelwright.frameworks.graphkernel.info import Info, Op, Tensor, known_dtype, why_no_dtype
+from kernelwright.frameworks.graphkernel.info import (
+    Info,
+    Op,
+    Tensor,
+    computed,
+    known_dtype,
+    why_no_dtype,
+)
 
 _REQUIRED = ("op", "input_desc", "output_desc", "op_desc")
 _KNOWN = (*_REQUIRED, "process", "version", "target_info", "parallel_fusion", "buffer_stitch")
@@ -102,9 +109,11 @@ class _Reader:
             if len(symbols) != len(shape):
                 said = f"tensor {name!r}: {len(symbols)} symbols for {len(shape)} axes"
                 raise fault(self.path, f"{where}.symbolic_shape", said, "write one an axis")
+        kind, unsigned = computed(dtype)
         return Tensor(
-            name, tuple(shape), dtype, symbols, given.get("value"), str(given.get("format", ""))
-        )
+            name, tuple(shape), kind, symbols, given.get("value"), str(given.get("format", "")),
+            unsigned,
+        )  # fmt: skip
 
     def text(self, given: Mapping[str, Any], key: str, where: str) -> str:
         value = given.get(key)

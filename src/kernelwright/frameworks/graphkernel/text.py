@@ -7,6 +7,7 @@ form; whoever edits it keeps one op a line.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from kernelwright.frameworks.graphkernel.faults import fault
-from kernelwright.frameworks.graphkernel.info import Info, Op, Tensor
+from kernelwright.frameworks.graphkernel.info import Info, Op, Tensor, computed
 from kernelwright.frameworks.graphkernel.parse import identifier
 from kernelwright.frameworks.graphkernel.table import ALL_OPS
 from kernelwright.graph.core import DTYPES
@@ -23,7 +24,7 @@ from kernelwright.graph.core import DTYPES
 _ELEMENTS: Mapping[str, str] = {
     "float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f64", "bool": "i1",
     "int8": "i8", "uint8": "ui8", "int16": "i16", "int32": "i32", "int64": "i64",
-    "complex64": "complex<f32>", "complex128": "complex<f64>",
+    "uint16": "ui16", "uint32": "ui32", "complex64": "complex<f32>", "complex128": "complex<f64>",
 }  # fmt: skip
 _DTYPES = {text: name for name, text in _ELEMENTS.items()}
 _CONST = "const"
@@ -137,7 +138,7 @@ def type_text(tensor: Tensor) -> str:
     symbols = ""
     if tensor.symbols and -1 in tensor.shape:
         symbols = f", {{SymShapeAttr = [{', '.join(map(json.dumps, tensor.symbols))}]}}"
-    return f"tensor<{sizes}{_ELEMENTS[tensor.dtype]}{symbols}>"
+    return f"tensor<{sizes}{_ELEMENTS[tensor.file_dtype]}{symbols}>"
 
 
 def _dense(tensor: Tensor) -> str:
@@ -244,7 +245,7 @@ def _op(line: str, path: str, number: int, index: int, values: dict[str, Tensor]
         if value is None:
             raise fault(path, where, "a constant has no value", "write dense<..>")
         typed = _typed(made, results[0], path, number)
-        values[made] = Tensor(made, typed.shape, typed.dtype, value=_undense(value[1], typed.dtype))
+        values[made] = dataclasses.replace(typed, value=_undense(value[1], typed.dtype))
         return None
     name = _NAMES.get(found["word"])
     if name is None:
@@ -260,8 +261,7 @@ def _op(line: str, path: str, number: int, index: int, values: dict[str, Tensor]
     outputs = [_typed(n, kind, path, number) for n, kind in zip(names, results)]
     every = [*operands, *outputs]
     if len(formats) == len(every):
-        every = [Tensor(t.name, t.shape, t.dtype, value=t.value, format=f)
-                 for t, f in zip(every, formats)]  # fmt: skip
+        every = [dataclasses.replace(t, format=f) for t, f in zip(every, formats)]
     for tensor in every[len(operands) :]:
         values[tensor.name] = tensor
     return Op(index, name, tuple((t,) for t in every[: len(operands)]),
@@ -278,7 +278,8 @@ def _typed(name: str, kind: str, path: str, number: int) -> Tensor:
         raise fault(path, f"line {number}", f"{kind!r} is no type of a tensor", "correct it")
     shape = tuple(-1 if n == "?" else int(n) for n in found[1].split("x") if n)
     symbols = tuple(json.loads(found["symbols"])) if found["symbols"] else None
-    return Tensor(name, shape, _DTYPES[found[2]], symbols)
+    dtype, unsigned = computed(_DTYPES[found[2]])
+    return Tensor(name, shape, dtype, symbols, unsigned=unsigned)
 
 
 def _parts(text: str) -> list[str]:
