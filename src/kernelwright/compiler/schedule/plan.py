@@ -230,7 +230,14 @@ class Planner:
             step = self.steps[index]
             if isinstance(step, KernelStep) and self.join(step, index, node, target, starts):
                 return index
-        region = Region(self.table, self.may_read(len(self.steps)), self.big, self.room, self.twice)
+        region = Region(
+            self.table,
+            self.may_read(len(self.steps)),
+            self.big,
+            self.room,
+            self.twice,
+            self.limits.shared,
+        )
         region.add_root(node, target, starts)
         if target is None:
             self.table.known[node.id] = region.root_shape(region.roots[-1])
@@ -276,7 +283,9 @@ class Planner:
 
     def alone(self, node: Node, index: int) -> Region | None:
         """``node`` in a kernel of its own, if that can be."""
-        region = Region(self.table, self.may_read(index), self.big, self.room, self.twice)
+        region = Region(
+            self.table, self.may_read(index), self.big, self.room, self.twice, self.limits.shared
+        )
         try:
             region.add_root(node)
         except (Cut, JoinRefused):
@@ -322,11 +331,7 @@ class Planner:
         row = prod(operand.shape[a] for a in axes)
         rows = operand.type.size // max(1, row)
         inner = prod(operand.shape[max(axes, default=-1) + 1 :])
-        if inner > 1:
-            return False
-        if self.limits.shared([operand.shape[a] for a in sorted(axes)], rows):
-            return True
-        return row <= self.limits.reread_elements and rows >= self.limits.min_cores
+        return inner == 1 and row <= self.limits.reread_elements and rows >= self.limits.min_cores
 
 
 def prune(region: Region, wanted: Collection[int]) -> None:

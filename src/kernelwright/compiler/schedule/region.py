@@ -70,7 +70,8 @@ class Region:
     (must be computed inside), or raises JoinRefused. ``big(reduction, again)`` says whether a
     reduction is too long to keep its operand on chip. ``room``: elements that a core keeps while it
     serves reductions over different dimensions in one pass; 0: they do not go together.
-    ``twice(reduction)`` says whether one core may read its rows twice."""
+    ``twice(reduction)`` says whether one core may read its rows twice, ``shared(extents, rows)``
+    whether several cores keep rows of such dimensions among them."""
 
     def __init__(
         self,
@@ -79,9 +80,10 @@ class Region:
         big: Callable[[Node, bool], bool],
         room: int = 0,
         twice: Callable[[Node], bool] = lambda reduction: False,
+        shared: Callable[[Sequence[int], int], bool] = lambda extents, rows: False,
     ) -> None:
         self.table, self.stored, self.big, self.room = table, stored, big, room
-        self.twice = twice
+        self.twice, self.shared = twice, shared
         self.dims = Dims(table)
         self.memo: dict[int, Value] = {}
         self.loads: dict[tuple[object, ...], Value] = {}
@@ -89,7 +91,7 @@ class Region:
         self.axes_seen: set[Axes] = set()
 
     def copy(self) -> Region:
-        twin = Region(self.table, self.stored, self.big, self.room, self.twice)
+        twin = Region(self.table, self.stored, self.big, self.room, self.twice, self.shared)
         twin.dims = self.dims.copy()
         twin.memo, twin.loads = dict(self.memo), dict(self.loads)
         twin.roots = list(self.roots)
@@ -533,12 +535,23 @@ class Region:
                 together = id(two) in paired and paired[id(two)].base is one
                 if one is not two and depends(two, one) and not together:
                     raise Cut(one.node)
-        again = all(self.twice(v.node) for v in found)
+        again = all(self.twice(v.node) for v in found) or self.shares_rows()
         for root in self.roots:
             if reduced & set(self.dims.flatten(root.value.axes)) and not again:
                 if len(self.roots) > 1:
                     raise JoinRefused
                 raise Cut(self.statistic(found[-1], reduced))
+
+    def shares_rows(self) -> bool:
+        """Whether several cores keep a row among them while it is reduced."""
+        from kernelwright.compiler.schedule.space import Space
+
+        dims = Space(self).dims
+        sizes = [d.size for d in dims if d.reduced]
+        if not dims[-1].reduced or any(self.table.most(s) is not None for s in sizes):
+            return False
+        rows = product(d.size for d in dims if not d.reduced).value
+        return self.shared([s.value for s in sizes], rows)
 
     def statistic(self, reduction: Value, reduced: frozenset[int]) -> Node:
         """What is best stored of a reduction: the last value computed from it, such as a mean or a

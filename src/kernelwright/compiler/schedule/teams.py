@@ -75,10 +75,7 @@ class TeamEmitter(StreamEmitter):
     @property
     def suits(self) -> bool:
         """Whether a team should share a row of this region."""
-        last = self.space.dims[-1]
-        sizes = [d.size for d in self.folded]
-        fixed = all(self.region.table.most(s) is None for s in sizes)
-        return self.tile is not None and last.reduced and fixed
+        return self.tile is not None and self.region.shares_rows()
 
     def blocks(self) -> dict[LoopDim, Symbol]:
         assert self.tile is not None
