@@ -169,6 +169,7 @@ class Optimization:
                 self.attempts = self.first_choice(session, designs.first, names)
             else:
                 self.attempts = self.tried(session, designs.first, names)
+                designs = self.second_choice(session, designs, names)
         except (CaptureError, UnsupportedError, DesignError) as lacking:
             if self.agents is None:
                 raise
@@ -231,6 +232,18 @@ class Optimization:
         self.notes.append(str((self.found("design") or {}).get("note", "")))
         self.observer.finish()
         return designs
+
+    def second_choice(self, session: Session, designs: Designs, names: Sequence[str]) -> Designs:
+        """Tries the first alternative where every kernel of the first design was refused; the
+        designs without one that has led to nothing."""
+        if len(designs.all) < 2 or any(a.evaluation.passed for a in self.attempts):
+            return designs
+        others = self.tried(session, designs.all[1], names)
+        if not any(a.evaluation.passed for a in others):
+            return designs
+        self.notes.append("the first design's kernels were refused; these are another one's")
+        self.attempts = [*others, *self.attempts]
+        return dataclasses.replace(designs, all=designs.all[1:])
 
     def first_choice(self, session: Session, design: Design, names: Sequence[str]) -> list[Attempt]:
         """The first impl_type whose kernel is right, with those that failed before it."""

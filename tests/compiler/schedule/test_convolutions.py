@@ -12,6 +12,7 @@ from kernelwright.aul import interpret
 from kernelwright.aul.syntax import FrameworkCall
 from kernelwright.compiler.codegen._framework_call import call_text
 from kernelwright.compiler.design import Design
+from kernelwright.compiler.schedule import alternatives
 from kernelwright.compiler.schedule import convolutions as rule
 from kernelwright.compiler.schedule import design as schedule
 from kernelwright.compiler.schedule.late_bias import late_biases
@@ -150,6 +151,13 @@ def test_single_channels_are_sums_of_windows(spatial: int, rest: tuple, options:
     wanted = called(str(node.attrs["target"]), node.attrs["arguments"]["args"], arrays)
     arrays = [a.astype(DTYPES[node.dtype]) for a in arrays]
     np.testing.assert_array_equal(interpreted(made, arrays).astype(float), np.maximum(wanted, 0))
+
+
+def test_the_librarys_layout_is_the_first_alternative() -> None:
+    graph = convolved(2)[0]
+    first = schedule(graph, CUDA, threads=1)
+    other = alternatives(first, graph, CUDA, threads=1)[0]
+    assert "permute" in calls(first)[0].attrs and "permute" not in calls(other)[0].attrs
 
 
 def test_processors_keep_the_librarys_call() -> None:

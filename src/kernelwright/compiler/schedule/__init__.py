@@ -15,7 +15,7 @@ import numpy as np
 
 from kernelwright.aul import syntax as aul
 from kernelwright.compiler.design import Binding, Design, OutputSpec
-from kernelwright.compiler.schedule.convolutions import channels_last
+from kernelwright.compiler.schedule.convolutions import channels_last, convolution
 from kernelwright.compiler.schedule.cost import rates, started
 from kernelwright.compiler.schedule.kernels import RegionEmitter
 from kernelwright.compiler.schedule.late_bias import late_biases
@@ -74,13 +74,18 @@ def alternatives(
     reduced: Mapping[int, Sequence[int | tuple[int, ...]]] | None = None,
 ) -> list[Design]:
     """Designs of another structure than ``first``, which is ``design``'s, for a tuner to compare:
-    what is held on chip and what is streamed, and from how few rows on a reduction is split. []
-    where nothing differs. The other arguments and the errors are those of ``design``."""
+    what is held on chip and what is streamed, and from how few rows on a reduction is split; where
+    there are convolutions, first of all one that leaves their layout to the library, which may
+    compute more exactly on it. [] where nothing differs. The other arguments and the errors are
+    those of ``design``."""
     normal = _normal(graph, target, reduced)
     seen = {_shape(first)}
     out: list[Design] = []
-    for variant in variants(target, threads):
-        made = _made(normal, target, variant, threads, state, reduced)
+    choices = [(normal, variant) for variant in variants(target, threads)]
+    if target.backend == "cuda" and any(map(convolution, graph.nodes())):
+        choices.insert(0, (_normal(graph, target, reduced, last=False), machine(target, threads)))
+    for form, variant in choices:
+        made = _made(form, target, variant, threads, state, reduced)
         if _shape(made) not in seen:
             seen.add(_shape(made))
             out.append(made)
@@ -103,12 +108,16 @@ def _made(
 
 
 def _normal(
-    graph: Graph, target: Target, reduced: Mapping[int, Sequence[int | tuple[int, ...]]] | None
+    graph: Graph,
+    target: Target,
+    reduced: Mapping[int, Sequence[int | tuple[int, ...]]] | None,
+    last: bool = True,
 ) -> Graph:
-    """``graph`` as the planner reads it on ``target``; for all sizes where some are declared."""
+    """``graph`` as the planner reads it on ``target``; for all sizes where some are declared.
+    ``last``: convolutions may have their channels last."""
     declared = any(isinstance(n, tuple) for shape in (reduced or {}).values() for n in shape)
     if target.backend == "cuda" and not declared:  # a convolution's result has sizes of its own
-        graph = late_biases(channels_last(decompose(graph)))
+        graph = late_biases(channels_last(decompose(graph), last))
         graph = in_two_steps(in_memory_order(graph))
     return normalize(graph, fixed=not declared, cores=target.backend == "cpu")
 

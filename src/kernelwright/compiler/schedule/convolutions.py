@@ -105,13 +105,14 @@ def convolution(node: Node) -> Convolution | None:
     return Convolution(node, spatial, transposed, int(groups))
 
 
-def channels_last(graph: Graph) -> Graph:
-    """``graph`` with the convolutions that gain by it over arrays with the channels last, and with
-    biases of all that the library adds in a kernel of its own as additions."""
+def channels_last(graph: Graph, allowed: bool = True) -> Graph:
+    """``graph`` with the convolutions that gain by it over arrays with the channels last, if that
+    is ``allowed``, and with biases of all that the library adds in a kernel of its own as
+    additions."""
     last: set[int] = set()  # ids of convolutions, of ``graph``, with the channels last
     for node in graph.nodes():
         found = convolution(node)
-        if found is not None and _gains(found, last):
+        if allowed and found is not None and _gains(found, last):
             last.add(node.id)
     builder, new = Builder(), dict[int, Node]()
     for node in graph.nodes():
