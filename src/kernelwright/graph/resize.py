@@ -18,6 +18,7 @@ from kernelwright.graph.core import Builder, Node
 from kernelwright.graph.ops._rules import compute_dtype
 
 CUBIC = -0.75
+EXACT = 1e-9  # a centre as near to an element as this falls on it
 SEPARATE = 1 << 14  # elements from which on one axis after the other is worth the memory between
 Point = tuple[np.ndarray, np.ndarray]  # for every output, one index and its weight
 
@@ -40,6 +41,7 @@ def _points(
         at = np.floor((i.astype(np.float32) + half) * np.float32(scale)).astype(np.int64)
         return [(np.minimum(at, size - 1), np.ones(out))]
     centre = i * scale if align_corners else (i + 0.5) * scale - 0.5
+    centre = np.where(np.abs(centre - np.rint(centre)) < EXACT, np.rint(centre), centre)
     if mode == "linear":
         centre = np.maximum(centre, 0)
         low = np.minimum(np.floor(centre).astype(np.int64), size - 1)
@@ -133,13 +135,20 @@ def _weighted(builder: Builder, x: Node, along: dict[int, list[Point]], dtype: s
     rank = len(x.shape)
     shape = tuple(along[a][0][0].size if a in along else n for a, n in enumerate(x.shape))
     total: Node | None = None
-    for points in itertools.product(*along.values()):
-        places = {axis: at for axis, (at, _) in zip(along, points)}
-        value = _picked(builder, x, places, shape)
+    lines = {
+        (axis, k): (_line(builder, at, axis, rank, "int32"), _line(builder, w, axis, rank, dtype))
+        for axis, points in along.items()
+        for k, (at, w) in enumerate(points)
+    }  # each table once, however many choices it is part of
+    follows = tuple(-1 if a in along else a for a in range(rank))
+    for choice in itertools.product(*(range(len(points)) for points in along.values())):
+        chosen = dict(zip(along, choice))
+        indices = [lines[axis, chosen[axis]][0] for axis in sorted(along)]
+        value = builder.make("lookup", [x, *indices], shape=shape, follows=follows)
         value = value if x.dtype == dtype else builder.cast(value, dtype=dtype)
-        for axis, (_, weight) in zip(along, points):
-            if not (weight == 1).all():
-                value = builder.mul(value, _line(builder, weight, axis, rank, dtype))
+        for axis, k in chosen.items():
+            if not (along[axis][k][1] == 1).all():
+                value = builder.mul(value, lines[axis, k][1])
         total = value if total is None else builder.add(total, value)
     assert total is not None
     return total

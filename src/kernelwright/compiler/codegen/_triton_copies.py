@@ -31,18 +31,24 @@ class CopyWriter(TileWriter):
         pointer, masks = self.address(
             place, tile, copy.pad is not None, copy.axis if copy.index is not None else None
         )
-        mask = self.mask(masks, tile)
+        mask, needless = self.mask(masks, tile), ""
         if copy.index is not None:
-            pointer, mask = self.indexed(copy, place, tile, pointer, mask)
+            pointer, mask, needless = self.indexed(copy, place, tile, pointer, mask)
         pointer = self.hinted(pointer, copy, tile)
         value = copy.pad if copy.pad is not None else 0
         shown = ops.number(float(value) if tile.dtype in ops.FLOATS else int(value))
         more = f", mask={mask}, other={shown}" if mask else ""
-        more += self.kept_for(self.read_in.get(place.name, set()))
+        kept = self.kept_for(self.read_in.get(place.name, set()))
         if self.params[place.name].output:  # written by others, who share no first-level cache
-            more += ', cache_modifier=".cg"'
+            kept += ', cache_modifier=".cg"'
         name = self.name(copy.dst.name)
-        self.emit(f"{name} = tl.load({pointer}{more})")
+        if not needless:
+            self.emit(f"{name} = tl.load({pointer}{more}{kept})")
+            return
+        self.emit(f"if {needless}:")
+        self.emit(f"    {name} = tl.load({pointer}{kept})")
+        self.emit("else:")
+        self.emit(f"    {name} = tl.load({pointer}{more}{kept})")
 
     def kept_for(self, turns: set[int]) -> str:
         """How long a load's lines should stay in the cache: a row that a program reads twice is
@@ -62,10 +68,11 @@ class CopyWriter(TileWriter):
         pointer, masks = self.address(place, tile, copy.clip, axis)
         mask = self.mask(masks, tile)
         if copy.index is not None:
-            pointer, mask = self.indexed(copy, place, tile, pointer, mask)
+            pointer, mask, _ = self.indexed(copy, place, tile, pointer, mask)
             value = self.operand(copy.src.name, tile)
             function = f"tl.atomic_{copy.update}"
-            self.emit(f'{function}({pointer}, {value}, mask={mask}, sem="relaxed")')
+            told = f", mask={mask}" if mask else ""
+            self.emit(f'{function}({pointer}, {value}{told}, sem="relaxed")')
             return
         more = f", mask={mask}" if mask else ""
         pointer = self.hinted(pointer, copy, tile)
@@ -138,8 +145,9 @@ class CopyWriter(TileWriter):
 
     def indexed(
         self, copy: Copy, place: Place, tile: TileType, pointer: str, mask: str
-    ) -> tuple[str, str]:
-        """The pointer and the mask of an indirect load."""
+    ) -> tuple[str, str, str]:
+        """The pointer and the mask of an indirect load, and a compile-time condition under which
+        it needs none; "" where none is known."""
         assert copy.index is not None and place.index is not None
         param = self.params[place.name]
         assert param.shape is not None
@@ -152,11 +160,32 @@ class CopyWriter(TileWriter):
         assert not isinstance(start, Slice)
         first = self.scope.text(start)
         moved = index if first == "0" else self.named("at", f"{index} + ({first})")
-        inside = f"({moved} >= 0) & ({moved} < {self.scope.text(size)})"
+        tests, always = self.inside(copy.index.name, start, size, moved)
         bits = "tl.int64" if self.wide else "tl.int32"
         step = self.scope.text(stride)
         offset = f"tl.cast({index}, {bits})" + ("" if step == "1" else f" * ({step})")
-        return f"{pointer} + {offset}", f"{mask} & {inside}" if mask else inside
+        inside = " & ".join(t for t in (mask, *tests) if t)
+        return f"{pointer} + {offset}", inside, "" if mask else always
+
+    def inside(
+        self, index: str, start: IntExpr, size: IntExpr, moved: str
+    ) -> tuple[list[str], str]:
+        """Tests that the places ``start`` + index are of a dimension of ``size``, where they may
+        not be, and a compile-time condition under which none is needed; "" where none is known."""
+        span = self.spans.get(index)
+        tests = [f"({moved} >= 0)"]
+        if span is not None and span.natural and self.scope.is_natural(start):
+            tests = []
+        top: str | None = None
+        if span is not None and span.top is not None:
+            last = Binary("+", Binary("+", span.top, start), Int(1))
+            top = self.scope.always_within(last, size)
+        if top == "True":
+            return tests, ""
+        test = f"({moved} < {self.scope.text(size)})"
+        if not top:
+            return [*tests, test], ""
+        return [*tests, f"({test} | ({top}))"], "" if tests else top
 
     def _check_extent(self, place: Place, part: Slice, tile: TileType, dim: int) -> None:
         extent = self.scope.poly(Binary("-", part.upper, part.lower))

@@ -135,6 +135,8 @@ class _KernelPrinter(CopyWriter, VectorWriter):
         widest = max((itemsize(p.dtype or "") for p in typed), default=4)
         if any(s.op in COSTLY for s in vectors) or self.made_of_less():
             return 16
+        if any(isinstance(s, Copy) and s.index is not None and not s.atomic for s in self._walk()):
+            return 8  # what a place costs is shared by those below it
         return max(4, 16 // widest)
 
     def read_whole(self) -> set[str]:

@@ -9,11 +9,13 @@ before a reduction.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from kernelwright.aul.syntax import (
     Assign,
+    Copy,
     Int,
     IntExpr,
     Kernel,
@@ -27,6 +29,7 @@ from kernelwright.compiler.codegen import _triton_ops as ops
 from kernelwright.compiler.codegen._triton_compositions import compositions
 from kernelwright.compiler.codegen._triton_index import Scope, names_in
 from kernelwright.compiler.codegen._triton_lanes import Hint
+from kernelwright.compiler.codegen._triton_spans import Span
 from kernelwright.errors import UnsupportedError
 
 RESERVED = frozenset(
@@ -101,6 +104,10 @@ class TileWriter:
         )
         self.padded = PaddedSizes(self.scope, 16 if has_product else 1)
         self.tiles: dict[str, TileType] = {}
+        self.spans: dict[str, Span | None] = {}  # tile -> what is known of its integers
+        self.writes = Counter(
+            s.dst.name for s in statements(kernel.body) if isinstance(s, Copy | VectorOp)
+        )
         self.shapes: list[tuple[str, ...]] = []
         self.lines: list[str] = []
         self.indent = 1

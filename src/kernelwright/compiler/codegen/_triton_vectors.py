@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from kernelwright.aul.syntax import Binary, Call, Int, IntExpr, Place, VectorOp
 from kernelwright.compiler.codegen import _triton_ops as ops
+from kernelwright.compiler.codegen._triton_spans import Span, span_after
 from kernelwright.compiler.codegen._triton_tiles import TileType, TileWriter
 from kernelwright.errors import UnsupportedError
 
@@ -17,6 +18,13 @@ class VectorWriter(TileWriter):
         if handler is None:
             raise UnsupportedError(f"U.{op.family} has no Triton form")
         handler(op)
+        self.spans[op.dst.name] = self.span_of(op)
+
+    def span_of(self, op: VectorOp) -> Span | None:
+        """What is known of the integers that ``op`` gives."""
+        if self.writes[op.dst.name] != 1 or self.tiles[op.dst.name].dtype in ops.FLOATS:
+            return None
+        return span_after(op, [self.spans.get(s.name) for s in op.srcs], self.scope)
 
     def _dtype(self, op: VectorOp, source: int = 0) -> str:
         return self.tiles[op.srcs[source].name].dtype
@@ -46,7 +54,11 @@ class VectorWriter(TileWriter):
             self._elementwise(op, known.text(a, b))
             return
         dst = self.tiles[op.dst.name].dtype
-        self._elementwise(op, ops.binary(op.op, a, b, self._dtype(op), dst))
+        plain = {"floordiv": "div", "mod": "fmod"}.get(op.op)
+        whole = [self.spans.get(s.name) for s in op.srcs]
+        natural = all(s is not None and s.natural for s in whole)
+        sign = plain if plain and natural and self._dtype(op) not in ops.FLOATS else op.op
+        self._elementwise(op, ops.binary(sign, a, b, self._dtype(op), dst))
 
     def _vectorscalar_op(self, op: VectorOp) -> None:
         (x,) = self._sources(op)

@@ -138,6 +138,45 @@ def _part(
     return value if value.shape == full else builder.expand(value, shape=full)
 
 
+def repeated_lookup(builder: Builder, node: Node) -> Node | None:
+    """What is looked up and then repeated, element by element along an axis or more, as one lookup:
+    ``reshape(expand(reshape(x)))`` that makes axes of ``times * n`` from axes of n. None for other
+    nodes. A kernel then stores whole runs, and finds the repeated elements in the nearest cache."""
+    if node.op != "reshape" or node.inputs[0].op != "expand":
+        return None
+    wide, narrow = node.inputs[0], node.inputs[0].inputs[0]
+    if (
+        narrow.op != "reshape"
+        or narrow.inputs[0].op != "lookup"
+        or len(narrow.shape) != len(wide.shape)
+    ):
+        return None
+    x = narrow.inputs[0]
+    if len(x.shape) != len(node.shape) or lines(x) is None:
+        return None
+    at, times = 0, []
+    for before, after in zip(x.shape, node.shape):
+        if at == len(wide.shape) or narrow.shape[at] != before or wide.shape[at] != before:
+            return None
+        at += 1
+        times.append(after // max(1, before))
+        if after != before:
+            if at == len(wide.shape) or (narrow.shape[at], wide.shape[at]) != (1, times[-1]):
+                return None
+            at += 1
+    if at != len(wide.shape):
+        return None
+    axes = [a for a, n in enumerate(times) if n > 1]
+    indices = []
+    for axis in axes:
+        line = [1] * len(node.shape)
+        line[axis] = node.shape[axis]
+        places = np.arange(node.shape[axis]) // times[axis]
+        indices.append(builder.constant(places.reshape(line), "int32"))
+    follows = tuple(-1 if a in axes else a for a in range(len(node.shape)))
+    return builder.make("lookup", [x, *indices], shape=node.shape, follows=follows)
+
+
 # ---- lookups of lookups ------------------------------------------------------------------------
 
 

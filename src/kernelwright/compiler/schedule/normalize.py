@@ -7,6 +7,8 @@ import dataclasses
 import math
 from collections.abc import Callable
 
+from kernelwright.compiler.schedule.formulas import with_formulas
+from kernelwright.compiler.schedule.known import repeated_lookup
 from kernelwright.compiler.schedule.picked import picked_elements, sunk_lookup
 from kernelwright.compiler.schedule.scattered import lowered
 from kernelwright.compiler.schedule.selection import few_largest
@@ -77,6 +79,19 @@ def fold_constants(builder: Builder, node: Node) -> Node | None:
     return builder.constant(value.astype(DTYPES[node.dtype], order="C"), node.dtype)
 
 
+def shared_constants() -> Rewrite:
+    """Constants of the same elements as one, which a kernel then loads once."""
+    first: dict[tuple[object, ...], Node] = {}
+
+    def rewrite(builder: Builder, node: Node) -> Node | None:
+        if node.op != "constant" or node.type.size < 2:
+            return None
+        same = (node.dtype, node.shape, node.attrs["value"].tobytes())
+        return first.setdefault(same, node)
+
+    return rewrite
+
+
 def separate_outputs(graph: Graph) -> Graph:
     """Every output a node of its own that is no leaf, so that each is stored once."""
     builder = Builder()
@@ -104,5 +119,10 @@ def normalize(graph: Graph, fixed: bool = True, cores: bool = True) -> Graph:
         graph = rebuild(rebuild(graph, picked_elements), sunk_lookup(cores))
         graph = with_tables(graph)
         graph = rebuild(graph, short_reductions(graph, cores))
+        if not cores:
+            graph = rebuild(graph, repeated_lookup)
     graph = lower_windows(graph, cores)
+    graph = rebuild(graph, shared_constants())
+    if fixed and not cores:
+        graph = with_formulas(graph)
     return separate_outputs(graph)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kernelwright.compiler.schedule.dims import Axes, Axis, DimConflict, Dims
 from kernelwright.compiler.schedule.symbols import SizeTable, Symbol, product
 from kernelwright.compiler.schedule.views import VIEW_OPS, View, contiguous, squeezed, windowed
-from kernelwright.graph.core import Node
+from kernelwright.graph.core import Node, is_float
 from kernelwright.graph.ops import op_definition
 
 if TYPE_CHECKING:
@@ -621,10 +621,41 @@ class Region:
 
 def within(index: Node, extent: int) -> bool:
     """Whether an index is known, and never outside of an axis of ``extent``."""
-    if index.op != "constant":
-        return False
-    values = index.attrs["value"]
-    return bool(values.min(initial=0) >= 0 and values.max(initial=0) < extent)
+    ends = span(index)
+    return ends is not None and ends[0] >= 0 and ends[1] < extent
+
+
+def span(node: Node) -> tuple[int, int] | None:
+    """The least and the largest value of an integer that positions alone decide; None for others,
+    and for what is not simple."""
+    if is_float(node.dtype) or node.dtype == "bool":
+        return None
+    if node.op == "constant":
+        values = node.attrs["value"]
+        return int(values.min()), int(values.max())
+    if node.op == "iota":
+        return 0, max(0, node.shape[node.attrs["axis"]] - 1)
+    if node.op not in _MONOTONE and node.op != "cast":
+        return None
+    ends = [span(n) for n in node.inputs]
+    known = [e for e in ends if e is not None]
+    if len(known) < len(ends) or (node.op in _DIVIDED and known[1][0] < _DIVIDED[node.op]):
+        return None
+    if node.op == "cast":
+        return known[0]
+    corners = [_MONOTONE[node.op](x, y) for x in known[0] for y in known[1]]
+    return min(corners), max(corners)
+
+
+_MONOTONE: dict[str, Callable[[int, int], int]] = {
+    "add": lambda x, y: x + y,
+    "mul": lambda x, y: x * y,
+    "minimum": min,
+    "maximum": max,
+    "floor_divide": lambda x, y: x // y,
+    "right_shift": lambda x, y: x >> y,
+}  # extreme at the ends of their operands
+_DIVIDED = {"floor_divide": 1, "right_shift": 0}  # the least right operand of which that is so
 
 
 def ordered(values: Iterable[Value]) -> list[Value]:

@@ -17,6 +17,7 @@ SMALL = 8  # a tensor of an eighth of the elements is read again and again from 
 ALONG = 16.0  # elements that a piece of a run loses: its lines are shared with the next piece
 LARGE = 1 << 21  # elements of a tensor that does not stay in the caches
 SHARED = 8  # elements of a tile that use one element of such a tensor
+LOOKING_UP = 2  # times as many elements where places are computed: rows share those of columns
 LEAST = 512  # elements of a tile, however many tensors it is made of
 MADE = 4  # times as many where nothing large is read: a program's start is then all that it costs
 
@@ -53,7 +54,8 @@ def tile_extents(space: Space, machine: Machine) -> list[int]:
     for position in reversed([i for i, d in enumerate(dims) if not d.reduced]):
         room = area // prod(extents) * extents[position]
         if position == len(dims) - 1:
-            room = min(room, max(machine.wide, extents[position]))
+            widest = area if scattered_reads(space) else machine.wide
+            room = min(room, max(widest, extents[position]))
         if room > extents[position]:
             weight = ALONG if position == len(dims) - 1 else 1.0
             extents[position] = max(
@@ -68,7 +70,11 @@ def tile_area(space: Space, machine: Machine) -> int:
     total = prod(d.size.value for d in space.dims)
     loads = sum(reach(space, s) * SMALL >= total for s in space.loads.values())
     each = min(machine.held // max(1, loads), total // machine.cores)
-    wanted = machine.area * (narrowness(space) if loads else MADE)
+    if any(v.kind == "lookup" for v in space.values):
+        times = LOOKING_UP * narrowness(space)
+    else:
+        times = narrowness(space) if loads else MADE
+    wanted = machine.area * times
     area = max(LEAST, min(wanted, each))
     return 1 << (area.bit_length() - 1)
 
@@ -79,6 +85,19 @@ def narrowness(space: Space) -> int:
     stored = [root.node.dtype for root in space.region.roots]
     widest = max((DTYPES[d].itemsize for d in [*loaded, *stored]), default=4)
     return max(1, 4 // widest)
+
+
+def scattered_reads(space: Space) -> bool:
+    """Whether neighbours along the last dimension read wherever an index of theirs says: the lines
+    that one of them brings are there for the others as long as they run on one core."""
+    last = space.dims[-1].atoms[-1]
+    return any(
+        v.kind == "lookup"
+        and not v.attrs["safe"]
+        and last not in space.loads[id(v)]
+        and any(last in space.presence[id(a)] for a in v.args)
+        for v in space.values
+    )
 
 
 def reach(space: Space, strides: Strides) -> int:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from kernelwright.compiler.schedule.known import composed_lookup, unmoved, windows_of
+from kernelwright.compiler.schedule.known import composed_lookup, lines, unmoved, windows_of
 from kernelwright.graph.core import DTYPES, Builder, Graph, Node, is_float, walk
 from kernelwright.graph.ops import op_definition
 from kernelwright.graph.ops.window import inside
@@ -260,6 +260,8 @@ class _Lowering:
             return self.of_concat(window, x, ratio)
         if x.op == "reshape":
             return self.of_reshape(window, x, ratio)
+        if x.op == "lookup":
+            return self.of_lookup(window, x, ratio)
         broken = [a for a, n in enumerate(x.shape) if window.outside(a, n)]
         if x.op == "expand":
             return self.of_expand(window, x, ratio, broken)
@@ -332,10 +334,46 @@ class _Lowering:
         if merged is not None:
             inner = self.windowed(merged, base, ratio)
             return self.builder.reshape(inner, shape=window.shape)
+        apart = _apart(window, x.shape, base.shape)
+        if apart is not None:
+            inner = self.windowed(apart, base, ratio)
+            return self.builder.reshape(inner, shape=window.shape)
         below = self.reshape_below(x)
         if below is x or self.dear(base, ratio):
             return None
         return self.windowed(window, below, ratio)
+
+    def of_lookup(self, window: Window, x: Node, ratio: float) -> Node | None:
+        """A window of elements picked at known places, as those that it picks itself."""
+        base, rank = x.inputs[0], len(x.shape)
+        known = lines(x)
+        if known is None or x.attrs.get("fill") is not None or len(base.shape) != rank:
+            return None
+        if any(window.outside(a, n) for a, n in enumerate(x.shape)):
+            return None
+        places = x.attrs["follows"]
+        if any((known[a][0] if a in known else places[a]) != a for a in range(rank)):
+            return None
+        rest = [a if a not in known else None for a in range(rank)]
+        inner = window.picked(rest, [base.shape[a] for a in range(rank)])
+        whole = dataclasses.replace(
+            inner,
+            shape=tuple(base.shape[a] if a in known else window.shape[a] for a in range(rank)),
+            value=None,
+        )
+        indices = []
+        for axis in sorted(known):
+            values = known[axis][1]
+            at = window.starts[axis] + window.steps[axis] * np.arange(window.shape[axis])
+            line = [1] * rank
+            line[axis] = at.size
+            indices.append(self.builder.constant(values[at].reshape(line), "int32"))
+        below = self.windowed(whole, base, ratio)
+        made = self.builder.make("lookup", [below, *indices], shape=window.shape, follows=places)
+        leaf = Node("parameter", (), {}, below.type)
+        own = Node(made.op, (leaf, *indices), made.attrs, made.type)
+        found = windows_of(self.builder, own, False)
+        return made if found is None else self.replaced(found, {leaf.id: below}, ratio)
 
     def reshape_below(self, x: Node) -> Node:
         """A reshape of an elementwise op as the op on reshaped operands, if it is one."""
@@ -607,6 +645,50 @@ def _merged(window: Window, shape: Sequence[int], base: Sequence[int]) -> Window
         steps.append(step)
         sizes.append(extent)
     if any(n != 1 for n in shape[axis:]):
+        return None
+    return Window(tuple(starts), tuple(steps), tuple(sizes), window.value)
+
+
+def _apart(window: Window, shape: Sequence[int], base: Sequence[int]) -> Window | None:
+    """A window on a reshape that merges axes, as one on its operand of shape ``base``: of an axis
+    that was merged it takes elements as far apart as the inner parts are long together, so that of
+    these it has one. None where it is no such window, or where it reaches outside."""
+    if any(window.outside(a, n) for a, n in enumerate(shape)) or not math.prod(window.shape):
+        return None
+    starts: list[int] = []
+    steps: list[int] = []
+    sizes: list[int] = []
+    axis = 0
+    for a, size in enumerate(shape):
+        parts, product = [], 1
+        while product < size:
+            if axis == len(base) or size % (product * base[axis]):
+                return None
+            parts.append(base[axis])
+            product *= base[axis]
+            axis += 1
+        start, step, extent = window.starts[a], window.steps[a], window.shape[a]
+        if len(parts) < 2:
+            starts, steps, sizes = [*starts, start], [*steps, step], [*sizes, extent]
+            if not parts:
+                if axis == len(base) or base[axis] != 1:
+                    return None
+                axis += 1
+            continue
+        run = math.prod(parts[1:])
+        if step % run or start + step * (extent - 1) < 0:
+            return None
+        starts.append(start // run)
+        steps.append(step // run)
+        sizes.append(extent)
+        left = start % run
+        for place in range(1, len(parts)):
+            below = math.prod(parts[place + 1 :])
+            starts.append(left // below)
+            steps.append(1)
+            sizes.append(1)
+            left %= below
+    if axis != len(base):
         return None
     return Window(tuple(starts), tuple(steps), tuple(sizes), window.value)
 
