@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,7 +44,7 @@ def compile_command(
     stages: Annotated[bool, typer.Option("--stages", help="list the stages and stop")] = False,
     as_json: Json = False,
 ) -> None:
-    """Compile every info FILE to a library with its stages on disk.
+    """Compile every info FILE to a library with its stages on disk, several files at once.
 
     Examples:
 
@@ -61,19 +62,29 @@ def compile_command(
     if not files:
         raise typer.BadParameter("name an info file, or ask for --stages")
     from kernelwright.task.compile import compile_file
+    from kernelwright.task.compile_many import CompilePool, worth_a_pool
+
+    found = list(info_files(files))
+    folders: dict[Path, Path | None] = result_folders(found, out_dir)
+    options = {"backend": backend, "arch": arch, "start": start, "until": until}
+    jobs = {path: {**options, "out": folder or out_dir} for path, folder in folders.items()}
 
     def job(path: Path, observer: Any) -> Any:
         if print_after:
             _known(print_after, backend)
-        result = compile_file(path, out=folders[path] or out_dir, backend=backend, arch=arch,
-                              start=start, until=until, observer=observer)  # fmt: skip
+        if pool is None:
+            result = compile_file(path, observer=observer, **jobs[path])
+        else:
+            observer.start(f"compile for {backend}")
+            result = pool.result(path)
+            observer.finish(str(result.status))
         if result and print_after:
             _print(result, print_after)
         return result
 
-    found = list(info_files(files))
-    folders: dict[Path, Path | None] = result_folders(found, out_dir)
-    run_jobs(list(folders), job, as_json, table=compile_table, remarks=compile_remarks)
+    with contextlib.ExitStack() as stack:
+        pool = stack.enter_context(CompilePool(jobs)) if worth_a_pool(list(jobs)) else None
+        run_jobs(list(folders), job, as_json, table=compile_table, remarks=compile_remarks)
 
 
 def info_files(files: Sequence[Path]) -> list[Path]:
