@@ -41,6 +41,7 @@ def compile_command(
     print_after: Annotated[
         str, typer.Option("--print-after", metavar="STAGE", help="print what it wrote")
     ] = "",
+    dynamic: Annotated[bool, typer.Option("--dynamic", help="one kernel for all sizes")] = False,
     stages: Annotated[bool, typer.Option("--stages", help="list the stages and stop")] = False,
     as_json: Json = False,
 ) -> None:
@@ -66,7 +67,7 @@ def compile_command(
 
     found = list(info_files(files))
     folders: dict[Path, Path | None] = result_folders(found, out_dir)
-    options = {"backend": backend, "arch": arch, "start": start, "until": until}
+    options = {"backend": backend, "arch": arch, "start": start, "until": until, "dynamic": dynamic}
     jobs = {path: {**options, "out": folder or out_dir} for path, folder in folders.items()}
 
     def job(path: Path, observer: Any) -> Any:

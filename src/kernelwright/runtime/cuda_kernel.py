@@ -9,21 +9,13 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kernelwright.errors import KernelwrightError, MissingDependencyError, UsageError
+from kernelwright.runtime.free_sizes import FreeSizes
+from kernelwright.runtime.launches import Launch, Launches
 from kernelwright.runtime.signature import Signature, empty
-
-
-@dataclass(frozen=True)
-class _Launch:
-    """One entry of the PTX; every entry takes the inputs, the outputs and the workspaces."""
-
-    entry: str
-    grid: tuple[int, ...]
-    block: tuple[int, ...]
 
 
 class CudaKernel:
@@ -35,17 +27,15 @@ class CudaKernel:
         try:
             self.signature = Signature.of(about)
             self._ptx = path.with_suffix(".ptx").read_bytes() + b"\0"
-            self._launches = _launches(about)
-            self._workspaces = tuple(map(int, about.get("workspaces", ())))
+            self._launches, self._sizes = Launches(about), FreeSizes.of(about)
             self._alignment = int(about.get("alignment", 1))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(
                 f"{path} and the PTX beside it cannot be loaded: {error}; make both with "
                 "kernelwright compile --backend cuda"
             ) from error
-        if about.get("is_dynamic"):
-            raise UsageError(f"{path} is for free sizes, which are not launched from here yet")
-        self._functions: dict[int, list[Any]] = {}
+        self._modules: dict[int, Any] = {}
+        self._functions: dict[tuple[int, str], Any] = {}
 
     @property
     def name(self) -> str:
@@ -57,7 +47,8 @@ class CudaKernel:
         signature = self.signature
         signature.check(inputs, "cuda")
         device = inputs[0].device if inputs else torch.device("cuda", torch.cuda.current_device())
-        made = [empty(*o, str(device)) for o in signature.real] if out is None else list(out)
+        sizes, room = self._room([tuple(x.shape) for x in inputs])
+        made = [empty(*o, str(device)) for o in room] if out is None else list(out)
         if out is not None:
             signature.check_out(made, "cuda")
         rest = iter(made)
@@ -74,29 +65,40 @@ class CudaKernel:
             # Workspaces go back to torch's allocator at once: it gives them to later work on this
             # stream only.
             own = [torch.empty(max(1, n), dtype=torch.uint8, device=device)
-                   for n in self._workspaces]  # fmt: skip
+                   for n in self._launches.workspaces(sizes)]  # fmt: skip
             stream = torch.cuda.current_stream(device).cuda_stream
             addresses += [w.data_ptr() for w in own]
-            for function, launch in zip(self._loaded(device.index or 0), self._launches):
+            for launch in self._launches.run(sizes):
+                function = self._function(device.index or 0, launch.entry)
                 self._launch(function, launch, addresses, stream)
         return signature.given_back(inputs, made)
 
-    def _loaded(self, device: int) -> list[Any]:
-        """The entries as functions of the device."""
-        if device not in self._functions:
-            driver = _driver()
-            module = _checked(driver.cuModuleLoadData(self._ptx), f"{self.name}: its PTX")
-            self._functions[device] = [
-                _checked(driver.cuModuleGetFunction(module, each.entry.encode()), each.entry)
-                for each in self._launches
-            ]
-        return self._functions[device]
+    def _room(
+        self, shapes: Sequence[tuple[int, ...]]
+    ) -> tuple[dict[str, int], list[tuple[str, tuple[int, ...]]]]:
+        """The sizes of a call, and the outputs that are there."""
+        signature = self.signature
+        if self._sizes is None:
+            return {}, signature.real
+        sizes = self._sizes.values(self.name, shapes)
+        real = [i for i in range(len(signature.outputs)) if i not in signature.fake]
+        return sizes, [(signature.outputs[i][0], self._sizes.output(i, sizes)) for i in real]
 
-    def _launch(
-        self, function: Any, launch: _Launch, addresses: Sequence[int], stream: int
-    ) -> None:
+    def _function(self, device: int, entry: str) -> Any:
+        """A kernel on a device."""
+        if (device, entry) not in self._functions:
+            driver = _driver()
+            if device not in self._modules:
+                loaded = driver.cuModuleLoadData(self._ptx)
+                self._modules[device] = _checked(loaded, f"{self.name}: its PTX")
+            found = driver.cuModuleGetFunction(self._modules[device], entry.encode())
+            self._functions[device, entry] = _checked(found, entry)
+        return self._functions[device, entry]
+
+    def _launch(self, function: Any, launch: Launch, addresses: Sequence[int], stream: int) -> None:
         driver = _driver()
-        values = [ctypes.c_void_p(a) for a in addresses]
+        values: list[Any] = [ctypes.c_void_p(a) for a in addresses]
+        values += [ctypes.c_int64(n) for n in launch.scalars]
         pointers = (ctypes.c_void_p * max(1, len(values)))(*(ctypes.addressof(v) for v in values))
         _checked(
             driver.cuLaunchKernel(
@@ -105,17 +107,6 @@ class CudaKernel:
             ),
             f"{launch.entry}: its launch",
         )  # fmt: skip
-
-
-def _launches(about: Mapping[str, Any]) -> tuple[_Launch, ...]:
-    """K.json's launches in order; of a file without them, the one that its keys describe."""
-    if "launches" in about:
-        return tuple(
-            _Launch(each["kernelName"], tuple(each["gridDim"]), tuple(each["blockDim"]))
-            for each in about["launches"]
-        )
-    grid, block = (tuple(int(about[f"{k}.{a}"]) for a in "xyz") for k in ("blockIdx", "threadIdx"))
-    return (_Launch(about["kernelName"], grid, block),)
 
 
 def _driver() -> Any:

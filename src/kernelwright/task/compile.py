@@ -57,11 +57,12 @@ def compile_file(
     arch: str = "auto",
     start: str = "",
     until: str = "",
+    dynamic: bool = False,
     observer: Observer | None = None,
     config: Config | None = None,
 ) -> CompileResult:
     """Compiles the GraphKernel info file at ``path`` into folder ``out``; see
-    ``compiler.stages.kernel`` for the stages and files.
+    ``compiler.stages.kernel`` for the stages and files, and for ``dynamic``.
 
     Raises UsageError for wrong arguments; a file that cannot be used comes back as status
     REFERENCE_BROKEN, one that a tool refuses as COMPILE_ERROR, and neither leaves files behind.
@@ -81,7 +82,7 @@ def compile_file(
     try:
         files = compile_kernel(
             Path(path), Path(out), target, start=start, until=until,
-            threads=(config or resolve()).threads,
+            threads=(config or resolve()).threads, dynamic=dynamic,
         )  # fmt: skip
     except ReferenceBroken as broken:
         status, check, reason = Status.REFERENCE_BROKEN, broken.check, str(broken)

@@ -23,6 +23,8 @@ import numpy as np
 from kernelwright.compiler.stages import llvm, nvptx
 from kernelwright.compiler.stages.mlir_provider import provider
 from kernelwright.errors import CompileError
+from kernelwright.runtime.free_sizes import FreeSizes
+from kernelwright.runtime.launches import Launch, Launches
 from kernelwright.runtime.signature import Signature, numpy_dtype
 
 _C = r"""
@@ -140,11 +142,12 @@ def _call(name: str, types: Sequence[str]) -> str:
 class EmulatedKernel:
     """K_nvvm.mlir with its K.json as ``kernel(*inputs)`` on NumPy arrays; see ``runtime.kernel``.
 
-    ``arguments`` are what every kernel takes: the inputs, the outputs, the workspaces."""
+    ``static``: of a kernel for free sizes, the one whose blocks do a tile each."""
 
-    def __init__(self, nvvm: str, about: Mapping[str, Any]) -> None:
+    def __init__(self, nvvm: str, about: Mapping[str, Any], static: bool = False) -> None:
         binding = llvm.llvm_binding()
-        self.about, self.signature = about, Signature.of(about)
+        self.signature, self.static = Signature.of(about), static
+        self._launches, self._sizes = Launches(about), FreeSizes.of(about)
         runtime = _runtime()
         for name in _CALLS.values():
             address = ctypes.cast(getattr(runtime, name), ctypes.c_void_p).value
@@ -160,32 +163,36 @@ class EmulatedKernel:
         self._engine.finalize_object()
 
     @staticmethod
-    def of(files: Mapping[str, Path]) -> EmulatedKernel:
+    def of(files: Mapping[str, Path], static: bool = False) -> EmulatedKernel:
         """Of the files that ``compile_kernel`` wrote."""
-        return EmulatedKernel(
-            files["_nvvm.mlir"].read_text(), json.loads(files[".json"].read_text())
-        )
+        about = json.loads(files[".json"].read_text())
+        return EmulatedKernel(files["_nvvm.mlir"].read_text(), about, static)
 
     def __call__(self, *inputs: np.ndarray) -> Any:
         """The outputs, or the inputs written to where all outputs are fake."""
-        made = [_poisoned(*o) for o in self.signature.real]
+        sizes: dict[str, int] = {}
+        shapes = [shape for _, shape in self.signature.outputs]
+        real = [i for i in range(len(shapes)) if i not in self.signature.fake]
+        if self._sizes is not None:
+            sizes = self._sizes.values(self.signature.name, [x.shape for x in inputs])
+            for i in real:
+                shapes[i] = self._sizes.output(i, sizes)
+        made = [_poisoned(self.signature.outputs[i][0], shapes[i]) for i in real]
         rest = iter(made)
         outputs = [
             np.zeros(0) if i in self.signature.fake else next(rest)
             for i in range(len(self.signature.outputs))
         ]
-        workspaces = [_poisoned("uint8", (n,)) for n in self.about["workspaces"]]
-        self.launch([*inputs, *outputs, *workspaces])
+        workspaces = [_poisoned("uint8", (n,)) for n in self._launches.workspaces(sizes)]
+        self._launch([*inputs, *outputs, *workspaces], self._launches.run(sizes, self.static))
         return self.signature.given_back(inputs, made)
 
-    def launch(self, arguments: Sequence[np.ndarray]) -> None:
-        addresses = [a.ctypes.data for a in arguments]
-        pointers = (ctypes.c_void_p * max(1, len(addresses)))(*addresses)
-        for launch in self.about["launches"]:
-            entry = self._engine.get_function_address(f"call_{launch['kernelName']}")
-            _runtime().kw_launch(
-                ctypes.c_void_p(entry), pointers, launch["gridDim"][0], launch["blockDim"][0]
-            )
+    def _launch(self, arguments: Sequence[np.ndarray], launches: Sequence[Launch]) -> None:
+        for launch in launches:
+            addresses = [*(a.ctypes.data for a in arguments), *launch.scalars]
+            pointers = (ctypes.c_void_p * max(1, len(addresses)))(*addresses)
+            entry = self._engine.get_function_address(f"call_{launch.entry}")
+            _runtime().kw_launch(ctypes.c_void_p(entry), pointers, launch.grid[0], launch.block[0])
 
 
 def _poisoned(dtype: str, shape: Sequence[int]) -> np.ndarray:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from kernelwright.compiler.stages import nvptx
 from kernelwright.compiler.stages.kernel import TABLES, compile_kernel
+from kernelwright.errors import UsageError
 from kernelwright.frameworks import FRAMEWORKS
+from kernelwright.runtime.launches import Launches, evaluated
 from kernelwright.runtime.signature import Signature
 from kernelwright.schema import Target
 from kernelwright.testing.graphkernel import Case, kernel, number, op, tensor
@@ -173,3 +176,59 @@ def test_large_angles_and_quotients(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         EmulatedKernel.of(compiled(rest, tmp_path))(*a), np.fmod(a[0], a[1])
     )
+
+
+# ---- sizes of the caller's -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["rows", "columns", "turned", "in_place"])
+def test_one_kernel_for_all_sizes(name: str, tmp_path: Path) -> None:
+    info = SHAPED[name]
+    path = tmp_path / "kernel.json"
+    path.write_text(json.dumps(info))
+    files = compile_kernel(path, tmp_path / "out", H200, dynamic=True)
+    about = json.loads(files[".json"].read_text())
+    assert about["is_dynamic"] and -1 in about["inputShapes"][0]
+    own = GRAPHKERNEL.load(json.dumps(info), "kernel.json").make_inputs(0)
+    sizes = sorted({n for x in own for n in x.shape})
+    for static, steps in ((False, (1, 3)), (True, (40, 7))):
+        run = EmulatedKernel.of(files, static)
+        other = {n: steps[0] * i + steps[1] for i, n in enumerate(sizes, 1)}
+        at = _resized(info, other)
+        model = GRAPHKERNEL.load(json.dumps(at), "kernel.json")
+        inputs = model.make_inputs(0)
+        given = [np.ascontiguousarray(x.copy()) for x in inputs]
+        found = run(*given)
+        reference = model.run(inputs)
+        places = sorted(reference.written)
+        truths = [*model.truth(inputs, places)]
+        if not run.signature.real:
+            truths = truths[-len(places) :]
+        near = 2e-3 if found.dtype == np.float16 else 1e-5
+        np.testing.assert_allclose(found, truths[0], rtol=near, atol=1e-4)
+
+
+def _resized(part: Any, sizes: dict[int, int]) -> Any:
+    """An info file's content with other sizes."""
+    if isinstance(part, list):
+        return [_resized(each, sizes) for each in part]
+    if not isinstance(part, dict):
+        return part
+    made = {key: _resized(value, sizes) for key, value in part.items()}
+    if "shape" in part and "value" not in part:
+        made["shape"] = [sizes.get(n, n) for n in part["shape"]]
+    return made
+
+
+def test_launches_follow_the_sizes() -> None:
+    launches = Launches({
+        "sizes": [{"name": "M", "input": 1, "axis": 0, "per": 1}],
+        "launches": [{"kernelName": "k", "gridDim": ["(-(-M // 4) * min(M, 2))", 1, 1],
+                      "blockDim": [64, 1, 1]}],
+        "workspaces": ["M * 8"], "tile": {"steps": [1, 2, 4], "blocks": 10},
+    })  # fmt: skip
+    assert launches.workspaces({"M": 37}) == [296]
+    (launch,) = launches.run({"M": 37})
+    assert launch.grid == (10, 1, 1) and launch.scalars == (37, 20, 2)
+    with pytest.raises(UsageError, match="no expression of M"):
+        evaluated("M.__class__", {"M": 37})

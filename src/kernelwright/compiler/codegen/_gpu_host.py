@@ -9,8 +9,9 @@ copies.
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -20,9 +21,16 @@ import numpy as np
 from kernelwright.aul import evaluate, resolve
 from kernelwright.aul import syntax as aul
 from kernelwright.compiler.codegen._gpu_text import GpuText, written_memories
-from kernelwright.compiler.codegen._host import Call, HostPlan, host_plan
+from kernelwright.compiler.codegen._host import (
+    UNKNOWN_ELEMENTS,
+    Buffer,
+    Call,
+    HostPlan,
+    host_plan,
+)
 from kernelwright.compiler.codegen._legalize import SIZE_BYTES, legalize
 from kernelwright.compiler.codegen._mlir_text import TYPES
+from kernelwright.compiler.codegen._sizes_text import python_text
 from kernelwright.compiler.design import Design, returned, written
 from kernelwright.compiler.loops.ir import Function
 from kernelwright.compiler.threads.function import ThreadFunction
@@ -30,49 +38,78 @@ from kernelwright.compiler.threads.lower import lower_threads
 from kernelwright.errors import UnsupportedError
 
 COPY_BLOCK = 1024  # elements a block copies
+STEPS = (1, 2, 4, 8, 16, 32, 64)  # cores whose work a block does, where a loader chooses
+MOST_BLOCKS = 8 * 132  # more of them than fill the largest card are not wanted: longer tiles then
 
 
 @dataclass(frozen=True)
 class Argument:
-    """A pointer that every kernel of the file takes."""
+    """A pointer that every kernel of the file takes. ``extents``: how many elements it has, where
+    that hangs on sizes of the caller's."""
 
     name: str
     dtype: str
     elements: int
+    extents: tuple[aul.IntExpr, ...] | None = None
 
     @property
     def type(self) -> str:
         element = "i8" if self.dtype == "bool" else TYPES[self.dtype]
         return f"memref<{max(1, self.elements)}x{element}>"
 
-    @property
-    def nbytes(self) -> int:
-        return self.elements * SIZE_BYTES[self.dtype]
+    def nbytes(self, text: Callable[[aul.IntExpr], str]) -> int | str:
+        size = SIZE_BYTES[self.dtype]
+        if self.extents is None:
+            return self.elements * size
+        return " * ".join([*map(text, self.extents), str(size)])
 
 
 @dataclass
 class GpuProgram:
-    """``launches``: (call, symbol) in order. ``place``: which argument a buffer is."""
+    """``launches``: (call, symbol) in order. ``place``: which argument a buffer is.
+
+    With sizes of the caller's every kernel takes these after the pointers, as 64-bit integers, in
+    the order of ``sizes`` (what K.json says of them), and then, where it is not one of ``fixed``,
+    how many cores there are and how many of them a block does the work of."""
 
     name: str
+    plan: HostPlan
     arguments: list[Argument]
     workspaces: list[Argument]
     launches: list[tuple[Call, str]] = field(default_factory=list)
     place: dict[str, int] = field(default_factory=dict)
     tables: dict[str, np.ndarray] = field(default_factory=dict)
+    fixed: list[tuple[Call, str]] = field(default_factory=list)
+    sizes: dict[str, Any] = field(default_factory=dict)
+
+    def text(self, expr: aul.IntExpr) -> str:
+        """An expression of sizes for K.json."""
+        return python_text(expr, self.plan.values)
+
+    @property
+    def size_names(self) -> list[str]:
+        return [each["name"] for each in self.sizes.get("sizes", ())]
 
     def about(self) -> dict[str, Any]:
         """What K.json says of the launches."""
+        about: dict[str, Any] = {
+            "launches": [self._launch(*each) for each in self.launches],
+            "workspaces": [w.nbytes(self.text) for w in self.workspaces],
+        }
+        if self.sizes:
+            about |= self.sizes
+            about["tile"] = {"steps": list(STEPS), "blocks": MOST_BLOCKS}
+            about["StaticTileImpl"] = {"launches": [self._launch(*each) for each in self.fixed]}
+        return about
+
+    def _launch(self, call: Call, symbol: str) -> dict[str, Any]:
+        cores: int | str = call.cores
+        if call.count is not None:
+            cores = self.text(self.plan.numbers[call.count])
         return {
-            "launches": [
-                {
-                    "kernelName": symbol,
-                    "gridDim": [call.cores, 1, 1],
-                    "blockDim": [threads_of(call.function), 1, 1],
-                }
-                for call, symbol in self.launches
-            ],
-            "workspaces": [w.nbytes for w in self.workspaces],
+            "kernelName": symbol,
+            "gridDim": [cores, 1, 1],
+            "blockDim": [threads_of(call.function), 1, 1],
         }
 
 
@@ -89,17 +126,10 @@ def gpu_program(
     fake: Sequence[bool],
 ) -> GpuProgram:
     """The launches of ``design`` on the file's ``inputs`` and ``outputs``."""
-    env = resolve(design.program)
-
-    def lower(
-        program: aul.Program, kernel: str, values: Mapping[str, int], sizes: Mapping[str, int]
-    ) -> Function:
-        return legalize(lower_threads(program, kernel, values, memory_sizes=sizes))
-
-    plan = host_plan(design, env, evaluate, lower)
+    plan = _plan(design, stepped=bool(design.dynamic))
     if any(isinstance(step, aul.FrameworkCall) for step in (*plan.steps, *plan.prepare)):
         raise UnsupportedError(f"{name}: a library call is left, which a GPU kernel cannot make")
-    made = GpuProgram(name, [*inputs, *outputs], [])
+    made = GpuProgram(name, plan, [*inputs, *outputs], [])
     real = [i for i, is_fake in enumerate(fake) if not is_fake]
     for bound in design.bindings:
         if bound.source == "input":
@@ -108,16 +138,42 @@ def gpu_program(
             made.tables[bound.name] = design.constants[str(bound.key)]
     for spec, index in zip(returned(design), real):
         made.place[spec.name] = len(inputs) + index
-    copies = _effects(made, plan, design)
+    copies = _effects(made, design)
     for buffer in plan.buffers.values():
+        if buffer.exprs is not None and buffer.name in made.place:
+            place = made.place[buffer.name]
+            free = dataclasses.replace(made.arguments[place], elements=UNKNOWN_ELEMENTS)
+            made.arguments[place] = free
         if buffer.name not in made.place and buffer.name not in made.tables:
-            _workspace(made, Argument(buffer.name, buffer.dtype, buffer.elements))
+            _workspace(made, Argument(buffer.name, buffer.dtype, _elements(buffer), buffer.exprs))
     calls = [c for s in plan.segments for c in s.calls]
+    if design.dynamic:
+        if copies:
+            raise UnsupportedError(f"{name}: an input of free sizes is read after it is written")
+        beside = _plan(design, stepped=False)
+        for number, call in enumerate(c for s in beside.segments for c in s.calls):
+            made.fixed.append((call, f"{name}_static_kernel" + (f"_{number}" if number else "")))
     calls += [_copy(source, target, plan, made) for source, target in copies]
     for number, call in enumerate(calls):
         symbol = f"{name}_kernel_{number}" if number else f"{name}_kernel"
         made.launches.append((call, symbol))
     return made
+
+
+def _elements(buffer: Buffer) -> int:
+    return buffer.elements if buffer.exprs is None else UNKNOWN_ELEMENTS
+
+
+def _plan(design: Design, stepped: bool) -> HostPlan:
+    def lower(
+        program: aul.Program, kernel: str, values: Mapping[str, int], sizes: Mapping[str, int]
+    ) -> Function:
+        made = lower_threads(
+            program, kernel, values, memory_sizes=sizes, dynamic=design.dynamic, stepped=stepped
+        )
+        return legalize(made)
+
+    return host_plan(design, resolve(design.program), evaluate, lower)
 
 
 def _workspace(made: GpuProgram, argument: Argument) -> None:
@@ -128,7 +184,7 @@ def _workspace(made: GpuProgram, argument: Argument) -> None:
 # ---- inputs that are written to ------------------------------------------------------------------
 
 
-def _effects(made: GpuProgram, plan: HostPlan, design: Design) -> list[tuple[str, int]]:
+def _effects(made: GpuProgram, design: Design) -> list[tuple[str, int]]:
     """Gives the outputs that are inputs' new values their places; (buffer, input) of those that
     have to be copied."""
     names = {int(b.key): b.name for b in design.bindings if b.source == "input"}
@@ -224,7 +280,7 @@ def gpu_source(program: GpuProgram, attributes: Mapping[str, str]) -> str:
     lines += _host(program, attributes)
     lines.append(f"  gpu.module @{program.name}_kernel_module {{")
     lines += [_global(name, array) for name, array in program.tables.items()]
-    for call, symbol in program.launches:
+    for call, symbol in (*program.launches, *program.fixed):
         function = call.function
         assert isinstance(function, ThreadFunction)
         stored = written_memories(function)
@@ -232,35 +288,45 @@ def gpu_source(program: GpuProgram, attributes: Mapping[str, str]) -> str:
         changed = {program.place[a] for a in stored_to}
         arguments = [(a.name, a.type, i in changed) for i, a in enumerate(everything)]
         given = [a if a in program.tables else program.place[a] for a in call.args]
-        lines.append(GpuText(function, symbol, arguments, given, call.cores).text())
+        grid = call.cores if call.count is None else None
+        lines.append(GpuText(function, symbol, arguments, given, grid).text())
     return "\n".join([*lines, "  }", "}", ""])
 
 
 def _host(program: GpuProgram, attributes: Mapping[str, str]) -> list[str]:
     said = {**attributes, "launches": json.dumps(program.about())}
     listed = ["mindspore_kernel", *(f"{k} = {json.dumps(v)}" for k, v in said.items())]
-    given = ", ".join(f"%arg{i}: {a.type}" for i, a in enumerate(program.arguments))
-    lines = [f"  func.func @{program.name}({given}) attributes {{"]
-    lines += [",\n".join(f"    {entry}" for entry in listed), "  } {"]
     names = [f"%arg{i}" for i in range(len(program.arguments))]
+    given = [f"{n}: {a.type}" for n, a in zip(names, program.arguments)]
+    sizes = [f"%size_{name}" for name in program.size_names]
+    given += [f"{size}: i64" for size in sizes]
+    lines = []
     for number, workspace in enumerate(program.workspaces):
         names.append(f"%workspace{number}")
         lines.append(f"    {names[-1]} = gpu.alloc () : {workspace.type}")
     lines.append("    %one = arith.constant 1 : index")
     everything = [*program.arguments, *program.workspaces]
-    values = ", ".join(f"{n} : {a.type}" for n, a in zip(names, everything))
+    values = [f"{n} : {a.type}" for n, a in zip(names, everything)]
+    values += [f"{size} : i64" for size in sizes]
     for number, (call, symbol) in enumerate(program.launches):
-        blocks, threads = f"%blocks{number}", f"%threads{number}"
-        lines.append(f"    {blocks} = arith.constant {call.cores} : index")
+        blocks, threads, mine = f"%blocks{number}", f"%threads{number}", list(values)
+        if program.sizes:
+            counts = [f"%cores{number}", f"%steps{number}"]
+            given += [f"{blocks}: index", *(f"{count}: i64" for count in counts)]
+            mine += [f"{count} : i64" for count in counts]
+        else:
+            lines.append(f"    {blocks} = arith.constant {call.cores} : index")
         lines.append(f"    {threads} = arith.constant {threads_of(call.function)} : index")
         lines.append(
             f"    gpu.launch_func @{program.name}_kernel_module::@{symbol} "
             f"blocks in ({blocks}, %one, %one) threads in ({threads}, %one, %one)\n"
-            f"        args({values})"
+            f"        args({', '.join(mine)})"
         )
     for name, workspace in zip(names[len(program.arguments) :], program.workspaces):
         lines.append(f"    gpu.dealloc {name} : {workspace.type}")
-    return [*lines, "    return", "  }"]
+    head = [f"  func.func @{program.name}({', '.join(given)}) attributes {{"]
+    head += [",\n".join(f"    {entry}" for entry in listed), "  } {"]
+    return [*head, *lines, "    return", "  }"]
 
 
 def _global(name: str, array: np.ndarray) -> str:

@@ -47,21 +47,19 @@ def design(
     state: Sequence[StateEntry] = (),
     threads: int = 1,
     reduced: Mapping[int, Sequence[int | tuple[int, ...]]] | None = None,
-    waits: bool = True,
+    on: Machine | None = None,
 ) -> Design:
     """The scheduler's first choice for ``graph`` on ``target``.
 
     ``state`` lists the Model's parameters and buffers (name, shape, dtype, kind), used or not.
     ``reduced`` maps positions of inputs to smaller shapes that the Model takes too: they tell equal
     extents apart that may differ. A tuple in place of an extent holds all values that are declared
-    for it: the design's sizes of that kind are the caller's to choose. ``waits``: whether cores may
-    wait for one another (``U.team_barrier``), for printers that have it.
+    for it: the design's sizes of that kind are the caller's to choose. ``on``: what to believe of
+    the target; its machine by default.
     Raises UnsupportedError for an op that has neither a lowering nor a library call.
     """
     normal = _normal(graph, target, reduced)
-    chosen = machine(target, threads)
-    chosen = chosen if waits else dataclasses.replace(chosen, team=0)
-    return _made(normal, target, chosen, threads, state, reduced)
+    return _made(normal, target, on or machine(target, threads), threads, state, reduced)
 
 
 def alternatives(

@@ -368,7 +368,7 @@ class RegionEmitter:
         """How many elements a core keeps of reduced dimensions whose size is the caller's: what is
         printed for a CPU takes tiles of fixed sizes only. Twice what is declared, or all that there
         is room for when there is only one."""
-        if not self.machine.serial_rows:
+        if not (self.machine.serial_rows or self.machine.fixed_tiles):
             return {}
         most = {d: self.region.table.most(d.size) for d in self.space.dims if d.reduced}
         found = {d: 1 << (2 * m - 1).bit_length() for d, m in most.items() if m is not None}

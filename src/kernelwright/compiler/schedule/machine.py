@@ -28,7 +28,8 @@ class Machine:
     core takes rows one after the other, False when a tile holds several rows. ``dual``: whether
     reductions over different dimensions share a pass. ``team``: how many cores may wait for one
     another, because so many surely run at once; 0: none. ``part``: elements of a row that one of
-    them keeps.
+    them keeps. ``fixed_tiles``: a GPU's printer that takes no tile as long as a row of the caller's
+    size; a CPU's never does.
     """
 
     cores: int
@@ -47,6 +48,7 @@ class Machine:
     reread: int = 0
     team: int = 0
     part: int = 8192
+    fixed_tiles: bool = False
 
 
 def machine(target: Target, threads: int) -> Machine:

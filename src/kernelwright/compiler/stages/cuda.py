@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -16,13 +17,18 @@ from kernelwright.compiler.codegen._gpu_host import Argument, gpu_program, gpu_s
 from kernelwright.compiler.design import Design
 from kernelwright.compiler.rewrite import optimize
 from kernelwright.compiler.schedule import design as schedule
+from kernelwright.compiler.schedule.machine import machine
 from kernelwright.compiler.stages import nvptx
+from kernelwright.compiler.stages.free_sizes import about_sizes, check_sizes
 from kernelwright.compiler.stages.job import Job, Stage, fake_positions, fakes
 from kernelwright.compiler.stages.kernel_entry import entry_name, wanted, without_library
 from kernelwright.compiler.stages.metadata import Effects, LaunchShape, metadata
 from kernelwright.compiler.stages.mlir_provider import provider
-from kernelwright.errors import CompileError
+from kernelwright.errors import CompileError, ReferenceBroken
 from kernelwright.frameworks.graphkernel.build import build
+from kernelwright.frameworks.graphkernel.free_sizes import shape_sets
+from kernelwright.frameworks.graphkernel.info import Info
+from kernelwright.frameworks.graphkernel.sizes import WrongSizes
 from kernelwright.graph.core import Graph, Node
 from kernelwright.graph.decompose import decompose
 from kernelwright.schema import Target
@@ -31,12 +37,58 @@ ALIGNMENT_BYTES = 16  # of every pointer that a kernel is given
 LEAST_BLOCK = 256  # elements of a one-dimensional tile; fewer leave a warp half empty
 
 
-def designed(graph: Graph, fake: list[bool], target: Target) -> Design:
-    """The scheduler's design, products as sums of products."""
+# What a free size may be, as the scheduler is told: many, up to more than any chip holds.
+_ANY = (3, 1000, 2**22)
+_LARGER = 8
+
+
+def designed(
+    graph: Graph,
+    fake: list[bool],
+    target: Target,
+    free: Mapping[int, Sequence[int | tuple[int, ...]]] | None = None,
+) -> Design:
+    """The scheduler's design, products as sums of products. ``free``: see ``free_sizes``."""
     plain = without_library(decompose(wanted(graph, fake)), blocks=False)
     # Only the values are bound here, and none are known to be finite.
     better = optimize(plain, target, strict_ieee=True).graph
-    return _filled(schedule(without_library(better, blocks=False), target, waits=False))
+    believed = dataclasses.replace(machine(target, 1), team=0, fixed_tiles=True)
+    return _filled(
+        schedule(without_library(better, blocks=False), target, reduced=free, on=believed)
+    )
+
+
+def typical(info: Info) -> Sequence[tuple[int, ...]]:
+    """Shapes of the inputs to design for: the file's own; for free sizes such that it holds for,
+    several times as large as those that it is tried with where it holds for these too."""
+    small = shape_sets(info)[0]
+    large = [
+        tuple(n * _LARGER if said == -1 else n for said, n in zip(tensor.shape, shape))
+        for tensor, shape in zip(info.inputs, small)
+    ]
+    try:
+        build(info, large)
+    except (WrongSizes, ReferenceBroken):
+        return small
+    return large
+
+
+def free_sizes(info: Info, graph: Graph) -> dict[int, list[int | tuple[int, ...]]] | None:
+    """For every input its sizes, those that are the caller's as several values; None where all are
+    known. Sizes that the file calls alike have equal values."""
+    if not info.dynamic:
+        return None
+    names: dict[str, int] = {}
+    found: dict[int, list[int | tuple[int, ...]]] = {}
+    for index, (tensor, node) in enumerate(zip(info.inputs, graph.inputs)):
+        sizes: list[int | tuple[int, ...]] = list(node.shape)
+        for axis, said in enumerate(tensor.shape):
+            if said == -1:
+                called = tensor.symbols[axis] if tensor.symbols else f"{index}.{axis}"
+                number = names.setdefault(called, len(names))
+                sizes[axis] = (node.shape[axis], *(n + number for n in _ANY))
+        found[index] = sizes
+    return found
 
 
 def _filled(design: Design) -> Design:
@@ -55,11 +107,15 @@ def _filled(design: Design) -> Design:
 
 def _schedule(job: Job) -> bytes:
     info = job.info
-    graph = build(info, [t.shape for t in info.inputs]).graph
-    design = designed(graph, fakes(info), job.target)
+    graph = build(info, typical(info)).graph
+    design = designed(graph, fakes(info), job.target, free_sizes(info, graph))
+    if info.dynamic:
+        check_sizes(info, shape_sets(info), design, fakes(info))
     inputs = [_argument(n.attrs["name"], n) for n in graph.inputs]
     outputs = [_argument(f"output{i}", n) for i, n in enumerate(graph.outputs)]
     program = gpu_program(info.name, design, inputs, outputs[: len(info.outputs)], fakes(info))
+    if info.dynamic:
+        program.sizes = about_sizes(design, program.plan, len(inputs), fakes(info))
     marks = {"process": info.process or "cuda", "compute_capability": job.target.arch}
     return gpu_source(program, marks).encode()
 
@@ -90,12 +146,18 @@ def _describe(job: Job) -> bytes:
     info = job.info
     about = launches(job.text("_gpu.mlir"))
     first = about["launches"][0]
-    writes = build(info, [t.shape for t in info.inputs]).graph.writes
+    writes = build(info, shape_sets(info)[0]).graph.writes
     return metadata(
         info, entry_name(info.name), job.target, job.contents[".ptx"],
-        LaunchShape(first["gridDim"], first["blockDim"]), Effects(fake_positions(info), writes),
+        LaunchShape(_grid(first["gridDim"]), first["blockDim"]),
+        Effects(fake_positions(info), writes),
         {**about, "alignment": ALIGNMENT_BYTES},
     )  # fmt: skip
+
+
+def _grid(said: Sequence[int | str]) -> list[int]:
+    """The blocks of a launch; 1 where they hang on sizes of the caller's."""
+    return [n if isinstance(n, int) else 1 for n in said]
 
 
 def launches(text: str) -> dict[str, Any]:

@@ -66,13 +66,19 @@ def _near(found: np.ndarray, wanted: np.ndarray) -> bool:
 
 def sizes_line(design: Design, plan: HostPlan, inputs: int, fake: Sequence[bool]) -> str:
     """A comment of K_out.mlir with what K.json will say of the sizes."""
-    about = {
+    return _SAID + json.dumps(about_sizes(design, plan, inputs, fake))
+
+
+def about_sizes(
+    design: Design, plan: HostPlan, inputs: int, fake: Sequence[bool]
+) -> dict[str, Any]:
+    """What K.json says of the sizes; ``inputs``: how many the file has."""
+    return {
         "sizes": [_source(name, design, plan) for name in design.dynamic],
         "inputSizes": _input_sizes(design, plan, inputs),
         "outputSizes": _output_sizes(design, plan, fake),
         "limits": [[python_text(e, plan.values), most] for e, most in design.limits],
     }
-    return _SAID + json.dumps(about)
 
 
 def said_sizes(text: str) -> dict[str, Any]:

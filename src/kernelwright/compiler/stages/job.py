@@ -13,12 +13,14 @@ from kernelwright.schema import Target
 
 @dataclass
 class Job:
-    """One kernel on its way. ``contents`` are the files so far, by suffix ("" is the info file)."""
+    """One kernel on its way. ``contents`` are the files so far, by suffix ("" is the info file).
+    ``dynamic``: the sizes that the file states are the caller's to choose."""
 
     path: str
     target: Target
     threads: int
     contents: dict[str, bytes] = field(default_factory=dict)
+    dynamic: bool = False
 
     def text(self, suffix: str) -> str:
         return self.contents[suffix].decode()

@@ -23,6 +23,7 @@ from kernelwright.compiler.stages.mlir_pipeline import LOWERING
 from kernelwright.compiler.stages.mlir_provider import provider
 from kernelwright.errors import UnsupportedError, UsageError
 from kernelwright.frameworks.graphkernel.build import build
+from kernelwright.frameworks.graphkernel.free import freed
 from kernelwright.frameworks.graphkernel.free_sizes import shape_sets
 from kernelwright.frameworks.graphkernel.parse import identifier, parse
 from kernelwright.frameworks.graphkernel.text import to_mlir
@@ -31,9 +32,7 @@ from kernelwright.schema import Target
 
 def _import(job: Job) -> bytes:
     info = parse(job.text(""), job.path)
-    if info.dynamic and job.target.backend != "cpu":
-        said = f"free sizes are not compiled for {job.target.backend}; give each a number"
-        raise UnsupportedError(f"{info.path}: {said}")
+    info = freed(info) if job.dynamic else info
     named = "compute_capability" if job.target.backend == "cuda" else "arch"
     text = to_mlir(info, {named: job.target.arch})
     shape_sets(info)  # what is wrong is said of the file, not of K.mlir
@@ -106,11 +105,19 @@ def stage(name: str, backend: str = "cpu") -> Stage:
 
 
 def compile_kernel(
-    path: Path, out: Path, target: Target, *, start: str = "", until: str = "", threads: int = 1
+    path: Path,
+    out: Path,
+    target: Target,
+    *,
+    start: str = "",
+    until: str = "",
+    threads: int = 1,
+    dynamic: bool = False,
 ) -> dict[str, Path]:
     """Runs the stages and writes their files to ``out``; suffix -> path of each that was written.
 
     ``start``: the first stage, whose input stands in ``out`` already. ``until``: the last one.
+    ``dynamic``: for all sizes, not for those that the file states.
     Nothing is written when a stage fails. Raises ReferenceBroken for a bad file, UnsupportedError
     for a target without stages, CompileError with a tool's words.
     """
@@ -119,7 +126,7 @@ def compile_kernel(
     last = stages.index(stage(until, target.backend)) if until else len(stages) - 1
     if last < first:
         raise UsageError(f"stage {until!r} comes before {start!r}")
-    job = Job(str(path), target, threads)
+    job = Job(str(path), target, threads, dynamic=dynamic)
     text = _read(path)
     name = identifier(parse(text, str(path)).name)
     job.contents[""] = text.encode()

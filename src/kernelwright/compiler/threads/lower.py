@@ -49,8 +49,12 @@ def lower_threads(
     *,
     memory_sizes: Mapping[str, int],
     dynamic: Sequence[str] = (),
+    stepped: bool = False,
 ) -> ThreadFunction:
     """The work of one thread of ``kernel_name``; the arguments are those of ``lower_kernel``.
+
+    ``stepped``: a block does the work of several cores, one after the other: how many, and how many
+    cores there are, are the last two of the function's ``sizes``.
 
     Raises AULError for a malformed kernel, UnsupportedError for what blocks cannot do.
     """
@@ -62,10 +66,13 @@ def lower_threads(
     lowering.join_inputs(program)
     cores = None if dynamic else most_cores(program, kernel_name, env)
     lowering.core_form = affine.variable(0, None if cores is None else cores - 1)
-    lowering.b.bind(lowering.core_form, lowering.core)
     lowering.start(kernel.body)
-    lowering.body(kernel.body, set())
     b = lowering.b
+    if stepped:
+        sizes = [*sizes, *lowering.in_steps(kernel.body)]
+    else:
+        b.bind(lowering.core_form, lowering.core)
+        lowering.body(kernel.body, set())
     return ThreadFunction(
         kernel_name, memories, b.scratch, lowering.core, b.block, sizes,
         thread=lowering.thread, threads=lowering.block, shared=lowering.shared,
@@ -120,6 +127,20 @@ class ThreadLowering(Lowering):
                 if tensor.name in self.tensors and tile.name in self.tiles:
                     info = self.tiles[tile.name]
                     seen.append(Seen(self.run.access(tensor, info, True), info.shape))
+
+    def in_steps(self, body: Sequence[Statement]) -> list[Value]:
+        """The body for one core after the other; (cores, cores of a block)."""
+        cores, steps = Value(INDEX, "cores"), Value(INDEX, "steps")
+        for value in (cores, steps):
+            self.b.depth[value] = 0
+        first = Vec(self.b, self.core) * Vec(self.b, steps)
+        mine = Vec(self.b, steps).apply("min", Vec(self.b, cores) - first)
+        with self.b.loop(self.b.integer(0), mine.value) as item:
+            self.b.bind(self.core_form, (first + Vec(self.b, item.var)).value)
+            self.depth += 1
+            self.body(body, set())
+            self.depth -= 1
+        return [cores, steps]
 
     # ---- threads -----------------------------------------------------------------------------
 
