@@ -19,6 +19,7 @@ import typer
 import kernelwright
 from kernelwright.cli import audit as audit_command
 from kernelwright.cli import compile as compile_command
+from kernelwright.cli import evolve as evolve_command
 from kernelwright.cli import plan as plan_command
 from kernelwright.cli import replay as replay_command
 from kernelwright.cli import run_kernel as run_command
@@ -254,6 +255,7 @@ app.command(epilog=plan_command.PLAN_EXIT_CODES)(plan_command.plan)
 app.command(epilog=EXIT_CODES)(plan_command.tune)
 app.command("compile", epilog=compile_command.COMPILE_EXIT_CODES)(compile_command.compile_command)
 app.command("run", epilog=EXIT_CODES)(run_command.run_command)
+app.command(epilog=EXIT_CODES)(evolve_command.evolve)
 app.command(epilog=replay_command.EXIT_CODES)(replay_command.replay)
 app.command()(ops)
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 
 from kernelwright.registry import Registry
 from kernelwright.search._base import Factory, Point, Searcher, SearchSpace
+from kernelwright.search._population import Individual, Population
+from kernelwright.search._population import Settings as PopulationSettings
 
 SEARCHERS: Registry[Factory] = Registry("searcher", "kernelwright.search", "SEARCHER")
 
-__all__ = ["SEARCHERS", "Factory", "Point", "SearchSpace", "Searcher"]
+__all__ = [
+    "SEARCHERS",
+    "Factory",
+    "Individual",
+    "Point",
+    "Population",
+    "PopulationSettings",
+    "SearchSpace",
+    "Searcher",
+]

@@ -142,7 +142,7 @@ def agents_attempt(
     folder = out / FOLDER
     spec = dataclasses.replace(session.spec, impl_type=plan.impl_type(session.spec))
     if fresh:
-        _set_aside(folder / FILE_NAME)
+        set_aside(folder / FILE_NAME)
     cast = open_cast(plan.settings, folder, config.state_dir, resume=not fresh)
     try:
         note(expected(cast, plan, spec).text())
@@ -193,7 +193,7 @@ def check_models(plan: AgentPlan) -> None:
             raise UsageError(str(error)) from error
 
 
-def _set_aside(path: Path) -> None:
+def set_aside(path: Path) -> None:
     """An earlier record stays, under another name."""
     if path.exists():
         number = 1
