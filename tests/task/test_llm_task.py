@@ -367,6 +367,9 @@ def test_the_command_line(
         )  # fmt: skip
     assert code == 0 and json.loads(text)["status"] == "PASSED"
     assert "expected: 1 to 4 requests" in err and "limits: requests 5" in err
+    for words in (["--only-llm"], ["--parallel", "0"], ["--islands", "0"]):
+        code, text, _ = call("evolve", str(path), "--backend", "cpu", "--json", *words)
+        assert code == 2 and json.loads(text)["check"] == "usage"
     code, text, _ = call("replay", str(out), "--json", "--out", str(tmp_path / "again"))
     assert code == 0 and json.loads(text)["matches"]
     assert call("replay", str(tmp_path / "nowhere"))[0] == 3

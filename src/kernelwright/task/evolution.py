@@ -153,6 +153,8 @@ class Evolution:
             self.tried.setdefault(one.individual.name, one)
         try:
             proposals = self._start(builds) if number == 0 else self._proposals(number, builds)
+            if not proposals and not self.stopped:
+                self.stopped = "there was nothing new to propose"
             open_ = [p for p in proposals if (p.slot, p.order) not in known]
             out += self._judged(number, open_)
             if self.mutator is not None and not self.stopped:

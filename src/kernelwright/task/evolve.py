@@ -1,5 +1,4 @@
-"""``evolve_file``: the population search from a file to a verified kernel; and the coroutines of
-the reference system on top of it."""
+"""``evolve_file``: the population search from a file to a verified kernel."""
 
 from __future__ import annotations
 
@@ -20,6 +19,7 @@ from kernelwright.errors import (
     UnsupportedError,
     UsageError,
 )
+from kernelwright.llm import Limits
 from kernelwright.schema import Status, TaskSpec
 from kernelwright.store import Store
 from kernelwright.task.agent_settings import BUILTIN, AgentSettings
@@ -156,18 +156,22 @@ def evolve_spec(
     baselines: tuple[str, ...] = ("eager",),
     fresh: bool = False,
     hints: str = "",
+    device: int = 0,
     observer: Observer,
     config: Config,
 ) -> Evolved:
-    """As ``evolve_file``, of a task that is settled."""
+    """As ``evolve_file``, of a task that is settled, on the ``device`` of that index."""
     check_writable(out)
     has_model = settings.coder != BUILTIN
     candidates = tuple(load_candidate(Path(p), spec.impl_type) for p in given)
     if not has_model and not plan.builtin:
         raise UsageError("nobody is there to propose kernels: give a model, or let the builtin do")
+    # What may be spent is not what is searched: with more of it the search goes on.
+    unlimited = dataclasses.replace(settings, limits=Limits(), prices="")
     asked = {
-        "what": "evolution", "plan": dataclasses.asdict(dataclasses.replace(plan, rounds=0)),
-        "agents": settings.to_dict(), "given": [c.hash() for c in candidates], "hints": hints,
+        "what": "evolution",
+        "plan": dataclasses.asdict(dataclasses.replace(plan, rounds=0, wall_s=None)),
+        "agents": unlimited.to_dict(), "given": [c.hash() for c in candidates], "hints": hints,
         "out": str(out.resolve()),
     }  # fmt: skip
     try:
@@ -177,10 +181,12 @@ def evolve_spec(
             if cast is not None:
                 stack.callback(cast.close)
             session = stack.enter_context(
-                Session(spec, config, observer=observer, reproducers=out / "failures")
+                Session(
+                    spec, config, observer=observer, reproducers=out / "failures", device=device
+                )
             )
             session.reference.describe()
-            key = run_key(spec, config, asked)
+            key = run_key(spec, config, asked, device)
             record = EvolutionRecord(store, key, spec.op_name, out, fresh=fresh)
             search = _search(session, plan, record, observer, cast, candidates, hints)
             search.run()

@@ -1,0 +1,3 @@
+from kernelwright.task.evolve_coroutines import evolve
+
+__all__ = ["evolve"]
