@@ -30,7 +30,7 @@ from kernelwright.aul.syntax import (
     team_barrier,
 )
 from kernelwright.compiler.codegen._triton_copies import CopyWriter
-from kernelwright.compiler.codegen._triton_index import Scope, names_in
+from kernelwright.compiler.codegen._triton_index import ONE, Scope, names_in, row_major
 from kernelwright.compiler.codegen._triton_lanes import lane_hints
 from kernelwright.compiler.codegen._triton_vectors import VectorWriter
 
@@ -40,6 +40,9 @@ COSTLY = frozenset(
         *("asin", "acos", "atan", "atan2", "asinh", "acosh", "atanh"),
     }
 )  # ops of tens of instructions
+
+
+LINE_BYTES = 128  # of the caches
 
 
 @dataclass(frozen=True)
@@ -132,12 +135,50 @@ class _KernelPrinter(CopyWriter, VectorWriter):
             inputs = {p.name: itemsize(p.dtype or "") for p in typed if not p.output}
             read = max((inputs[n] for n in self.read_whole() if n in inputs), default=4)
             return min(32, 64 // read)
-        widest = max((itemsize(p.dtype or "") for p in typed), default=4)
         if any(s.op in COSTLY for s in vectors) or self.made_of_less():
             return 16
+        if self.looks_far():
+            return 1
         if any(isinstance(s, Copy) and s.index is not None and not s.atomic for s in self._walk()):
             return 8  # what a place costs is shared by those below it
-        return max(4, 16 // widest)
+        whole = self.moved_whole()
+        sizes = [itemsize(p.dtype or "") for p in typed if p.name in whole]
+        return max(4, 16 // max(sizes, default=4))
+
+    def looks_far(self) -> bool:
+        """Whether neighbouring lanes look up elements in different cache lines: each is a wait of
+        its own, best with all threads that there are (one element of each of 16,777,216 rows: 464
+        us with four elements a thread, 420 us with one)."""
+        for copy in (s for s in self._walk() if isinstance(s, Copy) and s.dst.name in self.tiles):
+            tile, param = self.tiles[copy.dst.name], self.params.get(copy.src.name)
+            if copy.index is None or param is None or param.shape is None or not tile.kept:
+                continue
+            strides = param.strides or row_major(param.shape)
+            slices = [
+                (part, stride)
+                for part, stride in zip(copy.src.index or (), strides)
+                if isinstance(part, Slice)
+            ]
+            if tile.kept[-1] >= len(slices):
+                continue
+            part, stride = slices[tile.kept[-1]]
+            alike = self.scope.poly(Binary("-", part.upper, part.lower)) == ONE
+            if not alike and self.scope.is_static(stride):
+                step = self.scope.value(stride) * itemsize(param.dtype or tile.dtype)
+                if step >= LINE_BYTES:
+                    return True
+        return False
+
+    def moved_whole(self) -> set[str]:
+        """Tensors that tiles of most dimensions are loaded from or stored to."""
+        copies = [s for s in self._walk() if isinstance(s, Copy)]
+        found = [
+            (len(self.tiles[tile.name].kept), other.name)
+            for s in copies
+            for tile, other in ((s.dst, s.src), (s.src, s.dst))
+            if tile.name in self.tiles and other.name in self.params
+        ]
+        return {name for rank, name in found if rank == max(found)[0]}
 
     def read_whole(self) -> set[str]:
         """Tensors that the tiles of most dimensions are loaded from: not one label a row."""

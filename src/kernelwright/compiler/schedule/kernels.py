@@ -22,11 +22,12 @@ from kernelwright.compiler.schedule.space import LoopDim, Space, Strides
 from kernelwright.compiler.schedule.stream import StreamEmitter
 from kernelwright.compiler.schedule.symbols import Symbol, product
 from kernelwright.compiler.schedule.teams import TeamEmitter
-from kernelwright.compiler.schedule.tile_shapes import SMALL, narrowness, reach, tile_extents
+from kernelwright.compiler.schedule.tile_shapes import RUN, SMALL, narrowness, reach, tile_extents
 from kernelwright.compiler.schedule.tiles import TileDim, TileWriter
 
 CORE = aul.CoreIdx()
 NARROW = 16  # elements of a row: at most one vector of the widest machines
+NEAR = Symbol.of(0)
 MIN_TRANSPOSED = 8  # a shorter contiguous run is not worth a tile of its own
 
 
@@ -219,7 +220,8 @@ class RegionEmitter:
         blocks: list[tuple[LoopDim, Symbol | None]] = [(d, None) for d in dims]
         if len(dims) == 1:
             flat = self.machine.flat
-            flat *= 1 if self.machine.serial_rows else narrowness(self.space)
+            if not self.machine.serial_rows:
+                flat = flat // 4 if self.looks_far() else flat * narrowness(self.space)
             default = block_for(dims[0].size.value, flat, self.machine.cores)
             block = self.tunable("BLOCK", default, choices_around(flat))
             blocks[0] = (dims[0], block)
@@ -240,6 +242,16 @@ class RegionEmitter:
             tm = self.tunable("TM", high, (1, 2, 4, 8, 16, 32))
             blocks[-2:] = [(dims[-2], tm), (dims[-1], tn)]
         self.tiles_kernel(self.name, blocks, serial=False)
+
+    def looks_far(self) -> bool:
+        """Whether neighbours look up elements in cache lines of their own: waiting for one is
+        hidden by other programs, not by other elements of the same."""
+        last = self.space.dims[-1].atoms[-1]
+        return any(
+            value.kind == "lookup" and self.space.loads[id(value)].get(last, NEAR).value >= RUN
+            for value in self.space.values
+            if id(value) in self.space.loads
+        )
 
     def tile_blocks(self) -> list[tuple[LoopDim, Symbol | None]]:
         """Tunable extents of all dimensions that a tile has more than one element of."""

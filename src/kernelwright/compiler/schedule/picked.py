@@ -73,8 +73,8 @@ def _sunk(builder: Builder, node: Node, cores: bool) -> Node | None:
     fill = node.attrs.get("fill")
     other = builder.constant(outside(DTYPES[x.dtype]) if fill is None else fill, x.dtype)
     if not cores and x.shape[axis] < SHORTEST and _reduced_too(x, axis):
-        value = _summed(builder, x, labels, axis, other)
-        return builder.make("reshape", [value], shape=node.shape)
+        summed = _summed(builder, x, labels, axis, other)
+        return builder.make("reshape", [summed], shape=node.shape)
     value = _picked(builder, x, labels, x.shape, axis, other)
     return None if value is None else builder.make("reshape", [value], shape=node.shape)
 
