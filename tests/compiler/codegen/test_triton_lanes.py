@@ -112,3 +112,22 @@ def test_one_index_a_row_does_not_count_for_the_warps() -> None:
     rows = b.make("lookup", [table, index], shape=(4096, 768), follows=(-1, 1))
     text = source(b.make("softmax", [rows], axis=1), table, index)
     assert re.search(r"\bTM = 1\b", text) and "num_warps(16, " in text
+
+
+def test_threads_hold_what_the_widest_large_tensor_takes() -> None:
+    """Halves normalised with a float32 number a channel: eight at once."""
+    b = Builder()
+    x = b.input("x", 0, TensorType((64, 128, 1024), "float16"))
+    scale = b.input("scale", 1, TensorType((128, 1), "float32"))
+    text = source(b.cast(b.mul(b.cast(x, dtype="float32"), scale), dtype="float16"), x, scale)
+    assert "num_warps(8, " in text
+
+
+def test_lookups_far_from_each_other_are_one_a_thread() -> None:
+    b = Builder()
+    for classes, each in ((64, 1), (8, 8)):
+        x = b.input("x", 0, TensorType((1 << 16, classes), "float32"))
+        labels = b.input("labels", 1, TensorType((1 << 16,), "int64"))
+        node = b.make("lookup", [x, labels], shape=(1 << 16,), follows=(0, -1), fill=0)
+        text = source(b.neg(node), x, labels)
+        assert f"num_warps({each}, BLOCK)" in text
