@@ -18,6 +18,7 @@ ALONG = 16.0  # elements that a piece of a run loses: its lines are shared with 
 LARGE = 1 << 21  # elements of a tensor that does not stay in the caches
 SHARED = 8  # elements of a tile that use one element of such a tensor
 LOOKING_UP = 2  # times as many elements where places are computed: rows share those of columns
+ACROSS = 1 << 24  # elements of a transposition whose tiles may be larger, all cores still busy
 LEAST = 512  # elements of a tile, however many tensors it is made of
 MADE = 4  # times as many where nothing large is read: a program's start is then all that it costs
 
@@ -46,9 +47,13 @@ def tile_extents(space: Space, machine: Machine) -> list[int]:
     area = max(tile_area(space, machine), 2 * prod(extents))
     accesses = [*space.stores, *sorted(space.loads.values(), key=lambda s: -reach(space, s))]
     total = prod(d.size.value for d in dims)
-    for strides in accesses:
-        if reach(space, strides) * SMALL >= total:
-            cover(space, strides, extents, area)
+    large = [s for s in accesses if reach(space, s) * SMALL >= total]
+    run = RUN
+    if not space.reduced and total >= ACROSS and len({beside(space, s) for s in large}) > 1:
+        # What waits in shared memory for its other order is not in flight: more of it at a time.
+        run, area = 2 * RUN, max(area, min(4 * area, machine.held // len(large)))
+    for strides in large:
+        cover(space, strides, extents, area, run)
     for strides in space.loads.values():
         share(space, strides, extents, area, total)
     for position in reversed([i for i, d in enumerate(dims) if not d.reduced]):
@@ -117,8 +122,14 @@ def share(space: Space, strides: Strides, extents: list[int], area: int, total: 
         extents[position] = max(extents[position], block)
 
 
-def cover(space: Space, strides: Strides, extents: list[int], area: int) -> None:
-    """Raises ``extents`` until an access has ``RUN`` elements of a tile side by side, as far as
+def beside(space: Space, strides: Strides) -> int | None:
+    """The position of the dimension along which an access's elements lie side by side."""
+    steps = ((i, strides.get(d.atoms[-1])) for i, d in enumerate(space.dims) if d.size.value > 1)
+    return next((i for i, step in steps if step is not None and abs(step.value) == 1), None)
+
+
+def cover(space: Space, strides: Strides, extents: list[int], area: int, most: int = RUN) -> None:
+    """Raises ``extents`` until an access has ``most`` elements of a tile side by side, as far as
     its memory and ``area`` allow."""
     steps = {
         i: abs(strides[d.atoms[-1]].value)
@@ -130,10 +141,10 @@ def cover(space: Space, strides: Strides, extents: list[int], area: int) -> None
         size = space.dims[position].size.value
         if size <= 1:
             continue
-        if run >= RUN or (step and steps[position] != step):
+        if run >= most or (step and steps[position] != step):
             return
         wanted = 1
-        while wanted * run < RUN and wanted < size:
+        while wanted * run < most and wanted < size:
             wanted *= 2
         room = area // prod(extents) * extents[position]
         if not space.dims[position].reduced:
