@@ -67,7 +67,9 @@ def compile_command(
 
     found = list(info_files(files))
     folders: dict[Path, Path | None] = result_folders(found, out_dir)
-    options = {"backend": backend, "arch": arch, "start": start, "until": until, "dynamic": dynamic}
+    options: dict[str, Any] = {
+        "backend": backend, "arch": arch, "start": start, "until": until, "dynamic": dynamic,
+    }  # fmt: skip
     jobs = {path: {**options, "out": folder or out_dir} for path, folder in folders.items()}
 
     def job(path: Path, observer: Any) -> Any:
