@@ -17,12 +17,17 @@ from kernelwright.testing.graphkernel_random import SIZES, random_kernel
 from kernelwright.verify.rule.compare import Outputs, judge_outputs
 
 GRAPHKERNEL = FRAMEWORKS.get("graphkernel")
-_FEW, _MANY = 6, 300
+_FEW, _MANY = 6, 2000
+_HALVES = 476  # a small half tensor between kernels decides how exact a float32 number is
 _SMALLER = (1, 2, 5, 9, 12)
 
 
 @pytest.mark.parametrize(
-    "seed", [pytest.param(s, marks=() if s < _FEW else pytest.mark.heavy) for s in range(_MANY)]
+    "seed",
+    [
+        pytest.param(s, marks=() if s < _FEW or s == _HALVES else pytest.mark.heavy)
+        for s in range(_MANY)
+    ],
 )
 def test_library(seed: int, tmp_path: Path) -> None:
     pytest.importorskip("mlir")

@@ -14,6 +14,7 @@ from kernelwright.compiler.design import Design
 from kernelwright.compiler.rewrite import optimize
 from kernelwright.compiler.schedule import design as schedule
 from kernelwright.compiler.schedule.products import native_products, pays
+from kernelwright.compiler.schedule.wide_stores import with_wide_stores
 from kernelwright.compiler.stages.entry_text import Entry
 from kernelwright.compiler.stages.free_sizes import check_sizes, sizes_line
 from kernelwright.errors import UnsupportedError
@@ -65,7 +66,7 @@ def designed(
     # Only the values are bound here, and none are known to be finite.
     better = optimize(plain, target, strict_ieee=True).graph
     better = without_library(better, blocks=blocks)
-    made = schedule(better, target, threads=threads, reduced=reduced)
+    made = with_wide_stores(schedule(better, target, threads=threads, reduced=reduced))
     return native_products(made, threads) if blocks else made
 
 
