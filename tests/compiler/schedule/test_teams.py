@@ -41,11 +41,23 @@ def batch_norm(b: Builder, x: Node) -> list[Node]:
     return [b.mul(apart, deviation), mean]
 
 
+def twice_centred(b: Builder, x: Node) -> list[Node]:
+    """Two sums that are one, by different ways."""
+    mean = b.make("mean", [x], axes=(0, 2), keepdims=True)
+    again = b.make(
+        "reshape", [b.make("sum", [x], axes=(0, 2), keepdims=False)], shape=(1, x.shape[1], 1)
+    )
+    apart = b.sub(x, mean)
+    spread = b.make("mean", [b.make("square", [apart])], axes=(0, 2), keepdims=True)
+    return [b.sub(b.mul(apart, spread), again)]
+
+
 CASES: list[tuple[Body, tuple[int, ...]]] = [
     (softmax, (43, 50257)),
     (layer_norm, (16, 3, 217, 223)),
     (over_the_largest, (2, 1048576)),
     (batch_norm, (9, 7, 36000)),
+    (twice_centred, (9, 7, 36000)),
 ]
 
 

@@ -308,11 +308,15 @@ class StreamEmitter:
 
     def epilogue(self, writer: TileWriter, results: Sequence[TileRef]) -> None:
         """The roots, from the finished reductions; tiles of the loop are out of scope."""
+        self.know(writer, results)
+        self.parent.write_roots(writer, self.roots)
+
+    def know(self, writer: TileWriter, results: Sequence[TileRef]) -> None:
+        """The finished reductions, where what follows looks for them."""
         for reduction, ref in zip(self.reductions, results):
             writer.tiles[id(reduction)] = ref
         for twin, other in self.twins.values():
             writer.tiles[id(twin)] = writer.tiles[id(other)]
-        self.parent.write_roots(writer, self.roots)
 
     def store_partials(
         self, writer: TileWriter, sums: Sequence[TileRef], split: Symbol, share: aul.IntExpr

@@ -115,7 +115,7 @@ class TeamEmitter(StreamEmitter):
         results = self.results(writer, names, place, team, places)
         kept = self.independent()
         writer.tiles = {k: ref for k, ref in writer.tiles.items() if k in kept}
-        writer.tiles.update((id(r), ref) for r, ref in zip(self.reductions, results))
+        self.know(writer, results)
         self.parent.write_roots(writer, self.after)
         self.once(writer, share)
         body.extend(writer.body)
