@@ -81,11 +81,6 @@ def test_one_kernel_computes_what_several_passes_do(body: Body, shape: tuple[int
         np.testing.assert_allclose(found, truth, rtol=2e-5, atol=5e-6 * typical)
 
 
-def test_printers_without_a_barrier_read_rows_again() -> None:
-    g, _ = made_of(softmax, (43, 50257))
-    assert "team_barrier" not in print_program(design(g, GPU, waits=False).program)
-
-
 def test_who_shares_rows() -> None:
     gpu, cpu = machine(GPU, 1), machine(Target("cpu", "x86_64"), 2)
     assert team_tile([262144], 2048, cpu) is None
