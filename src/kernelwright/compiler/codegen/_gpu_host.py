@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
@@ -37,6 +38,7 @@ from kernelwright.compiler.threads.function import ThreadFunction
 from kernelwright.compiler.threads.lower import lower_threads
 from kernelwright.errors import UnsupportedError
 
+NATIVE_FROM = 80  # the first cards that convert bfloat16 themselves
 COPY_BLOCK = 1024  # elements a block copies
 STEPS = (1, 2, 4, 8, 16, 32, 64)  # cores whose work a block does, where a loader chooses
 MOST_BLOCKS = 8 * 132  # more of them than fill the largest card are not wanted: longer tiles then
@@ -124,9 +126,10 @@ def gpu_program(
     inputs: Sequence[Argument],
     outputs: Sequence[Argument],
     fake: Sequence[bool],
+    arch: str,
 ) -> GpuProgram:
-    """The launches of ``design`` on the file's ``inputs`` and ``outputs``."""
-    plan = _plan(design, stepped=bool(design.dynamic))
+    """The launches of ``design`` on the file's ``inputs`` and ``outputs``, for a GPU ``arch``."""
+    plan = _plan(design, arch, stepped=bool(design.dynamic))
     if any(isinstance(step, aul.FrameworkCall) for step in (*plan.steps, *plan.prepare)):
         raise UnsupportedError(f"{name}: a library call is left, which a GPU kernel cannot make")
     made = GpuProgram(name, plan, [*inputs, *outputs], [])
@@ -150,7 +153,7 @@ def gpu_program(
     if design.dynamic:
         if copies:
             raise UnsupportedError(f"{name}: an input of free sizes is read after it is written")
-        beside = _plan(design, stepped=False)
+        beside = _plan(design, arch, stepped=False)
         for number, call in enumerate(c for s in beside.segments for c in s.calls):
             made.fixed.append((call, f"{name}_static_kernel" + (f"_{number}" if number else "")))
     calls += [_copy(source, target, plan, made) for source, target in copies]
@@ -164,14 +167,15 @@ def _elements(buffer: Buffer) -> int:
     return buffer.elements if buffer.exprs is None else UNKNOWN_ELEMENTS
 
 
-def _plan(design: Design, stepped: bool) -> HostPlan:
+def _plan(design: Design, arch: str, stepped: bool) -> HostPlan:
     def lower(
         program: aul.Program, kernel: str, values: Mapping[str, int], sizes: Mapping[str, int]
     ) -> Function:
         made = lower_threads(
             program, kernel, values, memory_sizes=sizes, dynamic=design.dynamic, stepped=stepped
         )
-        return legalize(made)
+        modern = int(re.sub(r"\D", "", arch) or 0) >= NATIVE_FROM
+        return legalize(made, native_extrema=1 << 20, native_bfloat=modern)
 
     return host_plan(design, resolve(design.program), evaluate, lower)
 

@@ -42,7 +42,9 @@ class GpuText(FunctionText):
             if isinstance(place, int):
                 self.names[memory] = names[place]
         parameters += [f"{self._name(size, size.name)}: i64" for size in f.sizes]
-        shared = [f"{self._name(m, m.name)} : {self.type(m)}" for m in f.shared]
+        # LLVM takes it for granted that large arrays begin at 16 bytes, and says 4 unless told.
+        aligned = "{llvm.align = 16 : i64}"
+        shared = [f"{self._name(m, m.name)} : {self.type(m)} {aligned}" for m in f.shared]
         self._indices()
         self._tables()
         for memory in f.scratch:
@@ -110,6 +112,17 @@ class GpuText(FunctionText):
         kind, value = type_text(item.result.type), self.get(item.args[0])
         minus = self._new(f"arith.subi {self._zero(item.result.type)}, {value} : {kind}")
         self.names[item.result] = self._new(f"arith.maxsi {value}, {minus} : {kind}")
+
+    def _extremum(self, item: Instruction) -> None:
+        assert item.result is not None
+        dtype = item.result.type.dtype
+        name = self._name(item.result, item.result.name)
+        if dtype in FLOATS:
+            op = {"min": "minimumf", "max": "maximumf"}.get(item.op, item.op + "f")
+        else:
+            op = item.op[:3] + ("ui" if dtype == "uint8" else "si")
+        given = ", ".join(map(self.get, item.args))
+        self._line(f"{name} = arith.{op} {given} : {type_text(item.result.type)}")
 
     def _lanes(self, item: Instruction) -> None:
         assert item.result is not None
@@ -365,6 +378,7 @@ _SPECIAL: dict[str, Callable[[GpuText, Instruction], None]] = {
     "store": GpuText._store,
     **dict.fromkeys(_INTRINSICS, GpuText._intrinsic),
     "abs": GpuText._absolute,
+    **dict.fromkeys(("min", "max", "minnum", "maxnum"), GpuText._extremum),
 }
 
 

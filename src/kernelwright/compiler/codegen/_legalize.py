@@ -56,20 +56,20 @@ _MOVES = frozenset("const splat load gather store scatter select extract bitcast
 _MOVES |= {"shuffle", "lookup", "concat", "exchange"}
 
 
-def legalize(function: Function, native_extrema: int = 0) -> Function:
+def legalize(function: Function, native_extrema: int = 0, native_bfloat: bool = False) -> Function:
     """The same function in the smaller language; the given one is left as it is.
 
     ``native_extrema``: min, max, minnum and maxnum of numbers stay when they have at most so many
-    bytes.
+    bytes. ``native_bfloat``: conversions between bfloat16 and float32 stay.
     """
-    body = _Legalizer(native_extrema).block_of(function.body)
+    body = _Legalizer(native_extrema, native_bfloat).block_of(function.body)
     return dataclasses.replace(function, body=body)
 
 
 class _Legalizer(LoopBuilder):
-    def __init__(self, native_extrema: int) -> None:
+    def __init__(self, native_extrema: int, native_bfloat: bool = False) -> None:
         super().__init__()
-        self._native_extrema = native_extrema
+        self._native_extrema, self._native_bfloat = native_extrema, native_bfloat
         self._new: dict[Value, Value] = {}
 
     def _of(self, old: Value) -> Value:
@@ -192,8 +192,12 @@ class _Legalizer(LoopBuilder):
     def _steps(self, source: str, to: str) -> list[Callable[[Value], Value]]:
         if to in SIXTEEN_BIT_FLOATS and source == "float64":
             return [self._double_to_odd, lambda v: self.convert(v, to)]
+        if self._native_bfloat and {source, to} == {"bfloat16", "float32"}:
+            return [lambda v: self._to(v, to)]
         if to == "bfloat16":
             return [lambda v: self.convert(v, "float32"), self._to_bfloat16]
+        if source == "bfloat16" and self._native_bfloat:
+            return [lambda v: self.convert(v, "float32"), lambda v: self.convert(v, to)]
         if source == "bfloat16":
             return [self._from_bfloat16, lambda v: self.convert(v, to)]
         if {source, to} & {"float16"} and {source, to} != {"float16", "float32"}:

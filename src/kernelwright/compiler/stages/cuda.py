@@ -113,7 +113,9 @@ def _schedule(job: Job) -> bytes:
         check_sizes(info, shape_sets(info), design, fakes(info))
     inputs = [_argument(n.attrs["name"], n) for n in graph.inputs]
     outputs = [_argument(f"output{i}", n) for i, n in enumerate(graph.outputs)]
-    program = gpu_program(info.name, design, inputs, outputs[: len(info.outputs)], fakes(info))
+    program = gpu_program(
+        info.name, design, inputs, outputs[: len(info.outputs)], fakes(info), job.target.arch
+    )
     if info.dynamic:
         program.sizes = about_sizes(design, program.plan, len(inputs), fakes(info))
     marks = {"process": info.process or "cuda", "compute_capability": job.target.arch}

@@ -17,6 +17,7 @@ from math import prod
 
 WARP = 32
 MOST_THREADS = 1024
+JOINED_PIECES = 4  # of a thread, in a row that is reduced
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,11 @@ def broadcast_lanes(layout: Layout, source: Sequence[int], target: Sequence[int]
     return found
 
 
-def choose_layout(shapes: Sequence[Sequence[int]], vector: int, fast: int) -> Layout:
-    """A layout for tiles of these ``shapes``, with pieces of ``vector`` elements along ``fast``."""
+def choose_layout(
+    shapes: Sequence[Sequence[int]], vector: int, fast: int, joined: bool = False
+) -> Layout:
+    """A layout for tiles of these ``shapes``, with pieces of ``vector`` elements along ``fast``.
+    ``joined``: rows along it are reduced."""
     rank = max((len(s) for s in shapes), default=1)
     extents = [1] * rank
     most = 1
@@ -102,7 +106,7 @@ def choose_layout(shapes: Sequence[Sequence[int]], vector: int, fast: int) -> La
     fast = min(fast, rank - 1)
     while vector > 1 and extents[fast] < vector:
         vector //= 2
-    total = block_threads(most, vector)
+    total = block_threads(most, vector, joined)
     order = [fast, *(p for p in range(rank) if p != fast)]
     threads = [1] * rank
     left = total
@@ -113,10 +117,13 @@ def choose_layout(shapes: Sequence[Sequence[int]], vector: int, fast: int) -> La
     return Layout(tuple(threads), tuple(order), vector)
 
 
-def block_threads(elements: int, vector: int) -> int:
+def block_threads(elements: int, vector: int, joined: bool) -> int:
     """Threads for tiles of so many elements: one piece each for up to 256 of them, then both more
-    threads and more pieces."""
+    threads and more pieces. Where rows are joined, several pieces each from the start: fewer warps
+    have to wait for one another."""
     pieces = _power_of_two(-(-elements // vector))
+    if joined:
+        pieces = min(pieces, max(2 * WARP, pieces // JOINED_PIECES))
     if pieces > 256:
         pieces = 256 << ((pieces // 256).bit_length() // 2)
     return max(WARP, min(MOST_THREADS, pieces))

@@ -107,9 +107,20 @@ class ThreadLowering(Lowering):
         self.look(body, seen)
         self.names = names
         vector, fast = fast_dimension(seen)
-        self.layout = choose_layout([t.shape for t in self.tiles.values()], vector, fast)
+        shapes = [t.shape for t in self.tiles.values()]
+        self.layout = choose_layout(shapes, vector, fast, self.joins(body, fast))
         self.block = max(WARP, self.layout.count)
         self.mover = Mover(self)
+
+    def joins(self, body: Sequence[Statement], fast: int) -> bool:
+        """Whether rows along ``fast`` are reduced."""
+        found = False
+        for s in statements(tuple(body)):
+            if isinstance(s, VectorOp) and s.family == "vreduce_op":
+                shape = self.tiles[s.srcs[0].name].shape
+                position = len(shape) - 1 - int(s.attr("axis")) % len(shape)
+                found = found or (position == fast and shape[len(shape) - 1 - fast] > 1)
+        return found
 
     def look(self, body: Sequence[Statement], seen: list[Seen]) -> None:
         """Collects what the kernel reads and writes."""
