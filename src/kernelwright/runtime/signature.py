@@ -125,4 +125,7 @@ def numpy_dtype(name: str) -> np.dtype:
 
 
 def address(x: Any) -> int:
+    """Where a tensor's memory starts."""
+    if type(x) is np.ndarray:
+        return int(x.__array_interface__["data"][0])  # x.ctypes makes objects that take a collector
     return int(x.data_ptr()) if is_torch(x) else int(x.ctypes.data)
