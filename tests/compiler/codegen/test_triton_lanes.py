@@ -131,3 +131,22 @@ def test_lookups_far_from_each_other_are_one_a_thread() -> None:
         node = b.make("lookup", [x, labels], shape=(1 << 16,), follows=(0, -1), fill=0)
         text = source(b.neg(node), x, labels)
         assert f"num_warps({each}, BLOCK)" in text
+
+
+def masked_loads(condition: str, first: int, second: int) -> list[str]:
+    """The masks of the loads of ``where(i < j, x * 2, 0)``, i and j indices along two axes."""
+    b = Builder()
+    x = b.input("x", 0, TensorType((2, 256, 256), "float32"))
+    i, j = (b.make("iota", [], shape=x.shape, axis=a, dtype="int64") for a in (first, second))
+    zero = b.constant(0.0, "float32")
+    chosen = b.where(b.make(condition, [i, j]), b.mul(x, b.constant(2.0, "float32")), zero)
+    return re.findall(r"tl\.load\(.*mask=(.*), other", source(chosen, x))
+
+
+def test_what_lies_beyond_a_diagonal_is_not_read() -> None:
+    (mask,) = masked_loads("le", 2, 1)
+    assert re.search(r"& t\d+$", mask)
+    (mask,) = masked_loads("eq", 2, 1)
+    assert not re.search(r"& t\d+$", mask)
+    (mask,) = masked_loads("lt", 2, 2)
+    assert not re.search(r"& t\d+$", mask)

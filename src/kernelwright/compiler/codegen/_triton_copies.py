@@ -34,6 +34,8 @@ class CopyWriter(TileWriter):
         mask, needless = self.mask(masks, tile), ""
         if copy.index is not None:
             pointer, mask, needless = self.indexed(copy, place, tile, pointer, mask)
+        elif (gate := self.gate_of(copy, tile)) is not None:
+            mask = " & ".join(t for t in (mask, self.operand(gate, tile)) if t)
         pointer = self.hinted(pointer, copy, tile)
         value = copy.pad if copy.pad is not None else 0
         shown = ops.number(float(value) if tile.dtype in ops.FLOATS else int(value))
@@ -49,6 +51,13 @@ class CopyWriter(TileWriter):
         self.emit(f"    {name} = tl.load({pointer}{kept})")
         self.emit("else:")
         self.emit(f"    {name} = tl.load({pointer}{more}{kept})")
+
+    def gate_of(self, copy: Copy, tile: TileType) -> str | None:
+        """The tile, already there, whose elements say which of ``tile`` are needed."""
+        gate = self.gates.get(copy.dst.name)
+        if gate is None or gate not in self.spans:
+            return None
+        return gate if set(self.tiles[gate].kept) <= set(tile.kept) else None
 
     def kept_for(self, turns: set[int]) -> str:
         """How long a load's lines should stay in the cache: a row that a program reads twice is

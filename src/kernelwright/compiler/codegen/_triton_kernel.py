@@ -31,7 +31,7 @@ from kernelwright.aul.syntax import (
 )
 from kernelwright.compiler.codegen._triton_copies import CopyWriter
 from kernelwright.compiler.codegen._triton_index import ONE, Scope, names_in, row_major
-from kernelwright.compiler.codegen._triton_lanes import lane_hints
+from kernelwright.compiler.codegen._triton_lanes import lane_hints, large_loads
 from kernelwright.compiler.codegen._triton_vectors import VectorWriter
 
 COSTLY = frozenset(
@@ -40,8 +40,7 @@ COSTLY = frozenset(
         *("asin", "acos", "atan", "atan2", "asinh", "acosh", "atanh"),
     }
 )  # ops of tens of instructions
-
-
+MANY = 9  # loads an element
 LINE_BYTES = 128  # of the caches
 
 
@@ -143,7 +142,16 @@ class _KernelPrinter(CopyWriter, VectorWriter):
             return 8  # what a place costs is shared by those below it
         whole = self.moved_whole()
         sizes = [itemsize(p.dtype or "") for p in typed if p.name in whole]
-        return max(4, 16 // max(sizes, default=4))
+        return self.moved(max(sizes, default=4))
+
+    def moved(self, widest: int) -> int:
+        """Elements a thread where little is computed."""
+        loads, step = large_loads(self.kernel, self.scope)
+        if len(loads) >= MANY and step > 1:  # many accesses in flight as it is
+            return 2
+        if loads and max(loads) < widest:  # what is read is narrow: as many bytes at once
+            return 8
+        return max(4, 16 // widest)
 
     def looks_far(self) -> bool:
         """Whether neighbouring lanes look up elements in different cache lines: each is a wait of

@@ -132,6 +132,20 @@ def lane_hints(kernel: Kernel, scope: Scope, free: frozenset[str]) -> dict[int, 
     return hints
 
 
+def large_loads(kernel: Kernel, scope: Scope) -> tuple[list[int], int]:
+    """Of the loads of largest tiles: the bytes of an element of each, and the least step from one
+    element to the next along a load's fastest dimension."""
+    for statement in statements(kernel.body):
+        if isinstance(statement, Assign):
+            scope = scope.assign(statement.name, statement.value)
+    tiles = {s.name: s for s in statements(kernel.body) if isinstance(s, Tile)}
+    if not all(scope.is_static(d) for t in tiles.values() for d in t.shape):
+        return [], 1
+    reads = {id(s) for s in statements(kernel.body) if isinstance(s, Copy) and s.dst.name in tiles}
+    loads = [a for c, a in _accesses(kernel, scope, tiles, frozenset()) if c in reads]
+    return [a.bytes_each for a in loads], min((abs(a.step) for a in loads), default=1)
+
+
 def _narrow(
     kernel: Kernel,
     scope: Scope,

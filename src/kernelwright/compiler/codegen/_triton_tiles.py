@@ -27,6 +27,7 @@ from kernelwright.aul.syntax import (
 )
 from kernelwright.compiler.codegen import _triton_ops as ops
 from kernelwright.compiler.codegen._triton_compositions import compositions
+from kernelwright.compiler.codegen._triton_gates import gates
 from kernelwright.compiler.codegen._triton_index import Scope, names_in
 from kernelwright.compiler.codegen._triton_lanes import Hint
 from kernelwright.compiler.codegen._triton_spans import Span
@@ -108,6 +109,7 @@ class TileWriter:
         self.writes = Counter(
             s.dst.name for s in statements(kernel.body) if isinstance(s, Copy | VectorOp)
         )
+        self.gates = gates(kernel)
         self.shapes: list[tuple[str, ...]] = []
         self.lines: list[str] = []
         self.indent = 1

@@ -19,6 +19,8 @@ LARGE = 1 << 21  # elements of a tensor that does not stay in the caches
 SHARED = 8  # elements of a tile that use one element of such a tensor
 LOOKING_UP = 2  # times as many elements where places are computed: rows share those of columns
 ACROSS = 1 << 24  # elements of a transposition whose tiles may be larger, all cores still busy
+WINDOWS = 6  # on one tensor, that slide over it
+SLIDING = 256  # elements of their tile: two warps side by side, each thread a column of four
 LEAST = 512  # elements of a tile, however many tensors it is made of
 MADE = 4  # times as many where nothing large is read: a program's start is then all that it costs
 
@@ -45,6 +47,10 @@ def tile_extents(space: Space, machine: Machine) -> list[int]:
     dims = space.dims
     extents = [1 << (d.size.value - 1).bit_length() if d.reduced else 1 for d in dims]
     area = max(tile_area(space, machine), 2 * prod(extents))
+    wide = machine.wide
+    if slides(space):
+        area = min(area, SLIDING)
+        wide = area // 4
     accesses = [*space.stores, *sorted(space.loads.values(), key=lambda s: -reach(space, s))]
     total = prod(d.size.value for d in dims)
     large = [s for s in accesses if reach(space, s) * SMALL >= total]
@@ -59,7 +65,7 @@ def tile_extents(space: Space, machine: Machine) -> list[int]:
     for position in reversed([i for i, d in enumerate(dims) if not d.reduced]):
         room = area // prod(extents) * extents[position]
         if position == len(dims) - 1:
-            widest = area if scattered_reads(space) else machine.wide
+            widest = area if scattered_reads(space) else wide
             room = min(room, max(widest, extents[position]))
         if room > extents[position]:
             weight = ALONG if position == len(dims) - 1 else 1.0
@@ -90,6 +96,22 @@ def narrowness(space: Space) -> int:
     stored = [root.node.dtype for root in space.region.roots]
     widest = max((DTYPES[d].itemsize for d in [*loaded, *stored]), default=4)
     return max(1, 4 // widest)
+
+
+def slides(space: Space) -> bool:
+    """Whether many windows on one tensor overlap, one element apart: threads that hold a few rows
+    of a column find what they share in the nearest cache."""
+    last = space.dims[-1].atoms[-1]
+    seen: dict[tuple[object, ...], int] = {}
+    for v in space.values:
+        if v.kind == "load" and v.view is not None:
+            strides = space.loads[id(v)]
+            steps = tuple((d.atoms[-1], strides[d.atoms[-1]].value) for d in space.dims
+                          if d.atoms[-1] in strides)  # fmt: skip
+            if last in strides and strides[last].value == 1 and len(space.dims) > 1:
+                key = (v.view.buffer.id, steps)
+                seen[key] = seen.get(key, 0) + 1
+    return max(seen.values(), default=0) >= WINDOWS and not any(d.reduced for d in space.dims)
 
 
 def scattered_reads(space: Space) -> bool:
