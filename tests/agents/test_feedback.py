@@ -26,9 +26,15 @@ def test_a_compiler_s_words_come_with_their_line() -> None:
 
 def test_a_traceback_names_its_line_too() -> None:
     candidate = Candidate({"kernel.py": b"a\nb\nc\n"})
-    log = 'File "/tmp/kernelwright-candidate-x1/kernel.py", line 2, in kernel\nKeyError: 3'
+    log = (
+        'Traceback\n  File "/lib/worker.py", line 9, in run\n    call()\n    ^^^^^^\n'
+        '  File "/tmp/kernelwright-candidate-x1/kernel.py", line 2, in kernel\n    b[3]\n    ~^^^'
+        "\nKeyError: 3"
+    )
     told = feedback(Evaluation(Status.RUNTIME_ERROR, "call", "KeyError", log=log), candidate)
     assert [(e["file"], e["line"]) for e in told["source_lines"]] == [("kernel.py", 2)]
+    assert told["log"].startswith('File "/tmp/kernelwright-candidate-x1') and "^" not in told["log"]
+    assert told["log"].endswith("KeyError: 3") and "worker.py" not in told["log"]
 
 
 def test_the_worst_element_and_how_to_repeat_it(tmp_path: Path) -> None:

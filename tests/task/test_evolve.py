@@ -90,6 +90,7 @@ def test_a_model_makes_a_kernel_faster_and_a_cut_off_search_goes_on(tmp_path: Pa
     assert first.status is Status.PASSED  # the start
     prompt = str(server.asked[0].body["messages"][-1]["content"])
     assert "This kernel is right" in prompt and "faster" in prompt
+    assert '"bound_us"' in prompt and '"percent_of_bound"' in prompt
     assert '"status": "WRONG_VALUE"' in str(server.asked[1].body["messages"][-1]["content"])
 
     # The same command again: the first answer is not asked for again, nor judged.

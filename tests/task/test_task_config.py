@@ -12,7 +12,7 @@ from kernelwright.backends import MATRIX
 from kernelwright.errors import UsageError
 from kernelwright.task.agent_settings import settings_of
 from kernelwright.task.combination import check_task_config, check_task_type
-from kernelwright.task.task_config import load_config
+from kernelwright.task.task_config import documents, load_config
 from kernelwright.task.workflow import find_workflow
 
 
@@ -47,6 +47,17 @@ def test_a_file_overlays_the_defaults(tmp_path: Path) -> None:
         assert config["profile_settings"] == {"run_times": 7, "warmup_times": 5}
         assert config["agent_model_config"]["aul_designer"] == "builtin"
         assert settings_of(config, "triton").models == ("deepseek_v3_default",)
+
+
+def test_documents_for_models(tmp_path: Path) -> None:
+    (tmp_path / "b.md").write_text("two")
+    (tmp_path / "a.txt").write_text("one")
+    (tmp_path / "c.py").write_text("no")
+    folders = {"designer": str(tmp_path), "coder": str(tmp_path)}
+    assert documents({"docs_dir": folders}) == ["one", "two"]
+    assert documents(load_config()) == []
+    with pytest.raises(ValueError, match="nowhere"):
+        documents({"docs_dir": {"coder": str(tmp_path / "nowhere")}})
 
 
 def test_first_argument_is_a_path_when_it_is_one(

@@ -46,7 +46,7 @@ def feedback(evaluation: Evaluation, candidate: Candidate | None = None) -> dict
     log = evaluation.log.strip()
     if not evaluation.passed:
         if log:
-            told["log"] = log[-MAX_LOG_CHARS:]
+            told["log"] = _own_frames(log)[-MAX_LOG_CHARS:]
         if lines := source_lines(f"{evaluation.reason}\n{log}", candidate):
             told["source_lines"] = lines
         if evaluation.reproducer:
@@ -63,21 +63,30 @@ def feedback_text(evaluation: Evaluation, candidate: Candidate | None = None) ->
     return json.dumps(feedback(evaluation, candidate), indent=1, ensure_ascii=False)
 
 
+def _own_frames(log: str) -> str:
+    """A traceback from the candidate's first frame on, without the marks under its lines."""
+    lines = [line for line in log.split("\n") if line.strip("^~ \t") or not line.strip()]
+    for number, line in enumerate(lines):
+        if line.lstrip().startswith('File "') and "kernelwright-candidate-" in line:
+            return "\n".join(lines[number:]).strip()
+    return "\n".join(lines).strip()
+
+
 def _worst(evaluation: Evaluation) -> dict[str, Any]:
     error = evaluation.error
     if error is None:
         return {}
     found: dict[str, Any] = {
-        "relative_error": _short(error.candidate),
-        "relative_error_of_the_reference": _short(error.reference),
-        "allowed": _short(error.limit),
+        "relative_error": short(error.candidate),
+        "relative_error_of_the_reference": short(error.reference),
+        "allowed": short(error.limit),
     }
     if error.worst_value is not None:
         found |= {
             "output": error.worst_output,
             "index": list(error.worst_index),
-            "got": _short(error.worst_value),
-            "expected": None if error.worst_truth is None else _short(error.worst_truth),
+            "got": short(error.worst_value),
+            "expected": None if error.worst_truth is None else short(error.worst_truth),
         }
     if error.laws:
         found["input_laws"] = list(error.laws)
@@ -87,13 +96,13 @@ def _worst(evaluation: Evaluation) -> dict[str, Any]:
 def times(measured: Measurement) -> dict[str, Any]:
     """The kernel's time, the framework's, and how far it is from what the device could do."""
     told: dict[str, Any] = {
-        "kernel_us": _short(measured.candidate_us),
-        "others_us": {name: _short(us) for name, us in measured.baselines_us.items()},
-        "speedup": _short(measured.speedup),
-        "speedup_95_percent": [_short(measured.speedup_low), _short(measured.speedup_high)],
+        "kernel_us": short(measured.candidate_us),
+        "others_us": {name: short(us) for name, us in measured.baselines_us.items()},
+        "speedup": short(measured.speedup),
+        "speedup_95_percent": [short(measured.speedup_low), short(measured.speedup_high)],
     }
     if measured.bound_us is not None:
-        told["bound_us"] = _short(measured.bound_us)
+        told["bound_us"] = short(measured.bound_us)
     if measured.bound_percent is not None:
         told["percent_of_bound"] = round(measured.bound_percent, 1)
     if measured.bytes_moved is not None:
@@ -129,6 +138,6 @@ def reproduction(path: str) -> str:
     return " ".join(match[0].split()) if match else Path(path).name
 
 
-def _short(value: float) -> float:
+def short(value: float) -> float:
     """Five digits say enough, and are the same when a sum is rounded in another order."""
     return float(f"{value:.5g}")

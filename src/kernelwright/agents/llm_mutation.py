@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from kernelwright.agents.answers import AnswerProblem
 from kernelwright.agents.conversation import Question, ask, fenced
-from kernelwright.agents.feedback import feedback_text
+from kernelwright.agents.feedback import feedback_text, short
 from kernelwright.agents.llm_coder import LlmCoder
 from kernelwright.agents.prompting import prompt
 from kernelwright.agents.roles import Request
-from kernelwright.schema import Candidate, Evaluation, TaskSpec
+from kernelwright.schema import Candidate, Evaluation, Measurement, TaskSpec
 
 MAX_SHOWN_CHARS = 8000
 _SHOWN = (".py", ".cpp", ".cu", ".mlir")
@@ -19,11 +21,13 @@ _SHOWN = (".py", ".cpp", ".cu", ".mlir")
 
 @dataclass(frozen=True)
 class Shown:
-    """A judged kernel; ``relative`` is its time over the start's (None: it failed)."""
+    """A judged kernel; ``relative`` is its time over the start's (None: it failed), ``start`` what
+    was measured of that one."""
 
     candidate: Candidate
     evaluation: Evaluation
     relative: float | None = None
+    start: Measurement | None = None
 
     def title(self) -> str:
         if self.relative is None:
@@ -66,7 +70,7 @@ class LlmMutator:
                 name,
                 problem=feedback_text(parent.evaluation, parent.candidate)
                 if parent.relative is None
-                else _times(parent),
+                else _times(parent) or parent.title(),
                 earlier=[],
                 files=" and ".join(form.files),
             )
@@ -80,9 +84,25 @@ class LlmMutator:
 
 
 def _times(shown: Shown) -> str:
-    if shown.evaluation.measurement is not None:
-        return feedback_text(shown.evaluation, shown.candidate)
-    return shown.title()
+    """The kernel's time beside the framework's and the bound, as JSON where they are known."""
+    told: dict[str, Any] = {"status": str(shown.evaluation.status)}
+    start, relative = shown.start, shown.relative
+    if start is None or relative is None:
+        return ""
+    kernel_us = relative * start.candidate_us
+    told["times"] = {
+        "kernel_us": short(kernel_us),
+        "others_us": {name: short(us) for name, us in start.baselines_us.items()},
+        "over_the_kernel_at_the_start": short(1 / relative) if relative else None,
+    }
+    if start.bound_us is not None and kernel_us > 0:
+        told["times"]["bound_us"] = short(start.bound_us)
+        told["times"]["percent_of_bound"] = round(100 * start.bound_us / kernel_us, 1)
+    if start.bytes_moved is not None:
+        told["times"]["bytes_that_must_move"] = start.bytes_moved
+    if shown.evaluation.library_calls:
+        told["computed_by_the_framework"] = list(shown.evaluation.library_calls)
+    return json.dumps(told, indent=1)
 
 
 def _text(shown: Shown) -> str:
@@ -91,4 +111,5 @@ def _text(shown: Shown) -> str:
         for name, data in shown.candidate.files.items()
         if name.endswith(_SHOWN)
     }
-    return f"This kernel is {shown.title()}.\n\n{fenced(files)[:MAX_SHOWN_CHARS]}"
+    parts = [f"This kernel is {shown.title()}.", _times(shown), fenced(files)[:MAX_SHOWN_CHARS]]
+    return "\n\n".join(part for part in parts if part)

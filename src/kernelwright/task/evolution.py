@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from kernelwright.agents.llm_coder import LlmCoder
 from kernelwright.agents.llm_mutation import LlmMutator, Shown
@@ -26,7 +27,7 @@ from kernelwright.errors import (
     UnsupportedError,
 )
 from kernelwright.llm import Budget
-from kernelwright.schema import Candidate, Evaluation, Status
+from kernelwright.schema import Candidate, Evaluation, Measurement, Status
 from kernelwright.search import Individual, Population, PopulationSettings
 from kernelwright.task.builds import Builds
 from kernelwright.task.evolution_record import EvolutionRecord, Tried
@@ -266,6 +267,8 @@ class Evolution:
         """Kernels from the model, asked for side by side."""
         if not proposals:
             return []
+        if number:
+            self.start_measured  # noqa: B018  before threads need it
         with ThreadPoolExecutor(max_workers=len(proposals)) as pool:
             jobs = [pool.submit(self._ask, number, p) for p in proposals]
         return self._collected(jobs)
@@ -317,7 +320,21 @@ class Evolution:
             return None
         cost = tried.individual.cost
         relative = cost if math.isfinite(cost) else None
-        return Shown(tried.candidate, tried.evaluation, relative)
+        return Shown(tried.candidate, tried.evaluation, relative, self.start_measured)
+
+    @cached_property
+    def start_measured(self) -> Measurement | None:
+        """Times of the start, beside the framework and the bound, for models to go by; None where
+        they cannot be had."""
+        anchor = self.anchor
+        known = self.record.start_measured()
+        if known is not None or anchor is None or anchor.candidate is None:
+            return known
+        measured = self.session.measure({ANCHOR: anchor.candidate}, ("eager",))
+        found = measured.measurements.get(ANCHOR)
+        if found is not None:
+            self.record.keep_start(found)
+        return found
 
     # ---- judging -----------------------------------------------------------------------------
 

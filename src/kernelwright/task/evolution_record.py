@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kernelwright.schema import Candidate, Evaluation
+from kernelwright.schema import Candidate, Evaluation, Measurement
 from kernelwright.search import Individual
 from kernelwright.store import Store
 from kernelwright.task.output import read_candidate, write_candidate
 from kernelwright.task.result import Attempt
 from kernelwright.task.schedule_genes import Gene
 
-_TRIED, _ROUND = "evolved", "round"
+_TRIED, _ROUND, _START = "evolved", "round", "start"
 FOLDER = "population"
 
 
@@ -73,6 +74,14 @@ class EvolutionRecord:
                 "gene": None if tried.gene is None else tried.gene.to_json(),
             },
         )  # fmt: skip
+
+    def start_measured(self) -> Measurement | None:
+        """The start's times, which models are told; None while they are unknown."""
+        row = None if self._fresh else self._store.find(self._key, _START)
+        return None if row is None else Measurement.from_dict(row)
+
+    def keep_start(self, measured: Measurement) -> None:
+        self._add(_START, dataclasses.asdict(measured))
 
     def end_round(self, number: int) -> None:
         self._add(_ROUND, {"round": number})

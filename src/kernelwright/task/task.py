@@ -45,7 +45,7 @@ from kernelwright.task.combination import (
 from kernelwright.task.journal import Journal
 from kernelwright.task.resolve import guess_backend, guess_framework, impl_types_to_try
 from kernelwright.task.steps import Agents, CoderFactory, DesignerFactory, Steps
-from kernelwright.task.task_config import default_settings, load_config
+from kernelwright.task.task_config import default_settings, documents, load_config
 from kernelwright.task.trace import Trace, file_name
 from kernelwright.task.workflow import Workflow, find_workflow
 
@@ -205,7 +205,7 @@ class Task:
         steps = Steps(
             spec, self.our_config(), self.trace, self.agents if cast is None else cast.agents,
             option=self.option, resume=bool(self.config.get("resume", True)),
-            hints=hints_text(self.meta_prompts, self.inspirations),
+            hints=hints_text(self.meta_prompts, self.inspirations, documents(self.config)),
         )  # fmt: skip
         journal = None if cast is None else self._journal(cast, spec, start, codes, steps.hints)
         adviser = None if cast is None else cast.adviser

@@ -64,6 +64,20 @@ def default_settings() -> dict[str, Any]:
     return settings
 
 
+def documents(settings: Mapping[str, Any]) -> list[str]:
+    """The texts (*.md, *.txt) in the folders of ``docs_dir``, for models. Raises
+    TaskConfigFileError for a folder that cannot be read."""
+    folders = (settings.get("docs_dir") or {}).values()
+    found: dict[Path, str] = {}
+    for folder in (Path(str(f)).expanduser() for f in folders if f):
+        try:
+            paths = sorted(p for p in folder.iterdir() if p.suffix in (".md", ".txt"))
+            found |= {path: path.read_text(encoding="utf-8") for path in paths}
+        except (OSError, UnicodeDecodeError) as error:
+            raise TaskConfigFileError(f"docs_dir: {folder} cannot be read: {error}") from error
+    return list(found.values())
+
+
 def _completed(agents: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """``agents``, where those that the file does not name are what it says of their kind
     ("designer" for "aul_designer"), else its "default"."""
