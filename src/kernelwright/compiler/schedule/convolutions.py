@@ -134,9 +134,7 @@ def _of_channels(builder: Builder, found: Convolution) -> Node | None:
     node = found.node
     x, weight, *bias = node.inputs
     taps = found.taps()
-    if found.transposed or found.groups != found.channels[0] != 1 or taps is None:
-        return None
-    if found.channels[1] != found.groups or math.prod(t.kernel for t in taps) > MAX_TAPS:
+    if not _is_of_channels(found) or taps is None:
         return None
     x, weight = (cast(builder, n, "float32") for n in (x, weight))
     axes, total = range(2, len(node.shape)), None
@@ -157,6 +155,13 @@ def _of_channels(builder: Builder, found: Convolution) -> Node | None:
         row = builder.reshape(row, shape=(found.groups, *(1,) * found.spatial))
         total = builder.add(total, row)
     return cast(builder, total, node.dtype)
+
+
+def _is_of_channels(found: Convolution) -> bool:
+    """Whether every channel is convolved by itself, with few taps."""
+    single = found.channels == (found.groups, found.groups) and found.groups > 1
+    few = math.prod(found.node.inputs[1].shape[2:]) <= MAX_TAPS
+    return single and few and not found.transposed and found.taps() is not None
 
 
 def _adds_bias_apart(found: Convolution) -> bool:
@@ -187,7 +192,8 @@ def _comes_from(x: Node, last: set[int]) -> bool:
         node = waiting.pop()
         if node.id in last:
             return True
-        if op_definition(node.op).kind != "call":
+        own = convolution(node)
+        if op_definition(node.op).kind != "call" or (own is not None and _is_of_channels(own)):
             fresh = [n for n in node.inputs if n.id not in seen]
             seen.update(n.id for n in fresh)
             waiting.extend(fresh)
