@@ -120,4 +120,4 @@ def _dtype(name: str) -> str:
     """The judge has unsigned tensors as the signed ones of the same bits (uint8 is its own)."""
     if name == "bfloat16":
         return "ml_dtypes.bfloat16"
-    return f'"{name[1:] if name in ("uint16", "uint32") else name}"'
+    return f'"{name[1:] if name in ("uint16", "uint32", "uint64") else name}"'

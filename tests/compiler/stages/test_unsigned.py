@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kernelwright.compiler.stages.kernel import compile_kernel
+from kernelwright.errors import ReferenceBroken
 from kernelwright.runtime.kernel import load
 from kernelwright.schema import Target
 from kernelwright.testing.graphkernel import kernel, op, tensor
@@ -45,3 +46,21 @@ def test_whole_range(dtype: str, tmp_path: Path) -> None:
     for found, expected in zip(load(files[".json"])(a, b), sums(a, b), strict=True):
         assert found.dtype == expected.dtype
         np.testing.assert_array_equal(found, expected)
+
+
+def test_uint64_where_its_sign_bit_does_not_matter(tmp_path: Path) -> None:
+    x, y, p, t = (tensor(n, SHAPE, "uint64") for n in "xypt")
+    same = tensor("same", SHAPE, "bool")
+    ops = [op("Mul", [x, y], [p]), op("Sub", [p, y], [t]), op("Equal", [x, t], [same])]
+    info = kernel("k", [x, y], [t, same], ops)
+    path = tmp_path / "k.json"
+    path.write_text(json.dumps(info))
+    files = compile_kernel(path, tmp_path / "out", Target("cpu", "x86_64"))
+    rng = np.random.default_rng(2)
+    a, b = rng.integers(0, 2**64, (2, *SHAPE), np.uint64)
+    found = load(files[".json"])(a, b)
+    np.testing.assert_array_equal(found[0], a * b - b)
+    np.testing.assert_array_equal(found[1], a == a * b - b)
+    path.write_text(json.dumps(info).replace('"Mul"', '"Maximum"'))
+    with pytest.raises(ReferenceBroken, match="'x' is uint64, which Maximum is not computed for"):
+        compile_kernel(path, tmp_path / "out", Target("cpu", "x86_64"))

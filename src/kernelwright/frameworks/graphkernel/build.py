@@ -14,10 +14,20 @@ from kernelwright.frameworks.graphkernel.info import COMPLEX, UNSIGNED, Info, Op
 from kernelwright.frameworks.graphkernel.sizes import Sizes, WrongSizes
 from kernelwright.frameworks.graphkernel.table import ALL_OPS, REFUSED
 from kernelwright.frameworks.graphkernel.values import Complex, Value, on_parts, paired, parted
-from kernelwright.graph.core import DTYPES, Builder, Graph, Node, TensorType
+from kernelwright.graph.core import DTYPES, Builder, Graph, Node, TensorType, is_float
 
 # Ops that an index goes through unchanged on its way from an input.
 _CARRYING = ("cast", "reshape", "transpose", "expand", "slice", "bitwise_and")
+
+
+# Ops that give the same bits for signed and unsigned integers.
+_SIGNLESS = frozenset({
+    "Add", "TensorAdd", "Sub", "Mul", "AddN", "Neg", "Square", "Equal", "NotEqual", "Select",
+    "ReduceSum", "CumSum", "Reshape", "ExpandDims", "Squeeze", "Flatten", "EquivFormat",
+    "BroadcastTo", "Tile", "Transpose", "Concat", "Split", "Slice", "StridedSlice", "Gather",
+    "GatherNd", "Assign", "InplaceAssign", "ZerosLike", "MatMul", "BatchMatMul",
+    "UnsortedSegmentSum", "TensorScatterAdd",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,9 @@ class Build:
         return node
 
     def _wrapped(self, tensor: Tensor, node: Node) -> Node:
-        """A number in the range of the tensor's unsigned dtype."""
+        """A number in the range of the tensor's unsigned dtype (uint64: its bits as int64's)."""
+        if tensor.unsigned == "uint64":
+            return node
         bits = 8 * DTYPES[UNSIGNED[tensor.unsigned][0]].itemsize
         return self.b.bitwise_and(node, self.b.constant((1 << bits) - 1, tensor.dtype))
 
@@ -119,10 +131,22 @@ class Build:
         if handler is None:
             said = f"unknown op {op.name!r}{nearest(op.name, ALL_OPS)}"
             raise Complaint("name", said, "use one that docs/graphkernel.md lists")
+        self.check_uint64(op)
         if op.attrs.get("enable_atomic_add"):
             self.atomic.append(op.outputs[0].name)
         made = handler(Call(self, op))
         return made if isinstance(made, list) else [made]
+
+    def check_uint64(self, op: Op) -> None:
+        """uint64 is held as int64, which is the same for some ops only."""
+        mentions = [t for t in (*op.operands, *op.outputs) if t.unsigned == "uint64"]
+        if not mentions or op.name in _SIGNLESS:
+            return
+        others = [t.dtype for t in (*op.operands, *op.outputs) if t not in mentions]
+        if op.name == "Cast" and not any(map(is_float, others)):
+            return
+        said = f"tensor {mentions[0].name!r} is uint64, which {op.name} is not computed for"
+        raise Complaint("input_desc", said, "use uint32 or int64")
 
     def check_mentions(self, op: Op) -> None:
         """An operand must be mentioned as it was defined; of the shape only the size counts, since

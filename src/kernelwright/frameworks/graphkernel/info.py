@@ -30,6 +30,7 @@ _ALIASES: Mapping[str, str] = {
 UNSIGNED: Mapping[str, tuple[str, str]] = {
     "uint16": ("int16", "int32"),
     "uint32": ("int32", "int64"),
+    "uint64": ("int64", "int64"),  # nothing is wider: only ops that are the same for both are taken
 }
 
 
@@ -116,6 +117,4 @@ def computed(name: str) -> tuple[str, str]:
 
 def why_no_dtype(name: str) -> str:
     """What to say about a dtype that ``known_dtype`` refuses."""
-    if name == "uint64":
-        return f"dtype {name!r} is not computed with here; use int64 or uint32"
     return f"unknown dtype {name!r}; known: {', '.join((*DTYPES, *UNSIGNED, *COMPLEX))}"

@@ -24,7 +24,8 @@ from kernelwright.graph.core import DTYPES
 _ELEMENTS: Mapping[str, str] = {
     "float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f64", "bool": "i1",
     "int8": "i8", "uint8": "ui8", "int16": "i16", "int32": "i32", "int64": "i64",
-    "uint16": "ui16", "uint32": "ui32", "complex64": "complex<f32>", "complex128": "complex<f64>",
+    "uint16": "ui16", "uint32": "ui32", "uint64": "ui64",
+    "complex64": "complex<f32>", "complex128": "complex<f64>",
 }  # fmt: skip
 _DTYPES = {text: name for name, text in _ELEMENTS.items()}
 _CONST = "const"
