@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from kernelwright.aul.syntax import Program
 from kernelwright.compiler.codegen._host import Call, HostPlan, Segment
@@ -57,10 +58,14 @@ class _Judge:
     def __init__(self, program: Program, env: Mapping[str, int]) -> None:
         self.program, self.env = program, env
         self.touches: dict[int, LaunchTouches] = {}
+
+    @cached_property
+    def dependences(self) -> Dependences | None:
+        """None without islpy."""
         try:
-            self.dependences: Dependences | None = Dependences()
+            return Dependences()
         except MissingDependencyError:
-            self.dependences = None
+            return None
 
     def marked(self, calls: Sequence[Call]) -> list[Call]:
         region: list[Call] = []
