@@ -83,9 +83,11 @@ def test_one_kernel_computes_what_several_passes_do(body: Body, shape: tuple[int
 
 def test_who_shares_rows() -> None:
     gpu, cpu = machine(GPU, 1), machine(Target("cpu", "x86_64"), 2)
-    assert team_tile([262144], 2048, cpu) is None
-    assert team_tile([262144], 2048, gpu) == [8192]
-    assert team_tile([65535], 8192, gpu) == [4096]  # no access of a thread is wide
-    assert team_tile([8, 262144], 256, gpu) == [1, 32768]  # fewer cores in a team
-    assert team_tile([2**24], 64, gpu) is None  # more than all cores hold
-    assert team_tile([65536], LEAST // 65536 - 1, gpu) is None  # caches hold it
+    assert team_tile([262144], 2048, 1, cpu) is None
+    assert team_tile([262144], 2048, 1, gpu) == [8192]
+    assert team_tile([65535], 8192, 1, gpu) == [4096]  # no access of a thread is wide
+    assert team_tile([8, 262144], 256, 1, gpu) == [1, 32768]  # fewer cores in a team
+    assert team_tile([8, 262144], 256, 2, gpu) is None  # nothing to do while weights come
+    assert team_tile([64, 65536], 64, 1, gpu) is None  # one team at a time
+    assert team_tile([2**24], 64, 1, gpu) is None  # more than all cores hold
+    assert team_tile([65536], LEAST // 65536 - 1, 1, gpu) is None  # caches hold it

@@ -232,6 +232,8 @@ class HostPrinter:
                 most = texts if len(texts) == 1 else [f"max({', '.join(texts)})"]
                 given += [f"columns={text}" for text in most]
             shown.append(f"num_warps=num_warps({', '.join(given)})")
+        if kernel.registers is not None:
+            shown.append(f"maxnreg={kernel.registers}")
         if self.options.get("num_stages"):
             shown.append(f"num_stages={self.options['num_stages']}")
         return shown

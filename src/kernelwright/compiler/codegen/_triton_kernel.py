@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from kernelwright.aul.dtypes import itemsize
 from kernelwright.aul.syntax import (
@@ -34,6 +35,7 @@ from kernelwright.compiler.codegen._triton_index import ONE, Scope, names_in, ro
 from kernelwright.compiler.codegen._triton_lanes import lane_hints, large_loads
 from kernelwright.compiler.codegen._triton_vectors import VectorWriter
 
+MOST_THREADS = 512  # of a program
 COSTLY = frozenset(
     {
         *("expm1", "log1p", "erf", "pow", "logaddexp", "sin", "cos", "tan", "sinh", "cosh"),
@@ -41,6 +43,7 @@ COSTLY = frozenset(
     }
 )  # ops of tens of instructions
 MANY = 9  # loads an element
+LENGTHY = COSTLY | {"div", "sigmoid", "tanh", "exp", "exp2", "ln"}  # that hold several registers
 LINE_BYTES = 128  # of the caches
 
 
@@ -51,7 +54,8 @@ class PrintedKernel:
     padded shapes of its tiles, as texts; ``least``: smallest padded size. ``each``: how many
     elements of its largest tile a thread should hold; ``columns``: the padded extents, as texts, of
     last dimensions that a reduction over an earlier one leaves for good. ``team``: how many
-    programs wait for one another; None: none do."""
+    programs wait for one another; None: none do. ``registers``: how many a thread may have at
+    most; None: as many as it likes."""
 
     text: str
     params: tuple[Param, ...]
@@ -62,6 +66,7 @@ class PrintedKernel:
     each: int
     columns: tuple[str, ...]
     team: IntExpr | None = None
+    registers: int | None = None
 
     @property
     def constants(self) -> tuple[str, ...]:
@@ -106,6 +111,7 @@ class _KernelPrinter(CopyWriter, VectorWriter):
         return PrintedKernel(
             text, self.kernel.params, static, padded, tuple(self.shapes), self.padded.least,
             self.each(), self.columns(), self.scope.expand(barrier.size) if barrier else None,
+            self.registers(),
         )  # fmt: skip
 
     def loads_of_loops(self) -> dict[str, set[int]]:
@@ -201,6 +207,23 @@ class _KernelPrinter(CopyWriter, VectorWriter):
         stored = [self.tiles[s.src.name].kept for s in copies if s.src.name in self.tiles]
         least = min(map(len, stored), default=0)
         return least > 1 and all(len(kept) < least for kept in loaded)
+
+    def registers(self) -> int | None:
+        """Of a thread that waits for a team: few enough that a processor holds four programs, while
+        some load and others store (instance norm on an H200: 1225 us as ptxas likes, 1132 with 64
+        registers); three where much is computed after the wait and 64 would spill (l1: 1408, and
+        1510 with 64)."""
+        barrier = team_barrier(self.kernel)
+        if barrier is None:
+            return None
+        sizes = {n: prod(map(self.scope.value, t.dims)) for n, t in self.tiles.items()}
+        most = max(sizes.values(), default=0)
+        if most > MOST_THREADS * self.each():
+            return None
+        at = next(i for i, s in enumerate(self.kernel.body) if s is barrier)
+        after = [s for s in statements(self.kernel.body[at:]) if isinstance(s, VectorOp)]
+        lengthy = any(s.op in LENGTHY and sizes[s.dst.name] == most for s in after)
+        return 80 if lengthy else 64
 
     def columns(self) -> tuple[str, ...]:
         found: dict[str, None] = {}

@@ -145,7 +145,7 @@ class Scheduler:
         limits = Limits(
             self.machine.resident, self.machine.longest, self.machine.cores, held,
             self.machine.reread,
-            lambda extents, rows: team_tile(extents, rows, self.machine) is not None,
+            lambda *row: team_tile(*row, self.machine) is not None,
         )  # fmt: skip
         planner = Planner(self.graph, self.table, limits)
         steps = planner.run()

@@ -95,6 +95,14 @@ def _rescaled(base: Value, body: Value) -> Link | None:
     return None
 
 
+def exponential(pair: Link, dependent: Value) -> Value | None:
+    """The ``exp(x - max(x))`` of a rescaled sum whose maximum is used as it is."""
+    body = peel(dependent.args[0])
+    factors = [peel(a) for a in body.args] if body.op == "mul" else [body]
+    found = [f for f in factors if f.op == "exp" and _uses(f, pair.base)]
+    return found[0] if pair.rescales and not pair.guarded and found else None
+
+
 def _located(base: Value, body: Value) -> Link | None:
     """where(x == extremum or isnan(x), an index, a number)"""
     if body.op != "where":

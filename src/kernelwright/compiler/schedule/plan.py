@@ -50,14 +50,15 @@ class Limits:
     pass. ``min_cores``: fewer independent rows than this leave the machine idle. ``held_elements``:
     the longest row of reductions over different dimensions in one pass; 0: they do not go
     together. ``reread_elements``: the longest row that one core reads twice in a kernel.
-    ``shared(extents, rows)``: whether a team of cores keeps rows of that shape among them."""
+    ``shared(extents, rows, operands)``: whether a team of cores keeps such rows of that many
+    tensors among them."""
 
     resident_elements: int
     longest_row: int
     min_cores: int
     held_elements: int = 0
     reread_elements: int = 0
-    shared: Callable[[Sequence[int], int], bool] = lambda extents, rows: False
+    shared: Callable[[Sequence[int], int, int], bool] = lambda extents, rows, operands: False
 
 
 class Planner:

@@ -70,8 +70,9 @@ class Region:
     (must be computed inside), or raises JoinRefused. ``big(reduction, again)`` says whether a
     reduction is too long to keep its operand on chip. ``room``: elements that a core keeps while it
     serves reductions over different dimensions in one pass; 0: they do not go together.
-    ``twice(reduction)`` says whether one core may read its rows twice, ``shared(extents, rows)``
-    whether several cores keep rows of such dimensions among them."""
+    ``twice(reduction)`` says whether one core may read its rows twice,
+    ``shared(extents, rows, operands)`` whether several cores keep rows of such dimensions among
+    them."""
 
     def __init__(
         self,
@@ -80,7 +81,7 @@ class Region:
         big: Callable[[Node, bool], bool],
         room: int = 0,
         twice: Callable[[Node], bool] = lambda reduction: False,
-        shared: Callable[[Sequence[int], int], bool] = lambda extents, rows: False,
+        shared: Callable[[Sequence[int], int, int], bool] = lambda extents, rows, operands: False,
     ) -> None:
         self.table, self.stored, self.big, self.room = table, stored, big, room
         self.twice, self.shared = twice, shared
@@ -551,7 +552,13 @@ class Region:
         if not dims[-1].reduced or any(self.table.most(s) is not None for s in sizes):
             return False
         rows = product(d.size for d in dims if not d.reduced).value
-        return self.shared([s.value for s in sizes], rows)
+        return self.shared([s.value for s in sizes], rows, self.operands_of_rows())
+
+    def operands_of_rows(self) -> int:
+        """How many tensors are read that differ along all reduced dimensions."""
+        reduced = self.reduced_dims()
+        loads = [v for v in self.live() if v.kind in ("load", "lookup")]
+        return sum(reduced <= self.presence(v) for v in loads)
 
     def statistic(self, reduction: Value, reduced: frozenset[int]) -> Node:
         """What is best stored of a reduction: the last value computed from it, such as a mean or a

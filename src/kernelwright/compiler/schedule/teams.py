@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from kernelwright.aul import syntax as aul
 from kernelwright.compiler.schedule.machine import Machine
+from kernelwright.compiler.schedule.online import exponential
 from kernelwright.compiler.schedule.region import Value
 from kernelwright.compiler.schedule.space import LoopDim
 from kernelwright.compiler.schedule.stream import CORE, StreamEmitter
@@ -43,13 +44,19 @@ def tile_of_row(extents: Sequence[int], part: int) -> list[int]:
     return out
 
 
-def team_tile(extents: Sequence[int], rows: int, machine: Machine) -> list[int] | None:
+def team_tile(
+    extents: Sequence[int], rows: int, operands: int, machine: Machine
+) -> list[int] | None:
     """The tile of a row that a core of a team keeps; None where no team should, or can, share the
-    rows. The largest of which there are enough to fill the machine, and a larger one yet where a
-    team would be too large: it leaves less to do while a team waits (measured on an H200, where a
+    rows. ``operands``: how many tensors a core reads such a tile of.
+
+    The largest tile of which there are enough to fill the machine. Measured on an H200, where a
     copy takes 1000 us: rows of 2**18 elements 1102 us with ``part`` elements a core, 1302 with half
-    and 1252 with four times as many). Rows whose accesses are not wide cost a core more registers:
-    half of ``part`` (rows of 65535 elements: 1212 us, and 1271)."""
+    and 1252 with four times as many; rows of 65535, whose accesses are not wide and cost more
+    registers, 1212 with half of ``part`` and 1271 with all of it. Where teams would be too large a
+    core keeps ``MOST_PARTS`` times as much, alone on its processor: rows of 2**21 elements 1431 us,
+    and 1615 in two passes; but not if two teams find no room (2**22 elements: 868 us, and 756 in
+    two passes), or other operands are waited for then (329 us, and 222)."""
     if not machine.team or prod(extents) * rows < LEAST:
         return None
     found: list[int] | None = None
@@ -57,8 +64,10 @@ def team_tile(extents: Sequence[int], rows: int, machine: Machine) -> list[int] 
     for part in (usual // 4, usual // 2, usual, machine.part * MOST_PARTS):
         tile = tile_of_row(extents, part)
         size = prod(-(-n // t) for n, t in zip(extents, tile))
-        fits = 2 <= size <= machine.team
-        if fits and (found is None or (part <= usual and rows * size >= machine.cores)):
+        most = machine.team if part <= usual else machine.team // 2
+        if not 2 <= size <= most or (part > usual and operands > 1):
+            continue
+        if found is None or (part <= usual and rows * size >= machine.cores):
             found = tile
     return found
 
@@ -70,7 +79,9 @@ class TeamEmitter(StreamEmitter):
         super().__init__(parent)
         rows = product(d.size for d in self.kept).value
         self.extents = [d.size.value for d in self.folded]
-        self.tile = team_tile(self.extents, rows, self.machine) if self.after else None
+        operands = self.region.operands_of_rows()
+        shared = team_tile(self.extents, rows, operands, self.machine)
+        self.tile = shared if self.after else None
 
     @property
     def suits(self) -> bool:
@@ -113,9 +124,7 @@ class TeamEmitter(StreamEmitter):
         names = self.publish(writer, partials, place, share, team, places)
         writer.body.append(aul.TeamBarrier(team.expr))
         results = self.results(writer, names, place, team, places)
-        kept = self.independent()
-        writer.tiles = {k: ref for k, ref in writer.tiles.items() if k in kept}
-        self.know(writer, results)
+        self.keep(writer, partials, results)
         self.parent.write_roots(writer, self.after)
         self.once(writer, share)
         body.extend(writer.body)
@@ -210,6 +219,26 @@ class TeamEmitter(StreamEmitter):
 
     def load_partial(self, writer: TileWriter, name: str, dtype: str, split: Symbol) -> TileRef:
         return writer.convert(self.loaded[name], dtype)
+
+    def keep(
+        self, writer: TileWriter, partials: Sequence[TileRef], results: Sequence[TileRef]
+    ) -> None:
+        """Leaves in scope what holds after the barrier: what hangs on no reduction, the results,
+        and exponentials below the tile's own maximum, brought below the row's by one factor."""
+        own = {id(r): ref for r, ref in zip(self.reductions, partials)}
+        top = {id(r): ref for r, ref in zip(self.reductions, results)}
+        moved: dict[int, TileRef] = {}
+        for reduction in self.reductions:
+            pair = self.online.links.get(id(reduction))
+            power = exponential(pair, reduction) if pair is not None else None
+            if pair is not None and power is not None and id(power) in writer.tiles:
+                base = id(pair.base)
+                away = writer.binary("sub", own[base], top[base], own[base].dtype)
+                factor, held = self.online.exp(writer, away), writer.tiles[id(power)]
+                moved[id(power)] = writer.binary("mul", held, factor, held.dtype)
+        kept = self.independent()
+        writer.tiles = {k: ref for k, ref in writer.tiles.items() if k in kept} | moved
+        self.know(writer, results)
 
     def independent(self) -> set[int]:
         """The values that hang on no reduction, by id: what a core keeps over the barrier."""
