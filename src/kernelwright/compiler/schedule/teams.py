@@ -53,8 +53,9 @@ def team_tile(
     The largest tile of which there are enough to fill the machine. Measured on an H200, where a
     copy takes 1000 us: rows of 2**18 elements 1102 us with ``part`` elements a core, 1302 with half
     and 1252 with four times as many; rows of 65535, whose accesses are not wide and cost more
-    registers, 1212 with half of ``part`` and 1271 with all of it. Where teams would be too large a
-    core keeps ``MOST_PARTS`` times as much, alone on its processor: rows of 2**21 elements 1431 us,
+    registers, 1212 with half of ``part`` and 1271 with all of it. Where teams would be too large
+    (of 128: 771 us, and 755 in two passes; but 460, and 500, where two operands are read) a core
+    keeps ``MOST_PARTS`` times as much, alone on its processor: rows of 2**21 elements 1431 us,
     and 1615 in two passes; but not if two teams find no room (2**22 elements: 868 us, and 756 in
     two passes), or other operands are waited for then (329 us, and 222)."""
     if not machine.team or prod(extents) * rows < LEAST:
@@ -64,7 +65,7 @@ def team_tile(
     for part in (usual // 4, usual // 2, usual, machine.part * MOST_PARTS):
         tile = tile_of_row(extents, part)
         size = prod(-(-n // t) for n, t in zip(extents, tile))
-        most = machine.team if part <= usual else machine.team // 2
+        most = machine.team if operands > 1 else machine.team // 2
         if not 2 <= size <= most or (part > usual and operands > 1):
             continue
         if found is None or (part <= usual and rows * size >= machine.cores):
