@@ -45,6 +45,7 @@ COSTLY = frozenset(
 MANY = 9  # loads an element
 LENGTHY = COSTLY | {"div", "sigmoid", "tanh", "exp", "exp2", "ln"}  # that hold several registers
 LINE_BYTES = 128  # of the caches
+_WIDE = 1024  # columns: eight warps side by side
 
 
 @dataclass(frozen=True)
@@ -230,10 +231,12 @@ class _KernelPrinter(CopyWriter, VectorWriter):
         folds = [s for s in self._walk() if isinstance(s, VectorOp) and s.family == "vreduce_op"]
         again = {s.srcs[0].name for s in folds}
         for s in folds:
-            if s.dst.name not in again:  # else no columns are left in the end
-                tile, axis = self.tiles[s.srcs[0].name], s.attr("axis")
-                if axis in tile.kept and axis != tile.kept[-1]:
-                    found[tile.padded[-1]] = None
+            tile, axis = self.tiles[s.srcs[0].name], s.attr("axis")
+            if axis not in tile.kept or axis == tile.kept[-1]:
+                continue
+            # Columns that are folded later must be as wide as to leave no thread too much.
+            if s.dst.name not in again or self.scope.value(tile.dims[tile.kept[-1]]) >= _WIDE:
+                found[tile.padded[-1]] = None
         return tuple(found)
 
     def _walk(self) -> Iterable[Statement]:

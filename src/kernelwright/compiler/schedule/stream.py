@@ -105,9 +105,9 @@ class StreamEmitter:
                 default = block_for(dim.size.value, room, 1)
                 above = self.repeated_along(dim)
                 if above is not None:
-                    high = block_for(above.size.value, self.machine.rows // 2, 1)
+                    high = block_for(above.size.value, self.machine.rows, 1)
                     out[above] = self.parent.tunable("TM", high, (2, 4, 8, 16))
-                    default = max(1, default // high)
+                    default = max(1, 2 * default // high)
                 out[dim] = self.parent.tunable("TK", default, choices_around(default))
                 break
         return out
