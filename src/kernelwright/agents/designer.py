@@ -52,9 +52,10 @@ class BuiltinDesigner:
         threads: int,
         *,
         strict_ieee: bool = False,
+        own_sizes: bool = True,
     ) -> None:
         self.reference, self.target, self.threads = reference, target, threads
-        self.strict_ieee = strict_ieee
+        self.strict_ieee, self.own_sizes = strict_ieee, own_sizes
         self._rewritten: list[tuple[Graph, Rewritten]] = []
         self._dynamic: list[tuple[Graph, Design | None]] = []
 
@@ -115,6 +116,7 @@ class BuiltinDesigner:
             state=self.state(),
             threads=self.threads,
             reduced=reduced,
+            own_sizes=self.own_sizes,
         )
         problems = [d for d in check(made.program) if d.severity == "error"]
         if problems:
@@ -128,7 +130,7 @@ class BuiltinDesigner:
             return []
         made = alternatives(
             first, self.rewrite(graph).graph, self.target, state=self.state(),
-            threads=self.threads, reduced=self.reduced_shapes(graph),
+            threads=self.threads, reduced=self.reduced_shapes(graph), own_sizes=self.own_sizes,
         )  # fmt: skip
         return [d for d in made if not any(p.severity == "error" for p in check(d.program))]
 

@@ -166,6 +166,7 @@ class Session:
             self.spec.target,
             self.config.threads,
             strict_ieee=self.config.judge.strict_ieee,
+            own_sizes=self.device is not None,  # else kernels are checked on reduced sizes
         )
 
     @property

@@ -48,6 +48,7 @@ def design(
     threads: int = 1,
     reduced: Mapping[int, Sequence[int | tuple[int, ...]]] | None = None,
     on: Machine | None = None,
+    own_sizes: bool = True,
 ) -> Design:
     """The scheduler's first choice for ``graph`` on ``target``.
 
@@ -55,10 +56,11 @@ def design(
     ``reduced`` maps positions of inputs to smaller shapes that the Model takes too: they tell equal
     extents apart that may differ. A tuple in place of an extent holds all values that are declared
     for it: the design's sizes of that kind are the caller's to choose. ``on``: what to believe of
-    the target; its machine by default.
+    the target; its machine by default. ``own_sizes``: the design may hold for the Graph's own sizes
+    only where that is faster; else it is for others of the kind wherever it can be.
     Raises UnsupportedError for an op that has neither a lowering nor a library call.
     """
-    normal = _normal(graph, target, reduced)
+    normal = _normal(graph, target, reduced, own_sizes)
     return _made(normal, target, on or machine(target, threads), threads, state, reduced)
 
 
@@ -70,18 +72,20 @@ def alternatives(
     state: Sequence[StateEntry] = (),
     threads: int = 1,
     reduced: Mapping[int, Sequence[int | tuple[int, ...]]] | None = None,
+    own_sizes: bool = True,
 ) -> list[Design]:
     """Designs of another structure than ``first``, which is ``design``'s, for a tuner to compare:
     what is held on chip and what is streamed, and from how few rows on a reduction is split; where
     there are convolutions, first of all one that leaves their layout to the library, which may
     compute more exactly on it. [] where nothing differs. The other arguments and the errors are
     those of ``design``."""
-    normal = _normal(graph, target, reduced)
+    normal = _normal(graph, target, reduced, own_sizes)
     seen = {_shape(first)}
     out: list[Design] = []
     choices = [(normal, variant) for variant in variants(target, threads)]
     if target.backend == "cuda" and any(map(convolution, graph.nodes())):
-        choices.insert(0, (_normal(graph, target, reduced, last=False), machine(target, threads)))
+        form = _normal(graph, target, reduced, own_sizes, last=False)
+        choices.insert(0, (form, machine(target, threads)))
     for form, variant in choices:
         made = _made(form, target, variant, threads, state, reduced)
         if _shape(made) not in seen:
@@ -109,6 +113,7 @@ def _normal(
     graph: Graph,
     target: Target,
     reduced: Mapping[int, Sequence[int | tuple[int, ...]]] | None,
+    own_sizes: bool,
     last: bool = True,
 ) -> Graph:
     """``graph`` as the planner reads it on ``target``; for all sizes where some are declared.
@@ -117,7 +122,8 @@ def _normal(
     if target.backend == "cuda" and not declared:  # a convolution's result has sizes of its own
         graph = late_biases(channels_last(decompose(graph), last))
         graph = in_two_steps(in_memory_order(graph))
-    return normalize(graph, fixed=not declared, cores=target.backend == "cpu")
+    cores = target.backend == "cpu"
+    return normalize(graph, fixed=not declared, cores=cores, own_sizes=own_sizes and not declared)
 
 
 def _shape(made: Design) -> tuple[object, ...]:

@@ -7,6 +7,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 
+from kernelwright.compiler.schedule.aligned import aligned_columns
 from kernelwright.compiler.schedule.formulas import with_formulas
 from kernelwright.compiler.schedule.known import repeated_lookup
 from kernelwright.compiler.schedule.picked import picked_elements, sunk_lookup
@@ -106,11 +107,16 @@ def separate_outputs(graph: Graph) -> Graph:
     return dataclasses.replace(graph, outputs=outputs)
 
 
-def normalize(graph: Graph, fixed: bool = True, cores: bool = True) -> Graph:
+def normalize(
+    graph: Graph, fixed: bool = True, cores: bool = True, own_sizes: bool = False
+) -> Graph:
     """The planner's form of ``graph``; same inputs, parameters and outputs. ``fixed``: for its own
-    sizes only; ``cores``: for processors, whose vectors are loaded rather than gathered."""
+    sizes only; ``cores``: for processors, whose vectors are loaded rather than gathered.
+    ``own_sizes``: no other size has to have the factors that the Graph's have."""
     graph = decompose(graph)
     graph = rebuild(graph, empty_reductions)
+    if own_sizes and not cores:
+        graph = aligned_columns(graph)
     graph = rebuild(graph, few_largest(cores))
     graph = rebuild(graph, index_reductions)
     graph = rebuild(graph, lowered(cores))

@@ -171,6 +171,8 @@ class StreamEmitter:
             # So much is held that a few more pieces than there is room for would wait alone.
             enough = self.walked * places // LEAST_STEPS
             pieces = max(pieces, min(SMALLER * pieces, enough))
+        if not self.machine.serial_rows and EVENLY * pieces <= places < pieces:
+            return 1  # nearly enough as they are, and without a second launch
         return max(1, min(steps, -(-pieces // places)))
 
     def all_steps(self, steps: dict[LoopDim, Symbol]) -> Symbol:
