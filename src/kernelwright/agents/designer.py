@@ -43,7 +43,7 @@ class DesignCheck:
 
 class BuiltinDesigner:
     """``threads`` is the number of CPU threads that a kernel may use. With ``strict_ieee`` no
-    rewrite takes anything for granted."""
+    rewrite takes anything for granted. ``own_sizes``: kernels may be for the task's sizes alone."""
 
     def __init__(
         self,
