@@ -1,4 +1,4 @@
-"""A printed module with convolutions of every kind, run by Triton's interpreter beside the Model."""
+"""A printed module with convolutions of every kind, run by the interpreter beside the Model."""
 
 from __future__ import annotations
 
