@@ -150,6 +150,8 @@ def compile_remarks(results: Sequence[Any]) -> list[str]:
         if row["status"] != "COMPILED":
             check = f" ({row['check']})" if row["check"] else ""
             lines.append(f"{row['op']}: {row['status']}{check}: {row['reason']}")
+        elif row["reason"]:
+            lines.append(f"{row['op']}: {row['reason']}")
     if len(results) > 1:
         done = sum(r.to_json()["status"] == "COMPILED" for r in results)
         lines.append(f"{done} of {len(results)} compiled")

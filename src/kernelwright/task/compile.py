@@ -67,6 +67,7 @@ def compile_file(
     Raises UsageError for wrong arguments; a file that cannot be used comes back as status
     REFERENCE_BROKEN, one that a tool refuses as COMPILE_ERROR, and neither leaves files behind.
     """
+    from kernelwright.compiler.stages.ascend import NO_DEVICE_CODE
     from kernelwright.compiler.stages.kernel import compile_kernel
 
     chosen = guess_backend() if backend == "auto" else backend
@@ -88,6 +89,8 @@ def compile_file(
         status, check, reason = Status.REFERENCE_BROKEN, broken.check, str(broken)
     except CompileError as refused:
         status, check, reason = Status.COMPILE_ERROR, "compile", str(refused)
+    if ".json" in files and chosen == "ascend" and ".so" not in files:
+        reason = NO_DEVICE_CODE
     watch.finish(str(status))
     return CompileResult(
         op, Path(out), status, check, reason, str(target), files, time.perf_counter() - begun

@@ -33,13 +33,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Stage:
-    """``run(job)`` gives what K + ``writes`` holds, from K + ``reads`` (and K.mlir)."""
+    """``run(job)`` gives what K + ``writes`` holds, from K + ``reads`` (and K.mlir); None where a
+    tool that nobody can install here is needed."""
 
     name: str
     reads: str
     writes: str
     what: str
-    run: Callable[[Job], bytes]
+    run: Callable[[Job], bytes | None]
 
 
 def fakes(info: Info) -> list[bool]:

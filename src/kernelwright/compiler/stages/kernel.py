@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kernelwright.compiler.stages import llvm
+from kernelwright.compiler.stages.ascend import ASCEND_STAGES
 from kernelwright.compiler.stages.cuda import CUDA_STAGES
 from kernelwright.compiler.stages.cxx import link_shared
 from kernelwright.compiler.stages.free_sizes import said_sizes
@@ -84,7 +85,11 @@ STAGES = (
     Stage("describe", ".so", ".json", "what a loader has to know", _describe),
 )
 
-TABLES: dict[str, tuple[Stage, ...]] = {"cpu": STAGES, "cuda": (_IMPORT, *CUDA_STAGES)}
+TABLES: dict[str, tuple[Stage, ...]] = {
+    "cpu": STAGES,
+    "cuda": (_IMPORT, *CUDA_STAGES),
+    "ascend": (_IMPORT, *ASCEND_STAGES),
+}
 
 
 def stages_of(backend: str) -> tuple[Stage, ...]:
@@ -134,7 +139,9 @@ def compile_kernel(
         job.contents[earlier.writes] = _earlier(out / f"{name}{earlier.writes}", earlier)
     made: dict[str, bytes] = {}
     for each in stages[first : last + 1]:
-        made[each.writes] = job.contents[each.writes] = each.run(job)
+        data = each.run(job)
+        if data is not None:
+            made[each.writes] = job.contents[each.writes] = data
     return _written(out, name, made)
 
 
