@@ -151,7 +151,9 @@ class Scheduler:
         limits = Limits(
             self.machine.resident, self.machine.longest, self.machine.cores, held,
             self.machine.reread,
-            lambda *row: team_tile(*row, self.machine) is not None,
+            lambda extents, rows, operands: (
+                team_tile(extents, rows, operands, self.machine) is not None
+            ),
         )  # fmt: skip
         planner = Planner(self.graph, self.table, limits)
         steps = planner.run()

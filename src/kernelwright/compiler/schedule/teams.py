@@ -113,6 +113,7 @@ class TeamEmitter(StreamEmitter):
     def run(self) -> None:
         blocks = self.blocks()
         steps = {d: d.size.cdiv(blocks[d]) if d in blocks else d.size for d in self.folded}
+        steps |= {d: Symbol.of(1) for d, block in blocks.items() if block == d.size}
         team = self.parent.constant("TEAM", product(steps.values()))
         places = product(d.size for d in self.kept)
         body: list[aul.Statement] = []
