@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 CORE = aul.CoreIdx()
 EVENLY = 0.9  # of the cores must have steps, or the shares are cut finer
+HEAVY = frozenset({"exp", "log", "tanh", "sigmoid", "erf", "pow", "log1p", "expm1"})
 SMALLER = 3  # times more pieces, where there are several waves of them
 LEAST_STEPS = 16  # of such a piece: each has partial results
 
@@ -167,13 +168,18 @@ class StreamEmitter:
         pieces = self.machine.cores
         if not self.space.dims[-1].reduced:
             pieces *= self.machine.shares
-        if self.online.links and not self.machine.serial_rows:
-            # So much is held that a few more pieces than there is room for would wait alone.
+        if self.holds_much() and not self.machine.serial_rows:
+            # A few more pieces than there is room for at once would wait alone.
             enough = self.walked * places // LEAST_STEPS
             pieces = max(pieces, min(SMALLER * pieces, enough))
         if not self.machine.serial_rows and EVENLY * pieces <= places < pieces:
             return 1  # nearly enough as they are, and without a second launch
         return max(1, min(steps, -(-pieces // places)))
+
+    def holds_much(self) -> bool:
+        """Whether a core needs so many registers that not all pieces fit a GPU at once."""
+        heavy = [v for v in self.region.live() if v.kind == "map" and v.op in HEAVY]
+        return bool(self.online.links) or (not self.space.dims[-1].reduced and len(heavy) > 1)
 
     def all_steps(self, steps: dict[LoopDim, Symbol]) -> Symbol:
         return product(steps[d] for d in self.folded)
@@ -289,10 +295,11 @@ class StreamEmitter:
         wanted = (True,) * len(writer.tiled)
         if ref.present != wanted:
             ref = writer.emit("vbroadcast_op", "", writer.new_tile("b", wanted, ref.dtype), ref)
-        # On a GPU a thread holds rows of neighbours: what it has of the slower dimensions is folded
-        # without any other thread, and what is left has fewer elements to fold with others.
+        # Of a tile with steps along several dimensions a thread holds rows of neighbours: what it
+        # has of the slower dimensions is folded without any other thread.
         axes = range(len(writer.tiled))
-        for axis in reversed(axes) if self.machine.serial_rows else axes:
+        steps = [t.blocked for t in writer.tiled if t.dim not in self.kept]
+        for axis in axes if sum(steps) > 1 else reversed(axes):
             if writer.tiled[axis].dim not in self.kept:
                 ref = writer.reduce_axis(ref, op, axis)
         return writer.convert(ref, acc.dtype)
