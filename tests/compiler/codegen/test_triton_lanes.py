@@ -150,3 +150,18 @@ def test_what_lies_beyond_a_diagonal_is_not_read() -> None:
     assert not re.search(r"& t\d+$", mask)
     (mask,) = masked_loads("lt", 2, 2)
     assert not re.search(r"& t\d+$", mask)
+
+
+@pytest.mark.parametrize(
+    ("op", "each"), [("neg", 4), ("tanh", 4), ("erf", 8), ("sin", 16)], ids=str
+)
+def test_threads_hold_more_where_more_is_computed(op: str, each: int) -> None:
+    b = Builder()
+    x = b.input("x", 0, TensorType((1 << 20,), "float32"))
+    assert f"num_warps({each}, BLOCK)" in source(b.make(op, [x]), x)
+
+
+def test_scans_of_whole_rows_go_far_within_a_thread() -> None:
+    b = Builder()
+    x = b.input("x", 0, TensorType((4096, 8192), "float32"))
+    assert "num_warps(64, " in source(b.make("cumsum", [x], axis=1), x)

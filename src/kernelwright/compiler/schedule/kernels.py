@@ -330,7 +330,9 @@ class RegionEmitter:
                 # Short rows share a program of few warps: rows that do not fill their padded tile
                 # cost the more the larger the program is.
                 padded = 1 << max(0, row - 1).bit_length()
-                high = block_for(outer.size.value, max(1, self.machine.area // 2 // padded), 1)
+                kept = any(self.space.reduced & set(strides) for strides in self.space.stores)
+                area = self.machine.area // (2 if kept or row > RUN else 1)
+                high = block_for(outer.size.value, max(1, area // padded), 1)
                 block = self.tunable("TM", high, (1, 2, 4, 8, 16, 32))
                 if not self.across(outer):
                     # Weights that all rows share come from the caches: no reason to make a program
