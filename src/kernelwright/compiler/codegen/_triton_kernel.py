@@ -140,7 +140,8 @@ class _KernelPrinter(CopyWriter, VectorWriter):
             return min(32, 128 // read)
         if any(s.family in meeting for s in vectors):
             return self.each_of_rows(vectors)
-        work = work_of(vectors, self.compositions)
+        ranks = [len(self.tiles[s.dst.name].kept) for s in vectors]
+        work = work_of([s for s, n in zip(vectors, ranks) if n == max(ranks)], self.compositions)
         if work >= HEAVY or self.made_of_less():
             return 16
         if self.looks_far():
