@@ -232,3 +232,15 @@ def test_statistics_beside_what_they_are_for() -> None:
     made = made_of(g, GPU)
     assert len(made.program.kernels) == 1
     agree(g, made, numbers(g, 3.0, 0.5), rtol=2e-5)
+
+
+@TARGETS
+def test_equal_variances_are_folded_once(target: Target) -> None:
+    def twice(b: Builder, x: Node) -> list[Node]:
+        apart = b.sub(x, b.make("mean", [x], axes=(1,), keepdims=True))
+        square = b.make("square", [apart])
+        one = b.make("sum", [square], axes=(1,), keepdims=False)
+        return [one, b.make("mean", [square], axes=(1,), keepdims=True)]
+
+    g = graph(twice, ROWS)
+    agree(g, made_of(g, target), numbers(g, 3.0, 0.5), rtol=2e-5)

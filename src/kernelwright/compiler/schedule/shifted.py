@@ -27,7 +27,8 @@ class Shifted:
 
     def __init__(self, reductions: Sequence[Value], online: Online) -> None:
         self.bases = [r for r in reductions if id(r) in online.bases]
-        self.squares = {i: k.base for i, k in online.links.items()}
+        own = set(map(id, reductions))  # a variance that equals another has no lanes of its own
+        self.squares = {i: k.base for i, k in online.links.items() if i in own}
         self.members = {*map(id, self.bases), *self.squares}
         self.shift: dict[int, TileRef] = {}
         self.lanes: dict[int, TileRef] = {}
