@@ -73,3 +73,19 @@ def test_models(name: str) -> None:
     inputs = model.make_inputs(0)
     g = model.capture(inputs)
     agree(g, [np.asarray(a) for a in inputs], kernels)
+
+
+def test_a_bordered_im2col_is_one_kernel_on_a_gpu() -> None:
+    """Every place of the kernel is a window; all of them overlap, and the border is no copy."""
+    b = Builder()
+    x = b.input("x", 0, TensorType((2, 3, 16, 18), "float32"))
+    padded = b.make("pad", [x], low=(0, 0, 1, 1), high=(0, 0, 1, 1), value=0.0)
+    rows = b.make("frames", [padded], axis=2, size=3, step=1, dilation=1)
+    both = b.make("frames", [rows], axis=3, size=3, step=1, dilation=1)
+    out = b.reshape(b.transpose(both, axes=(0, 1, 4, 5, 2, 3)), shape=(2, 27, 288))
+    g = Graph("op", [x], [], [out])
+    given = [np.random.default_rng(0).standard_normal(x.shape).astype(np.float32)]
+    made = design(g, Target("cuda", "sm_90"))
+    assert len(made.program.kernels) == 1
+    (truth,) = evaluate(g, given, {}, float64=True)
+    np.testing.assert_allclose(interpret(made.program, given)[0], truth, rtol=1e-6)

@@ -154,6 +154,7 @@ class Scheduler:
             lambda extents, rows, operands: (
                 team_tile(extents, rows, operands, self.machine) is not None
             ),
+            near=not self.machine.serial_rows,
         )  # fmt: skip
         planner = Planner(self.graph, self.table, limits)
         steps = planner.run()

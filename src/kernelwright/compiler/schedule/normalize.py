@@ -20,6 +20,7 @@ from kernelwright.graph.core import DTYPES, Builder, Graph, Node, is_float
 from kernelwright.graph.decompose import decompose
 from kernelwright.graph.ops import op_definition
 
+MOST_WINDOWS = 16  # of one output
 Rewrite = Callable[[Builder, Node], Node | None]
 
 
@@ -93,6 +94,49 @@ def shared_constants() -> Rewrite:
     return rewrite
 
 
+def bordered_frames(graph: Graph) -> Graph:
+    """Outputs that are frames (im2col) of a tensor with a border, as one window a place of the
+    kernel: a window reads the border as it finds it, frames need it in memory."""
+    builder = Builder()
+    outputs = [_windows_of_frames(builder, n) or n for n in graph.outputs]
+    return dataclasses.replace(graph, outputs=outputs)
+
+
+def _windows_of_frames(builder: Builder, node: Node) -> Node | None:
+    chain: list[Node] = [node]
+    for op in ("reshape", "transpose", "frames", "frames", "pad"):
+        if chain[-1].op != op:
+            return None
+        chain.append(chain[-1].inputs[0])
+    _, turned, across, down, padded, x = chain
+    rank = len(x.shape)
+    lead = tuple(range(rank - 2))
+    sizes = down.attrs["size"], across.attrs["size"]
+    places = [down.attrs["axis"], across.attrs["axis"]]
+    if tuple(turned.attrs["axes"]) != (*lead, rank, rank + 1, rank - 2, rank - 1):
+        return None
+    if places != [rank - 2, rank - 1] or math.prod(sizes) > MOST_WINDOWS:
+        return None
+    low, shape = padded.attrs["low"], turned.shape[-2:]
+    if any(low[: rank - 2]) or padded.shape[: rank - 2] != x.shape[: rank - 2]:
+        return None
+
+    def window(i: int, j: int) -> Node:
+        starts = [i * down.attrs["dilation"] - low[-2], j * across.attrs["dilation"] - low[-1]]
+        made = builder.make(
+            "window", [x], starts=(*(0,) * len(lead), *starts),
+            steps=(*(1,) * len(lead), down.attrs["step"], across.attrs["step"]),
+            shape=(*x.shape[: rank - 2], *shape), value=padded.attrs["value"],
+        )  # fmt: skip
+        return builder.reshape(made, shape=(*x.shape[: rank - 2], 1, 1, *shape))
+
+    rows = [
+        builder.concat(*(window(i, j) for j in range(sizes[1])), axis=rank - 1)
+        for i in range(sizes[0])
+    ]
+    return builder.reshape(builder.concat(*rows, axis=rank - 2), shape=node.shape)
+
+
 def separate_outputs(graph: Graph) -> Graph:
     """Every output a node of its own that is no leaf, so that each is stored once."""
     builder = Builder()
@@ -126,7 +170,7 @@ def normalize(
         graph = with_tables(graph)
         graph = rebuild(graph, short_reductions(graph, cores))
         if not cores:
-            graph = rebuild(graph, repeated_lookup)
+            graph = bordered_frames(rebuild(graph, repeated_lookup))
     graph = lower_windows(graph, cores)
     graph = rebuild(graph, shared_constants())
     if fixed and not cores:

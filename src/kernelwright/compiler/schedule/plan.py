@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from kernelwright.compiler.schedule.dims import DimConflict
 from kernelwright.compiler.schedule.region import Cut, JoinRefused, Region
 from kernelwright.compiler.schedule.symbols import SizeTable, Symbol
+from kernelwright.compiler.schedule.views import View
 from kernelwright.graph.core import Graph, Node
 from kernelwright.graph.operand_view import holds_sizes, operand_view
 from kernelwright.graph.ops import op_definition
@@ -50,6 +52,7 @@ class Limits:
     pass. ``min_cores``: fewer independent rows than this leave the machine idle. ``held_elements``:
     the longest row of reductions over different dimensions in one pass; 0: they do not go
     together. ``reread_elements``: the longest row that one core reads twice in a kernel.
+    ``near``: whether kernels that read overlapping windows of a tensor become one.
     ``shared(extents, rows, operands)``: whether a team of cores keeps such rows of that many
     tensors among them."""
 
@@ -59,6 +62,7 @@ class Limits:
     held_elements: int = 0
     reread_elements: int = 0
     shared: Callable[[Sequence[int], int, int], bool] = lambda extents, rows, operands: False
+    near: bool = False
 
 
 class Planner:
@@ -266,6 +270,8 @@ class Planner:
             return False
         alone = self.alone(node, len(self.steps))
         shares = alone is not None and len(trial.loads) - before < len(alone.loads)
+        if not shares and self.limits.near:
+            shares = reads_near(step.region, trial) and aligned(trial)
         buffers = {v.view.buffer.id for v in trial.loads.values() if v.view}
         written = {r.buffer.id for r in trial.roots}
         if not shares or len(buffers) + len(written) > MAX_STREAMS:
@@ -333,6 +339,49 @@ class Planner:
         rows = operand.type.size // max(1, row)
         inner = prod(operand.shape[max(axes, default=-1) + 1 :])
         return inner == 1 and row <= self.limits.reread_elements and rows >= self.limits.min_cores
+
+
+def reads_near(region: Region, wider: Region) -> bool:
+    """Whether each view that ``wider`` reads and ``region`` does not overlaps one that it does:
+    what both need is then brought once."""
+    mine = [v.view for v in region.loads.values() if v.view]
+    new = [v.view for key, v in wider.loads.items() if key not in region.loads and v.view]
+    return bool(new) and all(any(overlapping(a, b) for b in mine) for a in new)
+
+
+def aligned(region: Region) -> bool:
+    """Makes the last root's dimensions those of the first, where both have the same extents, so
+    that one tile holds the same places of both. Whether that could be."""
+    one, other = (region.roots[i].value.axes for i in (0, -1))
+    dims = region.dims
+    if [dims.extent(a).value for a in one] != [dims.extent(a).value for a in other]:
+        return False
+    try:
+        dims.unify(dims.flatten(one), dims.flatten(other))
+    except DimConflict:
+        return False
+    return True
+
+
+def overlapping(a: View, b: View) -> bool:
+    """Whether two windows of a tensor, moved against each other, have most of their lines in
+    common."""
+    steps = [s.value for s in a.strides]
+    if a.buffer is not b.buffer or steps != [s.value for s in b.strides] or min(steps) < 0:
+        return False
+    extents = [(x.value, y.value) for x, y in zip(a.shape, b.shape)]
+    if any(x != y for x, y in extents):
+        return False
+    left = a.offset.value - b.offset.value
+    for step, (extent, _) in sorted(zip(steps, extents), reverse=True):
+        if extent == 1 or not step:
+            continue
+        moved = round(left / step)
+        left -= moved * step
+        if 2 * abs(moved) >= extent:
+            return False
+    least = min((s for s, (n, _) in zip(steps, extents) if n > 1 and s), default=1)
+    return abs(left) < least
 
 
 def prune(region: Region, wanted: Collection[int]) -> None:

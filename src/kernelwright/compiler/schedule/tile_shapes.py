@@ -111,7 +111,8 @@ def slides(space: Space) -> bool:
             if last in strides and strides[last].value == 1 and len(space.dims) > 1:
                 key = (v.view.buffer.id, steps)
                 seen[key] = seen.get(key, 0) + 1
-    return max(seen.values(), default=0) >= WINDOWS and not any(d.reduced for d in space.dims)
+    alone = len(space.stores) == 1 and not any(d.reduced for d in space.dims)
+    return alone and max(seen.values(), default=0) >= WINDOWS
 
 
 def scattered_reads(space: Space) -> bool:
