@@ -367,7 +367,11 @@ def overlapping(a: View, b: View) -> bool:
     """Whether two windows of a tensor, moved against each other, have most of their lines in
     common."""
     steps = [s.value for s in a.strides]
-    if a.buffer is not b.buffer or steps != [s.value for s in b.strides] or min(steps, default=-1) < 0:
+    if (
+        a.buffer is not b.buffer
+        or steps != [s.value for s in b.strides]
+        or min(steps, default=-1) < 0
+    ):
         return False
     extents = [(x.value, y.value) for x, y in zip(a.shape, b.shape)]
     if any(x != y for x, y in extents):
