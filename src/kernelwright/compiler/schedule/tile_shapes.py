@@ -99,20 +99,22 @@ def narrowness(space: Space) -> int:
 
 
 def slides(space: Space) -> bool:
-    """Whether many windows on one tensor overlap, one element apart: threads that hold a few rows
-    of a column find what they share in the nearest cache."""
+    """Whether many windows on one tensor overlap, one element and one row apart: threads that hold
+    a few rows of a column find what they share in the nearest cache."""
     last = space.dims[-1].atoms[-1]
-    seen: dict[tuple[object, ...], int] = {}
+    seen: dict[tuple[int, tuple[int, ...]], list[int]] = {}
     for v in space.values:
-        if v.kind == "load" and v.view is not None:
-            strides = space.loads[id(v)]
-            steps = tuple((d.atoms[-1], strides[d.atoms[-1]].value) for d in space.dims
-                          if d.atoms[-1] in strides)  # fmt: skip
-            if last in strides and strides[last].value == 1 and len(space.dims) > 1:
-                key = (v.view.buffer.id, steps)
-                seen[key] = seen.get(key, 0) + 1
+        if v.kind != "load" or v.view is None or len(space.dims) < 2:
+            continue
+        strides = space.loads[id(v)]
+        steps = tuple(strides[d.atoms[-1]].value for d in space.dims if d.atoms[-1] in strides)
+        if last in strides and strides[last].value == 1 and len(steps) == len(space.dims):
+            seen.setdefault((v.view.buffer.id, steps), []).append(v.view.offset.value)
     alone = len(space.stores) == 1 and not any(d.reduced for d in space.dims)
-    return alone and max(seen.values(), default=0) >= WINDOWS
+    return alone and any(
+        len(offsets) >= WINDOWS and max(offsets) - min(offsets) >= steps[-2]
+        for (_, steps), offsets in seen.items()
+    )
 
 
 def scattered_reads(space: Space) -> bool:
