@@ -1,0 +1,21 @@
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        pass
+
+    def forward(self, x, y):
+        c = F.cosine_similarity(x, y, dim=1)
+        return torch.mean(1 - c)
+
+
+def get_inputs():
+    return [torch.rand(16384, 32768), torch.rand(16384, 32768)]
+
+
+def get_init_inputs():
+    return []

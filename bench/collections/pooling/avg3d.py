@@ -1,0 +1,19 @@
+import torch
+import torch.nn as nn
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.p = nn.AvgPool3d(kernel_size=3, stride=2, padding=1)
+
+    def forward(self, x):
+        return self.p(x)
+
+
+def get_inputs():
+    return [torch.rand(16, 32, 64, 128, 64)]
+
+
+def get_init_inputs():
+    return []

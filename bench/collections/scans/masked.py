@@ -1,0 +1,19 @@
+import torch
+import torch.nn as nn
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        pass
+
+    def forward(self, x, mask):
+        return torch.cumsum(x * mask, dim=1)
+
+
+def get_inputs():
+    return [torch.rand(8192, 32768), torch.randint(0, 2, (8192, 32768)).bool()]
+
+
+def get_init_inputs():
+    return []

@@ -1,0 +1,20 @@
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        pass
+
+    def forward(self, x):
+        return F.log_softmax(x, dim=1)
+
+
+def get_inputs():
+    return [torch.rand(1024, 393216)]
+
+
+def get_init_inputs():
+    return []
