@@ -38,6 +38,7 @@ from kernelwright.compiler.codegen._triton_work import COSTLY, HEAVY, work_of
 
 MOST_THREADS = 512  # of a program
 MANY = 9  # loads an element
+SEVERAL = 4  # loads, or lookups, up to which more elements a thread pay
 LENGTHY = frozenset(
     {
         *("expm1", "log1p", "erf", "pow", "logaddexp", "sin", "cos", "tan", "sinh", "cosh"),
@@ -146,16 +147,20 @@ class _KernelPrinter(CopyWriter, VectorWriter):
             return 16
         if self.looks_far():
             return 1
-        if any(isinstance(s, Copy) and s.index is not None and not s.atomic for s in self._walk()):
-            return 8  # what a place costs is shared by those below it
+        copies = [s for s in self._walk() if isinstance(s, Copy)]
+        lookups = sum(s.index is not None and not s.atomic for s in copies)
+        if lookups:  # what a place costs is shared by those below it; of many, none is in flight
+            return 8 if lookups <= SEVERAL else 4
         whole = self.moved_whole()
-        sizes = [itemsize(p.dtype or "") for p in typed if p.name in whole]
-        return max(8 if work >= COSTLY else 1, self.moved(max(sizes, default=4)))
+        widest = max((itemsize(p.dtype or "") for p in typed if p.name in whole), default=4)
+        loads = sum(s.dst.name in self.tiles for s in copies)
+        costly = work >= COSTLY and loads <= SEVERAL
+        return max(32 // widest if costly else 1, self.moved(widest))
 
     def moved(self, widest: int) -> int:
         """Elements a thread where little is computed."""
         loads, step = large_loads(self.kernel, self.scope)
-        if len(loads) >= MANY and step > 1:  # many accesses in flight as it is
+        if len(loads) >= MANY and step > 2:  # many accesses in flight as it is
             return 2
         if loads and max(loads) < widest:  # what is read is narrow: as many bytes at once
             return 8
