@@ -35,7 +35,7 @@ def expect_little_work(work: dict[str, dict[str, int]]) -> None:
     timed = (processes["jobs"] - 2) // 2
     # Described, designed, then judged: three sets of its own inputs, nine laws and two layouts,
     # with one more draw where a law is doubtful; and at most twelve timed answers a worker.
-    assert asked["run_and_truth"] <= 2 + 3 + 9 + 2 + 4 + 12 * timed, asked
+    assert asked["run_and_truth"] <= 2 + 3 + 9 + 2 + 9 + 12 * timed, asked
     assert asked["load"] == asked["reduced_inputs"] == 1
     assert asked["capture"] <= 2, asked
     assert asked["make_inputs"] <= 3 + 30, asked

@@ -192,7 +192,10 @@ class TorchModel:
         import torch
 
         with torch.no_grad(), user_code(self.path, "forward_raises", "Model.forward"):
-            return module(*values)
+            result = module(*values)
+            if self.device.startswith("cuda"):  # where a kernel that asserts is noticed
+                torch.cuda.synchronize(self.device)
+            return result
 
     def _result(
         self, result: Any, inputs: Iterable[Any] = (), written: Mapping[int, np.ndarray] = _NONE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -80,3 +82,39 @@ def test_framework_calls_run_in_the_reference_process() -> None:
         graph = reference.capture(inputs)
         (value,) = evaluate(graph, inputs, {}, calls=reference.calls(graph))
         np.testing.assert_array_equal(value, reference.run(inputs).outputs[0])
+
+
+LOSES_ITS_DEVICE = """
+import torch
+import torch.nn as nn
+
+lost = False
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3))
+
+    def forward(self, x):
+        global lost  # as after a kernel that asserts: nothing works any more
+        lost = lost or bool((x > 1).any())
+        if lost:
+            raise RuntimeError("CUDA error: device-side assert triggered")
+        return x * self.weight
+
+def get_inputs():
+    return [torch.rand(2, 3)]
+"""
+
+
+def test_a_process_that_lost_its_device_is_replaced() -> None:
+    inside, outside = np.full((2, 3), 0.5, np.float32), np.full((2, 3), 2.0, np.float32)
+    spec = replace(_spec(LOSES_ITS_DEVICE), framework="torch")
+    with ReferenceProcess(spec) as reference:
+        doubled = [replace(e, array=e.array * 2) for e in reference.state()]
+        reference.learn_state("doubled", doubled)
+        with pytest.raises(ReferenceBroken) as raised:
+            reference.run_and_truth([outside])
+        assert raised.value.check == "forward_raises"
+        found, truths = reference.run_and_truth([inside], state="doubled")
+        assert (found.arrays[0] == 1.0).all() and (truths[0] == 1.0).all()

@@ -26,6 +26,8 @@ from kernelwright.sandbox.process import Child, ChildDied, ChildTimeout, Limits,
 from kernelwright.schema import TaskSpec
 from kernelwright.verify.rule.compare import Outputs, is_inexact, unit_roundoff
 
+_LOST = "CUDA error"  # in what torch raises once a process can ask the GPU for nothing more
+
 
 @dataclass(frozen=True)
 class Description:
@@ -75,28 +77,23 @@ class ReferenceProcess:
         self._lock = threading.Lock()
         self.asked: Counter[str] = Counter()  # requests so far, by what they are for
         self._reduced: dict[int, list[Value] | None] = {}
-        self._child: Child = start(
-            "kernelwright.verify.reference.worker:main",
-            isolated=False,
-            # The request's own wall clock bounds it; the Model may use what the machine has.
-            limits=Limits(wall_s=None, cpu_s=None, memory_bytes=None, file_bytes=None),
-            preload=reference_preloads(spec.framework),
-        )
+        # What makes the Model what it is: asked again of a process that takes another's place.
+        self._made_by: list[tuple[dict[str, Any], Sequence[Value]]] = []
+        self._child = _started(spec)
+        load = {
+            "op": "load",
+            "framework": spec.framework,
+            "source": spec.source,
+            "path": spec.path,
+            "device": device,
+            "threads": threads,
+        }
         try:
-            self._loaded = self._ask(
-                {
-                    "op": "load",
-                    "framework": spec.framework,
-                    "source": spec.source,
-                    "path": spec.path,
-                    "device": device,
-                    "threads": threads,
-                },
-                doing="constructing the Model",
-            )
+            self._loaded = self._ask(load, doing="constructing the Model")
         except BaseException:
             self.close()
             raise
+        self._made_by.append((load, ()))
 
     def describe(self) -> Description:
         """State, constructor arguments and types. The first call runs the Model twice and raises
@@ -187,7 +184,9 @@ class ReferenceProcess:
         """Has ``run_and_truth`` know other weights under ``name``."""
         named = [[entry.name, entry.kind] for entry in state]
         header = {"op": "learn_state", "name": name, "entries": named}
-        self._ask(header, [entry.array for entry in state], doing="giving the Model other weights")
+        arrays = [entry.array for entry in state]
+        self._ask(header, arrays, doing="giving the Model other weights")
+        self._made_by.append((header, arrays))
 
     def dynamic_inputs(self, seed: int) -> list[list[Value]]:
         """The input sets of ``get_inputs_dyn_list()``; [] when the file declares none."""
@@ -270,9 +269,29 @@ class ReferenceProcess:
                 ) from error
             except ChildDied as error:
                 raise ReferenceBroken(f"{path}: {doing}: {error}", check="dies") from error
+            if not reply.header["ok"] and _LOST in reply.header["message"]:
+                self._begin_again()
         if not reply.header["ok"]:
             raise _as_error(reply.header, path, doing)
         return reply
+
+    def _begin_again(self) -> None:
+        """Another process in place of one whose device is lost: a kernel that asserts, as for an
+        index out of range, takes all that its process may still ask of the GPU along."""
+        self._child.close()
+        self._child = _started(self.spec)
+        for header, arrays in self._made_by:
+            self._child.request(header, arrays, timeout_s=self.wall_s)
+
+
+def _started(spec: TaskSpec) -> Child:
+    return start(
+        "kernelwright.verify.reference.worker:main",
+        isolated=False,
+        # The request's own wall clock bounds it; the Model may use what the machine has.
+        limits=Limits(wall_s=None, cpu_s=None, memory_bytes=None, file_bytes=None),
+        preload=reference_preloads(spec.framework),
+    )
 
 
 def _as_error(header: Mapping[str, Any], path: str, doing: str) -> Exception:
