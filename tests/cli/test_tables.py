@@ -10,9 +10,16 @@ import pytest
 from rich.console import Console
 
 from kernelwright.cli.run import guarded
-from kernelwright.cli.tables import choice_remarks, choice_table, remarks, results_table
+from kernelwright.cli.tables import (
+    choice_remarks,
+    choice_table,
+    evolution_remarks,
+    remarks,
+    results_table,
+)
 from kernelwright.errors import CaptureError, SandboxError, UsageError
 from kernelwright.schema import Candidate, ErrorStatistics, Evaluation, Measurement, Status
+from kernelwright.task.evolve import Evolved
 from kernelwright.task.judge import Choice
 from kernelwright.task.result import Attempt, OptimizeResult, failed
 
@@ -124,6 +131,12 @@ def test_the_same_file_twice_has_one_winner() -> None:
     assert sum("fastest" in line for line in lines) == 1
     assert "b.py" in lines[-1]
     assert choice_remarks([choice]) == ["b.py: RUNTIME_ERROR (call_raised): no"]
+
+
+def test_an_evolution_says_what_its_kernel_is_worth() -> None:
+    failed = OptimizeResult("op", Path("out"), failure("no"), (failure("no"),))
+    assert evolution_remarks([Evolved(failed)]) == remarks([failed])
+    assert evolution_remarks([failed]) == remarks([failed])
 
 
 def test_a_broken_reference_blames_no_candidate() -> None:

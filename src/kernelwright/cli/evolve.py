@@ -79,6 +79,7 @@ def evolve(
 
         kernelwright evolve model.py --llm ollama_qwen3 --islands 2 --llm-budget requests=60
     """
+    from kernelwright.cli.tables import evolution_remarks
     from kernelwright.task.agent_settings import AgentSettings, limits_from
     from kernelwright.task.evolution import Plan
     from kernelwright.task.evolve import evolve_file
@@ -112,4 +113,4 @@ def evolve(
             config=config_of(allow_unsandboxed, strict_ieee),
         )  # fmt: skip
 
-    run_jobs(list(folders), job, as_json)
+    run_jobs(list(folders), job, as_json, remarks=evolution_remarks)

@@ -23,6 +23,7 @@ from kernelwright.report.numbers import (
 from kernelwright.report.page import reproduce_command
 
 if TYPE_CHECKING:  # they import the compiler and the judge: not for --help, and later otherwise
+    from kernelwright.task.evolve import Evolved
     from kernelwright.task.judge import Choice
     from kernelwright.task.result import Attempt, OptimizeResult
 
@@ -158,6 +159,26 @@ def choice_remarks(choices: Sequence[Choice | OptimizeResult]) -> list[str]:
         if result:
             out += best_baseline_line(choice.winner or "the fastest", result.best)
         out += told(result.notes)
+    return out
+
+
+def evolution_remarks(found: Sequence[Evolved | OptimizeResult]) -> list[str]:
+    """What the main job would say of the kernel, and what was tried to find it."""
+    from kernelwright.task.evolve import Evolved
+
+    out = []
+    for one in found:
+        if not isinstance(one, Evolved):  # a fault before anything was tried
+            out += result_remarks(one)
+            continue
+        out += result_remarks(one.result)
+        tried = one.to_json()["evolution"]
+        if tried:
+            line = f"{one.op}: {tried['tried']} kernels tried in {tried['rounds']} rounds, "
+            line += f"{tried['right']} of them right"
+            if tried["best_over_start"] is not None:
+                line += f"; the best is {tried['best']}, {tried['best_over_start']:.2f}x the start"
+            out.append(line)
     return out
 
 
