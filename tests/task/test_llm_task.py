@@ -14,7 +14,7 @@ import pytest
 from kernelwright.agents import guides
 from kernelwright.cli.main import app
 from kernelwright.config import resolve
-from kernelwright.errors import StoreError, UsageError
+from kernelwright.errors import UsageError
 from kernelwright.llm import read_recording
 from kernelwright.llm.code import code_blocks
 from kernelwright.schema import Status
@@ -174,7 +174,7 @@ def test_a_replay_shows_what_is_otherwise_and_forks(
     assert len(server.asked) == 1 and '"status": "WRONG_VALUE"' in prompt_of(server, 0)
     with pytest.raises(UsageError, match="S00/coder"):
         fork_step("S09", ["S00/coder"])
-    with pytest.raises(StoreError, match="no folder of a run with agents"):
+    with pytest.raises(UsageError, match="no folder of a run with agents"):
         replay_run(tmp_path / "state", tmp_path / "x", resolve())
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from kernelwright.agents.conductor import Decision
 from kernelwright.agents.record import ActionType, ParsedCode, Record
-from kernelwright.errors import StoreError
+from kernelwright.errors import StoreError, UsageError
 from kernelwright.llm.secret import masked_tree
 from kernelwright.schema import Evaluation, Target, TaskSpec
 from kernelwright.task.agent_settings import AgentSettings
@@ -139,7 +139,7 @@ class RecordedRun:
 
 def find_run(path: Path) -> Path:
     """The folder with the journal: ``path`` itself, its "agents" folder, or the only one below.
-    Raises StoreError."""
+    Raises UsageError."""
     for folder in (path, path / "agents"):
         if (folder / FILE_NAME).is_file():
             return folder
@@ -147,7 +147,7 @@ def find_run(path: Path) -> Path:
     if len(below) == 1:
         return below[0].parent
     found = f"; it holds several: {', '.join(str(p.parent) for p in below[:8])}" if below else ""
-    raise StoreError(f"{path} is no folder of a run with agents (no {FILE_NAME}){found}")
+    raise UsageError(f"{path} is no folder of a run with agents (no {FILE_NAME}){found}")
 
 
 def read_journal(folder: Path) -> RecordedRun:

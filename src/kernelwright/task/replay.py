@@ -70,8 +70,8 @@ def replay_run(
 ) -> ReplayResult:
     """Runs the run in ``path`` again, its files written to ``out``. ``fork_from`` is a step's name
     ("S03/coder", or its number), from which the preset ``llm`` (by default the recorded ones)
-    answers. ``told`` gets a line a step. Raises StoreError for a folder that holds no run,
-    UsageError for a fork from a step that it has not."""
+    answers. ``told`` gets a line a step. Raises UsageError for a folder that holds no run and
+    for a fork from a step that it has not."""
     folder = find_run(path)
     run = read_journal(folder)
     record = folder / FILE_NAME
