@@ -372,4 +372,4 @@ def test_the_command_line(
         assert code == 2 and json.loads(text)["check"] == "usage"
     code, text, _ = call("replay", str(out), "--json", "--out", str(tmp_path / "again"))
     assert code == 0 and json.loads(text)["matches"]
-    assert call("replay", str(tmp_path / "nowhere"))[0] == 3
+    assert call("replay", str(tmp_path / "nowhere"))[0] == 2
