@@ -18,7 +18,7 @@ from typing import Any
 import typer
 from rich.console import Console, RenderableType
 
-from kernelwright.errors import KernelwrightError, UsageError
+from kernelwright.errors import KernelwrightError
 
 INTERRUPTED = 130
 WIDTH = 120  # of a table that goes to a file or a pipe
@@ -76,7 +76,7 @@ def guarded(path: Path, work: Callable[[], Any]) -> Any:
     try:
         return work()
     except KernelwrightError as error:
-        usage = isinstance(error, UsageError) or error.exit_code == 2
+        usage = error.exit_code == 2
         status = Status.USAGE_ERROR if usage else Status.INFRA_ERROR
         return failed(path.stem, Path(), status, "usage" if usage else "machine", str(error))
     except Exception as error:  # noqa: BLE001  the command line's edge

@@ -31,6 +31,11 @@ class Individual:
     parents: tuple[str, ...] = ()
     kind: str = ""
 
+    @property
+    def right(self) -> bool:
+        """Whether it was judged right, and so has a cost."""
+        return math.isfinite(self.cost)
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -88,7 +93,7 @@ class Population:
     @property
     def best(self) -> Individual | None:
         """The cheapest; the first told of equals. None while all failed."""
-        alive = [i for i in self.told.values() if math.isfinite(i.cost)]
+        alive = [i for i in self.told.values() if i.right]
         return min(alive, key=lambda i: i.cost, default=None)
 
     def island_of(self, slot: int) -> int:
@@ -100,7 +105,7 @@ class Population:
         return sorted(found.values(), key=lambda i: (i.cost, i.name))
 
     def elites(self) -> list[Individual]:
-        alive = [i for i in self.told.values() if math.isfinite(i.cost)]
+        alive = [i for i in self.told.values() if i.right]
         return sorted(alive, key=lambda i: (i.cost, i.name))[: self.settings.elites]
 
     # ---- asking ------------------------------------------------------------------------------
@@ -126,7 +131,7 @@ class Population:
         allowed = None if among is None else set(among)
         pool = [i for i in pool if allowed is None or i.name in allowed]
         if not pool:  # an island without life is settled from the others
-            alive = [i for i in self.told.values() if math.isfinite(i.cost)]
+            alive = [i for i in self.told.values() if i.right]
             pool = [i for i in alive if allowed is None or i.name in allowed]
         if not pool:
             return None

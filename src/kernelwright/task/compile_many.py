@@ -84,5 +84,5 @@ def _compiled(path: Path, options: Mapping[str, Any]) -> _Answer:
     try:
         return compile_file(path, **options)
     except KernelwrightError as error:
-        usage = isinstance(error, UsageError) or error.exit_code == 2
+        usage = error.exit_code == 2
         return ("usage" if usage else "machine"), str(error)

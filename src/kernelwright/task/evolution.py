@@ -163,7 +163,7 @@ class Evolution:
                 out += self._judged(number, [p for p in mended if (p.slot, p.order) not in known])
         except BudgetExhausted as error:
             self.stopped = str(error)
-        alive = [t.individual.cost for t in out if math.isfinite(t.individual.cost)]
+        alive = [t.individual.cost for t in out if t.individual.right]
         best = min([i.cost for i in self.population.told.values()] + alive, default=math.inf)
         said = f"{len(alive)} of {len(out)} right"
         self.observer.finish(said + (f", best {1 / best:.2f}x" if 0 < best < math.inf else ""))
@@ -391,7 +391,7 @@ class Evolution:
     @property
     def anchor(self) -> Tried | None:
         """The first kernel that was right."""
-        alive = (t for t in self.tried.values() if math.isfinite(t.individual.cost))
+        alive = (t for t in self.tried.values() if t.individual.right)
         return next(alive, None)
 
     def _cell(self, proposal: Proposal) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ class EvolutionRecord:
             _TRIED,
             {
                 "round": tried.round, "slot": tried.slot, "order": tried.order,
-                "name": one.name, "cost": one.cost if math.isfinite(one.cost) else None,
+                "name": one.name, "cost": one.cost if one.right else None,
                 "island": one.island, "cell": list(one.cell), "parents": list(one.parents),
                 "kind": one.kind, "entry": entry, "evaluation": tried.evaluation.to_dict(),
                 "gene": None if tried.gene is None else tried.gene.to_json(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -43,6 +42,7 @@ from kernelwright.task.resolve import impl_types_to_try, make_spec, read_source
 from kernelwright.task.result import (
     Attempt,
     OptimizeResult,
+    WithResult,
     failed,
     fastest,
     what_to_return,
@@ -52,31 +52,11 @@ from kernelwright.task.session import Session
 
 
 @dataclass(frozen=True)
-class Evolved:
+class Evolved(WithResult):
     """``result`` as of the main job (the best kernel, measured beside the start); ``search`` has
     the whole population."""
 
-    result: OptimizeResult
     search: Evolution | None = None
-
-    @property
-    def exit_code(self) -> int:
-        return self.result.exit_code
-
-    @property
-    def status(self) -> Status:
-        return self.result.status
-
-    @property
-    def out(self) -> Path:
-        return self.result.out
-
-    @property
-    def op(self) -> str:
-        return self.result.op
-
-    def __bool__(self) -> bool:
-        return bool(self.result)
 
     def to_json(self) -> dict[str, Any]:
         """The main job's object, with "evolution": what was tried and how it went."""
@@ -87,7 +67,7 @@ def summary(search: Evolution | None) -> dict[str, Any]:
     if search is None:
         return {}
     tried = list(search.tried.values())
-    right = [t for t in tried if math.isfinite(t.individual.cost)]
+    right = [t for t in tried if t.individual.right]
     best = search.best
     return {
         "rounds": len(search.rounds),
@@ -107,7 +87,7 @@ def _kinds(tried: list[Tried]) -> dict[str, list[int]]:
     for one in tried:
         row = out.setdefault(one.individual.kind, [0, 0])
         row[0] += 1
-        row[1] += math.isfinite(one.individual.cost)
+        row[1] += one.individual.right
     return out
 
 
@@ -287,7 +267,7 @@ def _finished(
 
 def implementations(search: Evolution, most: int = 5) -> list[Mapping[str, Any]]:
     """The best kernels of a search, the fastest first, with what scripts read of them."""
-    right = [t for t in search.tried.values() if math.isfinite(t.individual.cost)]
+    right = [t for t in search.tried.values() if t.individual.right]
     ranked = sorted(right, key=lambda t: t.individual.cost)[:most]
     return [implementation(t) for t in ranked]
 

@@ -123,7 +123,7 @@ async def adaptive_search(
     evolved = await _run(spec, plan, config, out, device_pool)
     search = evolved.search
     tried = [] if search is None else list(search.tried.values())
-    right = [t for t in tried if math.isfinite(t.individual.cost)]
+    right = [t for t in tried if t.individual.right]
     stopped = evolved.result.best.evaluation.reason if search is None else search.stopped
     return {
         **_head(spec, dsl),
@@ -229,7 +229,7 @@ def _numbered(evolved: Evolved) -> list[tuple[int, list[Tried]]]:
 
 
 def _round(number: int, tried: list[Tried]) -> dict[str, Any]:
-    right = [t for t in tried if math.isfinite(t.individual.cost)]
+    right = [t for t in tried if t.individual.right]
     return {
         "round": number,
         "total_tasks": len(tried),

@@ -18,6 +18,7 @@ from kernelwright.task.resolve import make_spec, read_source
 from kernelwright.task.result import (
     Attempt,
     OptimizeResult,
+    WithResult,
     failed,
     fastest,
     what_to_return,
@@ -74,26 +75,10 @@ def verify_files(
 
 
 @dataclass(frozen=True)
-class Choice:
+class Choice(WithResult):
     """Several candidates judged side by side. ``names`` are their files, in the attempts' order."""
 
-    result: OptimizeResult
     names: tuple[str, ...]
-
-    @property
-    def exit_code(self) -> int:
-        return self.result.exit_code
-
-    @property
-    def status(self) -> Status:
-        return self.result.status
-
-    @property
-    def out(self) -> Path:
-        return self.result.out
-
-    def __bool__(self) -> bool:
-        return bool(self.result)
 
     @property
     def winner(self) -> str | None:

@@ -104,6 +104,32 @@ class OptimizeResult:
         }
 
 
+@dataclass(frozen=True)
+class WithResult:
+    """What a command tells beside a result, whose worth it has."""
+
+    result: OptimizeResult
+
+    @property
+    def op(self) -> str:
+        return self.result.op
+
+    @property
+    def status(self) -> Status:
+        return self.result.status
+
+    @property
+    def exit_code(self) -> int:
+        return self.result.exit_code
+
+    @property
+    def out(self) -> Path:
+        return self.result.out
+
+    def __bool__(self) -> bool:
+        return bool(self.result)
+
+
 def _finite(value: float) -> float | None:
     """JSON has no infinity: an error without bound is null."""
     return value if math.isfinite(value) else None
